@@ -1,0 +1,1 @@
+"""Training labels for ranking: from biased logs to labels, rankers and defensible comparisons."""

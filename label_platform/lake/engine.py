@@ -1,0 +1,138 @@
+"""The SQL engine: an in-memory DuckDB that reads and writes Parquet and owns nothing on disk.
+
+A ``.duckdb`` file would lock out every other process, readers included; in memory, any number of
+processes work on the same lake at once.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+ENGINE_VERSION = f"duckdb-{'.'.join(duckdb.__version__.split('.')[:2])}"
+"""Tags content hashes: the engine's row hash may change between its versions."""
+
+
+class SqlError(RuntimeError):
+    """A statement that the engine refused, with the statement's beginning."""
+
+
+def quote_identifier(name: str) -> str:
+    """A column or table name as SQL, safe whatever characters it holds.
+
+    Raises:
+        ValueError: the name is empty or holds a NUL byte.
+    """
+    if not name or "\x00" in name:
+        raise ValueError(f"{name!r} cannot be a column or table name")
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_literal(value: str) -> str:
+    """A text value as an SQL literal.
+
+    Raises:
+        ValueError: the text holds a NUL byte.
+    """
+    if "\x00" in value:
+        raise ValueError(f"{value!r} holds a NUL byte")
+    return "'" + value.replace("'", "''") + "'"
+
+
+class Engine:
+    """One in-memory DuckDB connection with bounded memory, no network and UTC as its time zone.
+
+    Args:
+        memory_limit: the most memory the engine takes before it spills to disk; by default the
+            environment's ``LABEL_PLATFORM_MEMORY_LIMIT``, else 4GB.
+        threads: worker threads; by default every core.
+    """
+
+    def __init__(self, memory_limit: str | None = None, threads: int | None = None) -> None:
+        limit = memory_limit or os.environ.get("LABEL_PLATFORM_MEMORY_LIMIT", "4GB")
+        self._spill = tempfile.TemporaryDirectory(prefix="label-platform-spill-")
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": limit,
+            "temp_directory": self._spill.name,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "preserve_insertion_order": False,
+        }
+        if threads is not None:
+            settings["threads"] = threads
+        self._connection = duckdb.connect(":memory:", config=settings)
+        self._connection.execute("set TimeZone = 'UTC'")
+        self._connection.execute("set enable_progress_bar = false")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the engine's memory and its spill folder."""
+        self._connection.close()
+        self._spill.cleanup()
+
+    def execute(self, sql: str, parameters: Sequence[Any] | None = None) -> None:
+        """Run a statement whose result nobody reads."""
+        self._run(sql, parameters)
+
+    def rows(self, sql: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return self._run(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Sequence[Any] | None = None) -> tuple[Any, ...]:
+        """The only row of a query.
+
+        Raises:
+            SqlError: the query gave no row.
+        """
+        found = self._run(sql, parameters).fetchone()
+        if found is None:
+            raise SqlError(f"no row came back from: {sql[:400]}")
+        return tuple(found)
+
+    def frame(self, sql: str, parameters: Sequence[Any] | None = None) -> pd.DataFrame:
+        """A query's result as a data frame."""
+        return self._run(sql, parameters).df()
+
+    def arrow(self, sql: str, parameters: Sequence[Any] | None = None) -> pa.Table:
+        """A query's result as an Arrow table."""
+        return self._run(sql, parameters).to_arrow_table()
+
+    def schema(self, relation: str) -> dict[str, str]:
+        """Column names and SQL types of a relation: a table's name or a parenthesised query."""
+        return {name: kind for name, kind, *_ in self.rows(f"describe select * from {relation}")}
+
+    def register(self, name: str, table: pa.Table | pd.DataFrame) -> None:
+        """Make an in-memory table readable under a name."""
+        self._connection.register(name, table)
+
+    def create_view(self, name: str, relation: str) -> None:
+        """(Re)define a view over a relation: a table's name, a scan or a parenthesised query."""
+        self.execute(f"create or replace temp view {quote_identifier(name)} as from {relation}")
+
+    def _run(self, sql: str, parameters: Sequence[Any] | None) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._connection.execute(sql, parameters)
+        except duckdb.Error as error:
+            raise SqlError(f"{error}\nin: {sql.strip()[:2000]}") from error
+
+
+def scan_parquet(files: Sequence[Path]) -> str:
+    """The SQL relation over these Parquet files, columns matched by name."""
+    names = ", ".join(quote_literal(str(file)) for file in files)
+    return f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"

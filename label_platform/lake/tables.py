@@ -1,0 +1,227 @@
+"""The lake: tables of a problem as partitions of immutable Parquet files behind manifests."""
+
+import os
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from label_platform.lake.engine import (
+    ENGINE_VERSION,
+    Engine,
+    quote_identifier,
+    quote_literal,
+    scan_parquet,
+)
+from label_platform.lake.manifest import (
+    MANIFEST_NAME,
+    DataFile,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
+
+UNHASHED_COLUMNS = frozenset({"ingested_at", "source_file"})
+"""When and from where a row came says nothing about what it is: kept out of content hashes."""
+
+
+class MissingPartitionError(LookupError):
+    """A table was read for days that nobody has built."""
+
+
+@dataclass(frozen=True, order=True)
+class Partition:
+    """One day of a table, of one policy where the table has one set per policy."""
+
+    table: str
+    day: date
+    policy: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where the partition lies, relative to the problem's folder in the lake."""
+        parts = [self.table, *([f"policy={self.policy}"] if self.policy else [])]
+        return Path(*parts, f"day={self.day.isoformat()}")
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """All days from the first to the last, both included."""
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+class Lake:
+    """The tables of one problem.
+
+    Args:
+        root: the folder of all lakes.
+        problem: the problem's name.
+    """
+
+    def __init__(self, root: Path, problem: str) -> None:
+        self.folder = root.resolve() / problem
+        self._pinned: dict[Partition, Manifest | None] | None = None
+
+    def manifest(self, partition: Partition) -> Manifest | None:
+        """The state of a partition, or None where it was never published."""
+        if self._pinned is None:
+            return read_manifest(self.folder / partition.folder)
+        if partition not in self._pinned:
+            self._pinned[partition] = read_manifest(self.folder / partition.folder)
+        return self._pinned[partition]
+
+    def pinned(self) -> "Lake":
+        """A view that reads each manifest once and keeps it: one state for one piece of work."""
+        view = Lake(self.folder.parent, self.folder.name)
+        view._pinned = {}
+        return view
+
+    def days(self, table: str, policy: str = "") -> list[date]:
+        """The published days of a table, ascending."""
+        base = self.folder / Partition(table, date.min, policy).folder.parent
+        if not base.is_dir():
+            return []
+        found = (entry.name.removeprefix("day=") for entry in base.glob("day=*"))
+        return sorted(
+            day
+            for day in map(date.fromisoformat, found)
+            if self.manifest(Partition(table, day, policy)) is not None
+        )
+
+    def files(self, partitions: Iterable[Partition]) -> list[Path]:
+        """The data files of the partitions that exist."""
+        return [
+            self.folder / partition.folder / file.name
+            for partition in partitions
+            if (manifest := self.manifest(partition)) is not None
+            for file in manifest.files
+        ]
+
+    def scan(self, table: str, days: Sequence[date], policy: str = "") -> str:
+        """The SQL relation over the days of a table that exist.
+
+        Raises:
+            MissingPartitionError: none of the days was built.
+        """
+        files = self.files(Partition(table, day, policy) for day in days)
+        if not files:
+            span = f"{min(days)} to {max(days)}" if days else "no days"
+            built = self.days(table, policy)
+            known = f"built are {built[0]} to {built[-1]}" if built else "none is built yet"
+            of_policy = f" of policy {policy}" if policy else ""
+            raise MissingPartitionError(f"{table}{of_policy}: no partition for {span}; {known}")
+        return scan_parquet(files)
+
+    def publish(
+        self,
+        engine: Engine,
+        partition: Partition,
+        query: str,
+        *,
+        recipe: str,
+        as_of: str = "",
+        attributes: dict[str, Any] | None = None,
+    ) -> Manifest:
+        """Write a query's result as the new content of a partition.
+
+        The files become visible with the manifest's rename. A query over the partition's own
+        old content is fine: old files stay until they are collected.
+        """
+        folder = self.folder / partition.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        file, columns = write_data_file(engine, folder, query)
+        manifest = Manifest(
+            files=(file,),
+            columns=columns,
+            engine=ENGINE_VERSION,
+            recipe_hash=recipe,
+            as_of=as_of,
+            attributes=attributes or {},
+        )
+        with self.locked(partition.table):
+            write_manifest(folder, manifest)
+        self._forget(partition)
+        return manifest
+
+    def replace_files(self, partition: Partition, manifest: Manifest) -> None:
+        """Publish a manifest over files that are already in the partition's folder."""
+        write_manifest(self.folder / partition.folder, manifest)
+        self._forget(partition)
+
+    def annotate(self, partition: Partition, attributes: dict[str, Any]) -> None:
+        """Add facts for people to a published partition; its content stays as it is.
+
+        Raises:
+            MissingPartitionError: the partition was never published.
+        """
+        with self.locked(partition.table):
+            manifest = read_manifest(self.folder / partition.folder)
+            if manifest is None:
+                raise MissingPartitionError(f"{partition} was never published")
+            merged = manifest.attributes | attributes
+            self.replace_files(partition, replace(manifest, attributes=merged))
+
+    @contextmanager
+    def locked(self, table: str) -> Iterator[None]:
+        """Order the writers of a table; the operating system frees a dead writer's lock."""
+        path = self.folder / table / "_lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path, timeout=600):
+            yield
+
+    def collect(self, delay_s: float = 3600.0) -> int:
+        """Delete files that no manifest names and that are older than the delay.
+
+        The delay lets readers finish that took an older manifest. Returns the files deleted.
+        """
+        deleted = 0
+        now = time.time()
+        for folder in {path.parent for path in self.folder.rglob("day=*/*")}:
+            manifest = read_manifest(folder)
+            live = {file.name for file in manifest.files} if manifest else set()
+            for path in folder.iterdir():
+                stale = path.name not in live and path.name != MANIFEST_NAME
+                if stale and now - path.stat().st_mtime >= delay_s:
+                    path.unlink(missing_ok=True)
+                    deleted += 1
+        return deleted
+
+    def _forget(self, partition: Partition) -> None:
+        if self._pinned is not None:
+            self._pinned.pop(partition, None)
+
+
+def write_data_file(
+    engine: Engine, folder: Path, query: str, batch: str = ""
+) -> tuple[DataFile, dict[str, str]]:
+    """Write a query's result as a new Parquet file; returns its facts and its columns.
+
+    The hash is read back from the file, so it vouches for what is on disk.
+    """
+    name = f"part-{uuid.uuid4().hex}.parquet"
+    path = folder / name
+    engine.execute(
+        f"copy ({query}) to {quote_literal(str(path))} (format parquet, compression zstd)"
+    )
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+    relation = scan_parquet([path])
+    columns = engine.schema(relation)
+    rows, row_hash = engine.row(
+        f"select count(*), coalesce(sum({row_hash_sql(columns)}), 0) from {relation}"
+    )
+    return DataFile(name, int(rows), int(row_hash), batch), columns
+
+
+def row_hash_sql(columns: Iterable[str]) -> str:
+    """The SQL of a row's hash over its columns, in the order of their names."""
+    hashed = sorted(set(columns) - UNHASHED_COLUMNS)
+    return f"hash({', '.join(map(quote_identifier, hashed))})"

@@ -1,0 +1,180 @@
+"""The problem file: what is ranked, where its logs lie, its signals, features and windows."""
+
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
+
+from label_platform.strict_yaml import (
+    ConfigurationError,
+    StrictModel,
+    nearest,
+    parse,
+    read_yaml,
+)
+
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _duration(value: object) -> object:
+    """30m, 1d, 12h, 45s as a timedelta."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+)\s*([smhd])", value.strip())
+    if match is None:
+        raise ValueError("expected a duration such as 30m, 12h or 7d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(lambda value: f"{int(value.total_seconds())}s"),
+]
+
+
+class LogSource(StrictModel):
+    """One place that logs come from; paths are globs relative to the problem's logs folder."""
+
+    format: Literal["native", "open_bandit"]
+    impressions: str | None = None
+    interactions: str | None = None
+    items: str | None = None
+    path: str | None = None
+
+    @model_validator(mode="after")
+    def _has_its_paths(self) -> "LogSource":
+        if self.format == "native" and (self.impressions is None or self.interactions is None):
+            raise ValueError("format native needs the keys impressions and interactions")
+        if self.format == "open_bandit" and self.path is None:
+            raise ValueError("format open_bandit needs the key path")
+        return self
+
+
+class Signal(StrictModel):
+    """One kind of feedback and how long after the impression it still counts for it.
+
+    Attributes:
+        window: the longest delay after the impression.
+        of: the signal this one describes (the dwell of a click).
+        reversed_by: the event that takes one of these back (a return).
+    """
+
+    window: Duration
+    of: str | None = None
+    reversed_by: str | None = None
+
+
+class Training(StrictModel):
+    """How the days are split; validate and evaluate days come after the training days."""
+
+    window: Duration = timedelta(days=14)
+    validation: Duration = Field(default=timedelta(days=1), alias="validate")
+    evaluate: Duration = timedelta(days=2)
+    fits: int = Field(default=5, ge=2, le=50)
+    rounds: int = Field(default=100, ge=1)
+
+
+class PolicySelection(StrictModel):
+    """Where label policies lie and which of them are active."""
+
+    folder: str = Field(default="../../policies", alias="from")
+    use: tuple[str, ...]
+    baseline: str = "raw_click"
+    allow_refused: bool = False
+
+
+class PropensityGates(StrictModel):
+    """When a propensity estimate counts as wide, and whether wide is good enough.
+
+    Attributes:
+        max_interval_ratio: the interval's high/low ratio above which a position is ``wide``.
+        refuse_wide: treat ``wide`` as a refusal.
+        min_clicks: clicks on randomised lists below which nothing is estimated.
+    """
+
+    max_interval_ratio: float = Field(default=1.5, gt=1)
+    refuse_wide: bool = False
+    min_clicks: int = Field(default=20, ge=1)
+
+
+class BotRules(StrictModel):
+    """Sessions that click faster than people can are set aside, with this as the reason."""
+
+    clicks_per_minute: int = Field(default=30, ge=1)
+
+
+class Problem(StrictModel):
+    """A problem file, checked.
+
+    Attributes:
+        ids: the type of request, query and item ids; integers are several times faster.
+        logs_folder: the folder that log paths start from, relative to the problem file.
+        truth: a simulation's true relevance, relative to the logs folder.
+        context: columns of the impression that examination may depend on.
+        features: columns logged with the impression, as globs.
+        item_features: columns of the items table, as globs, joined as of the impression.
+    """
+
+    name: str = Field(pattern=NAME_PATTERN)
+    start_date: date
+    end_date: date | None = None
+    engine: Literal["duckdb"] = "duckdb"
+    ids: Literal["integer", "string"] = "string"
+    logs_folder: str = "."
+    logs: tuple[LogSource, ...] = Field(min_length=1)
+    truth: str | None = None
+    signals: dict[str, Signal] = Field(min_length=1)
+    context: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    item_features: tuple[str, ...] = ()
+    training: Training = Training()
+    policies: PolicySelection
+    propensity: PropensityGates = PropensityGates()
+    bots: BotRules | None = None
+    user_ids: Literal["keyed", "public"] = "keyed"
+    folder: Path = Field(default=Path(), exclude=True)
+
+    @field_validator("signals")
+    @classmethod
+    def _signal_names(cls, signals: dict[str, Signal]) -> dict[str, Signal]:
+        for name, signal in signals.items():
+            if re.fullmatch(NAME_PATTERN, name) is None:
+                raise ValueError(f"signal {name!r}: expected lower-case letters, digits and _")
+            if signal.of is not None and signal.of not in signals:
+                raise ValueError(f"signal {name!r}: of: {nearest(signal.of, signals)}")
+        return signals
+
+    @property
+    def longest_window(self) -> timedelta:
+        """The longest attribution window of any signal."""
+        return max(signal.window for signal in self.signals.values())
+
+    def resolve(self, pattern: str) -> Path:
+        """A log path or glob as an absolute path."""
+        return (self.folder / self.logs_folder / pattern).absolute()
+
+    def resolve_policies(self) -> Path:
+        """The folder of label policies as an absolute path."""
+        return (self.folder / self.policies.folder).resolve()
+
+
+def load_problem(path: Path, logs: Path | None = None) -> Problem:
+    """Read a problem file.
+
+    Args:
+        path: the YAML file.
+        logs: a folder that stands in for the file's ``logs_folder``.
+
+    Raises:
+        ConfigurationError: names file and key, what was found and what was expected.
+    """
+    content = read_yaml(path)
+    if "folder" in content:
+        raise ConfigurationError(f"{path}: folder: unknown key; did you mean 'logs_folder'?")
+    problem = parse(Problem, content, path)
+    moved = {"logs_folder": str(logs.absolute())} if logs is not None else {}
+    return problem.model_copy(update={"folder": path.parent.resolve(), **moved})
