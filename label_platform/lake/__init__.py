@@ -13,6 +13,8 @@ from label_platform.lake.manifest import (
     recipe_hash,
     replace_file,
 )
+from label_platform.lake.model_checks import Check, CheckResult, checks_of, run_checks
+from label_platform.lake.sql_models import ModelError, SqlModel, create_models, load_models
 from label_platform.lake.tables import (
     Lake,
     MissingPartitionError,
@@ -22,18 +24,26 @@ from label_platform.lake.tables import (
 )
 
 __all__ = [
+    "Check",
+    "CheckResult",
     "DataFile",
     "Engine",
     "Lake",
     "Manifest",
     "MissingPartitionError",
+    "ModelError",
     "Partition",
     "SqlError",
+    "SqlModel",
+    "checks_of",
+    "create_models",
     "days_between",
+    "load_models",
     "quote_identifier",
     "quote_literal",
     "recipe_hash",
     "replace_file",
+    "run_checks",
     "scan_parquet",
     "write_data_file",
 ]

@@ -1,0 +1,83 @@
+"""Runs the given/expect tests that stand in the models' .yml files."""
+
+import json
+from typing import Any
+
+import pytest
+
+from label_platform.lake import Engine, SqlModel, create_models, load_models, quote_identifier
+
+MODELS = load_models()
+CASES = [
+    pytest.param(model, case, id=case["name"])
+    for model in MODELS.values()
+    for case in model.unit_tests
+]
+# Ids are text here, so that rows can be read; the models only compare and group them.
+SOURCES = {
+    "impressions": """(select null::varchar as impression_id, null::bigint as request_id,
+        null::bigint as query_id, null::varchar as query_text, null::varchar as user_key,
+        null::varchar as session_id, null::bigint as item_id, null::integer as position,
+        null::timestamptz as shown_at, null::varchar as surface, null::varchar as device,
+        null::varchar as ranker_id, null::boolean as randomized,
+        null::double as logging_probability, null::timestamptz as ingested_at where false)""",
+    "interactions": """(select null::varchar as interaction_id, null::bigint as request_id,
+        null::bigint as item_id, null::integer as position, null::varchar as signal,
+        null::double as value, null::timestamptz as occurred_at,
+        null::timestamptz as ingested_at where false)""",
+}
+VARIABLES: dict[str, Any] = {
+    "signals": [{"name": "click", "window_s": 1800, "of": None, "reversed_by": None}],
+    "click_signal": "click",
+    "context": [],
+    "features": [],
+    "bot_clicks_per_minute": 30,
+    "as_of": "2026-10-02 00:00:00+00",
+}
+
+
+def input_name(text: str) -> str:
+    return text.rsplit("'", 2)[-2]
+
+
+@pytest.mark.parametrize(("model", "case"), CASES)
+def test_given_expect(model: SqlModel, case: dict[str, Any]) -> None:
+    variables = VARIABLES | case.get("overrides", {}).get("vars", {})
+    with Engine() as engine:
+        for name, relation in SOURCES.items():
+            engine.execute(f"create temp table lake_{name} as from {relation}")
+        sources = {name: f"lake_{name}" for name in SOURCES}
+        create_models(engine, MODELS, variables=variables, sources=sources)
+        given = []
+        for entry in case["given"]:
+            name = input_name(entry["input"])
+            relation = sources.get(name, name)
+            given.append(name)
+            columns = engine.schema(relation)
+            if name not in sources:
+                kind = MODELS[name].materialized
+                engine.execute(f"create temp table filled as from {relation}")
+                engine.execute(f"drop {kind} {quote_identifier(name)}")
+                engine.execute(f"alter table filled rename to {quote_identifier(name)}")
+            for row in entry["rows"]:
+                unknown = set(row) - set(columns)
+                assert not unknown, f"{name} has no columns {unknown}"
+                engine.execute(
+                    f"insert into {relation} by name select "
+                    + ", ".join(f"? as {quote_identifier(key)}" for key in row),
+                    list(row.values()),
+                )
+        create_models(engine, [model.name], variables=variables, sources=sources, given=given)
+        expected = case["expect"]["rows"]
+        keys = list(expected[0])
+        found = engine.frame(f"select {', '.join(map(quote_identifier, keys))} from {model.name}")
+    assert canonical(json.loads(found.to_json(orient="records", date_format="iso"))) == canonical(
+        expected
+    )
+
+
+def canonical(rows: list[dict[str, Any]]) -> list[str]:
+    return sorted(
+        json.dumps({k: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for k, v in row.items()}, sort_keys=True)
+        for row in rows
+    )
