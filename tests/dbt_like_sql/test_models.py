@@ -78,6 +78,12 @@ def test_given_expect(model: SqlModel, case: dict[str, Any]) -> None:
 
 def canonical(rows: list[dict[str, Any]]) -> list[str]:
     return sorted(
-        json.dumps({k: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for k, v in row.items()}, sort_keys=True)
+        json.dumps(
+            {
+                k: float(v) if isinstance(v, int) and not isinstance(v, bool) else v
+                for k, v in row.items()
+            },
+            sort_keys=True,
+        )
         for row in rows
     )

@@ -1,0 +1,149 @@
+"""Impressions and interactions -> impression_signals, orphaned_interactions, statistics."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from fnmatch import fnmatchcase
+from math import ceil
+from typing import Any
+
+from label_platform.lake import Manifest, Partition, create_models, load_models, recipe_hash
+from label_platform.pipeline.context import Context
+
+NO_LIMIT = "9999-12-31 00:00:00+00"
+_NO_BOT_RULE = 2**31 - 1
+
+
+def impression_signals_recipe(context: Context, day: date) -> dict[str, Any]:
+    """What a day of ``impression_signals`` is made from."""
+    return {
+        "impressions": context.content("impressions", day),
+        "interactions": context.contents("interactions", _days_after(context, day)),
+        **_attribution_recipe(context, day),
+    }
+
+
+def build_impression_signals(context: Context, day: date) -> Manifest:
+    """Give every impression of a day the feedback that it led to, within each signal's window."""
+    _create(context, "impression_signals", day, [day], _days_after(context, day))
+    return context.lake.publish(
+        context.engine,
+        Partition("impression_signals", day),
+        "from impression_signals order by shown_at, request_id, position",
+        recipe=recipe_hash(impression_signals_recipe(context, day)),
+    )
+
+
+def orphaned_interactions_recipe(context: Context, day: date) -> dict[str, Any]:
+    """What a day of ``orphaned_interactions`` is made from."""
+    return {
+        "impressions": context.contents("impressions", _days_before(context, day)),
+        "interactions": context.content("interactions", day),
+        **_attribution_recipe(context, day),
+    }
+
+
+def build_orphaned_interactions(context: Context, day: date) -> Manifest:
+    """Keep a day's events that count for no impression, each with its reason."""
+    _create(context, "orphaned_interactions", day, _days_before(context, day), [day])
+    return context.lake.publish(
+        context.engine,
+        Partition("orphaned_interactions", day),
+        "from orphaned_interactions order by occurred_at, interaction_id",
+        recipe=recipe_hash(orphaned_interactions_recipe(context, day)),
+    )
+
+
+def position_statistics_recipe(context: Context, day: date) -> dict[str, Any]:
+    """What a day of ``position_statistics`` is made from."""
+    return {
+        "impression_signals": context.content("impression_signals", day),
+        "context": context.problem.context,
+        "model": load_models()["position_statistics"].version,
+    }
+
+
+def build_position_statistics(context: Context, day: date) -> Manifest:
+    """Count impressions and clicks by query, item, position and context."""
+    context.engine.create_view(
+        "impression_signals", context.lake.scan("impression_signals", [day])
+    )
+    create_models(
+        context.engine,
+        ["position_statistics"],
+        variables=variables_of(context, day),
+        sources={},
+        given=["impression_signals"],
+    )
+    return context.lake.publish(
+        context.engine,
+        Partition("position_statistics", day),
+        "from position_statistics order by query_id, item_id, position",
+        recipe=recipe_hash(position_statistics_recipe(context, day)),
+    )
+
+
+def variables_of(context: Context, day: date) -> dict[str, Any]:
+    """What ``var`` gives in the SQL models: the problem file's values."""
+    problem = context.problem
+    columns = context.require(Partition("impressions", day)).columns
+    return {
+        "signals": [
+            {
+                "name": name,
+                "window_s": int(signal.window.total_seconds()),
+                "of": signal.of,
+                "reversed_by": signal.reversed_by,
+            }
+            for name, signal in problem.signals.items()
+        ],
+        "click_signal": "click" if "click" in problem.signals else next(iter(problem.signals)),
+        "context": list(problem.context),
+        "features": [
+            name
+            for name in columns
+            if any(fnmatchcase(name, pattern) for pattern in problem.features)
+        ],
+        "bot_clicks_per_minute": problem.bots.clicks_per_minute if problem.bots else _NO_BOT_RULE,
+        "as_of": NO_LIMIT,
+    }
+
+
+def _attribution_recipe(context: Context, day: date) -> dict[str, Any]:
+    models = load_models()
+    chain = ("stg_impressions", "stg_interactions", "int_matched_interactions", "int_bot_sessions")
+    marts = ("impression_signals", "orphaned_interactions")
+    return {
+        "variables": variables_of(context, day),
+        "models": {name: models[name].version for name in (*chain, *marts)},
+    }
+
+
+def _create(
+    context: Context,
+    target: str,
+    day: date,
+    impressions: Iterable[date],
+    interactions: Iterable[date],
+) -> None:
+    create_models(
+        context.engine,
+        [target],
+        variables=variables_of(context, day),
+        sources={
+            "impressions": context.lake.scan("impressions", list(impressions)),
+            "interactions": context.lake.scan("interactions", list(interactions)),
+        },
+    )
+
+
+def window_days(context: Context) -> int:
+    """Days that the longest attribution window reaches into."""
+    return ceil(context.problem.longest_window / timedelta(days=1))
+
+
+def _days_after(context: Context, day: date) -> tuple[date, ...]:
+    return tuple(day + timedelta(days=n) for n in range(window_days(context) + 1))
+
+
+def _days_before(context: Context, day: date) -> tuple[date, ...]:
+    return tuple(day - timedelta(days=n) for n in range(window_days(context), -1, -1))

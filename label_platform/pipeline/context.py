@@ -1,0 +1,100 @@
+"""What every build step needs: the problem, its policies, its tables, an engine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from label_platform.examples import Split, split_days
+from label_platform.lake import Engine, Lake, Manifest, MissingPartitionError, Partition
+from label_platform.pipeline.workspace import Workspace
+from label_platform.policy import Policy, load_policies, longest_window
+from label_platform.problem import Problem, load_problem
+
+
+@dataclass(frozen=True)
+class Project:
+    """A problem, its active policies and where its tables lie.
+
+    Attributes:
+        problem: the problem file, checked.
+        policies: its active label policies, checked against it.
+        workspace: where everything built lies.
+    """
+
+    problem: Problem
+    policies: tuple[Policy, ...]
+    workspace: Workspace
+
+    @classmethod
+    def load(cls, path: Path, workspace: Workspace, logs: Path | None = None) -> "Project":
+        """Read a problem file and the policies it uses.
+
+        Raises:
+            ConfigurationError: names file and key of whatever does not fit.
+        """
+        problem = load_problem(path, logs)
+        return cls(problem, tuple(load_policies(problem)), workspace)
+
+    def policy(self, name: str) -> Policy:
+        """An active policy by its name."""
+        return next(policy for policy in self.policies if policy.name == name)
+
+    @contextmanager
+    def open(self) -> Iterator["Context"]:
+        """A context for one piece of work: one engine, one state of all tables."""
+        with Engine() as engine:
+            yield Context(self, engine, self.workspace.lake(self.problem.name).pinned())
+
+
+@dataclass(frozen=True)
+class Context:
+    """One piece of work on a project; its lake view keeps the state of tables it first saw."""
+
+    project: Project
+    engine: Engine
+    lake: Lake
+
+    @property
+    def problem(self) -> Problem:
+        """The problem file."""
+        return self.project.problem
+
+    @cached_property
+    def log_days(self) -> list[date]:
+        """Every day that ingestion has published.
+
+        Raises:
+            MissingPartitionError: nothing was ingested.
+        """
+        days = self.lake.days("impressions")
+        if not days:
+            raise MissingPartitionError(f"{self.problem.name}: no impressions were ingested yet")
+        return days
+
+    def split(self, as_of_day: date) -> Split:
+        """The train, validate and evaluate days of what is known at the end of a day."""
+        windows = [longest_window(policy, self.problem) for policy in self.project.policies]
+        return split_days(self.problem, windows, self.log_days[0], as_of_day)
+
+    def require(self, partition: Partition) -> Manifest:
+        """A partition's manifest.
+
+        Raises:
+            MissingPartitionError: it was never built.
+        """
+        manifest = self.lake.manifest(partition)
+        if manifest is None:
+            raise MissingPartitionError(f"{partition}: not built yet")
+        return manifest
+
+    def content(self, table: str, day: date, policy: str = "") -> str:
+        """The content hash of a partition, for the recipes of what is made from it."""
+        return self.require(Partition(table, day, policy)).content_hash
+
+    def contents(self, table: str, days: tuple[date, ...], policy: str = "") -> dict[str, str]:
+        """The content hashes of several days; days that were never built are left out."""
+        found = {day: self.lake.manifest(Partition(table, day, policy)) for day in days}
+        return {str(day): manifest.content_hash for day, manifest in found.items() if manifest}

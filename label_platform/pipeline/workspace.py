@@ -1,0 +1,42 @@
+"""Where this installation keeps what it builds: lake, Dagster's history, MLflow's store."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from label_platform.lake import Lake
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder under which everything built lies.
+
+    Attributes:
+        folder: ``data`` beside the project's files, unless ``LABEL_PLATFORM_DATA`` says else.
+    """
+
+    folder: Path
+
+    @classmethod
+    def from_environment(cls) -> "Workspace":
+        """The workspace of the current directory or of ``LABEL_PLATFORM_DATA``."""
+        return cls(Path(os.environ.get("LABEL_PLATFORM_DATA", "data")).absolute())
+
+    @property
+    def problems(self) -> Path:
+        """The folder of problem files."""
+        return self.folder / "problems"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's history and settings."""
+        return self.folder / "dagster"
+
+    @property
+    def mlflow_folder(self) -> Path:
+        """MLflow's database and artifacts."""
+        return self.folder / "mlflow"
+
+    def lake(self, problem: str) -> Lake:
+        """The tables of a problem."""
+        return Lake(self.folder / "lake", problem)

@@ -1,0 +1,43 @@
+import pytest
+
+from label_platform.lake import Engine, SqlError, quote_identifier, quote_literal
+
+
+@pytest.mark.parametrize("name", ["plain", 'with "quotes"', "select", "a; drop table x --"])
+def test_any_name_survives_quoting(name: str) -> None:
+    with Engine() as engine:
+        engine.execute(f"create table t ({quote_identifier(name)} integer)")
+        assert list(engine.schema("t")) == [name]
+
+
+def test_any_text_survives_quoting() -> None:
+    text = "it's; drop table x -- \\ \n"
+    with Engine() as engine:
+        assert engine.row(f"select {quote_literal(text)}") == (text,)
+
+
+@pytest.mark.parametrize("name", ["", "a\x00b"])
+def test_names_that_cannot_be_quoted_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot be a column or table name"):
+        quote_identifier(name)
+
+
+def test_a_refused_statement_says_what_it_was() -> None:
+    with Engine() as engine, pytest.raises(SqlError, match="select missing_column"):
+        engine.execute("select missing_column")
+
+
+def test_memory_is_limited_and_work_spills_instead_of_failing() -> None:
+    with Engine(memory_limit="200MB", threads=2) as engine:
+        rows = engine.row(
+            "select count(*) from (select md5(range::varchar) as k, count(*) "
+            "from range(3000000) group by 1)"
+        )
+    assert rows == (3_000_000,)
+
+
+def test_times_are_utc_whatever_the_machine_thinks() -> None:
+    with Engine() as engine:
+        assert engine.row("select (timestamptz '2026-10-01 23:30:00-02')::date::varchar") == (
+            "2026-10-02",
+        )

@@ -1,0 +1,86 @@
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from label_platform.problem import Problem, load_problem
+from label_platform.strict_yaml import ConfigurationError
+
+MINIMAL = {
+    "name": "shop",
+    "start_date": date(2026, 10, 1),
+    "logs": [{"format": "native", "impressions": "i/*.parquet", "interactions": "e/*.jsonl"}],
+    "signals": {"click": {"window": "30m"}, "dwell_s": {"window": "45s", "of": "click"}},
+    "policies": {"use": ["raw_click"]},
+}
+
+
+def write(below: Path, **changes: object) -> Path:
+    path = below / "shop.yaml"
+    path.write_text(yaml.safe_dump(MINIMAL | changes))
+    return path
+
+
+def load(below: Path, **changes: object) -> Problem:
+    return load_problem(write(below, **changes))
+
+
+def test_durations_and_windows(tmp_path: Path) -> None:
+    problem = load(tmp_path)
+    assert problem.signals["click"].window == timedelta(minutes=30)
+    assert problem.longest_window == timedelta(minutes=30)
+
+
+def test_paths_start_from_the_logs_folder_and_logs_can_be_moved(tmp_path: Path) -> None:
+    path = write(tmp_path, logs_folder="../logs")
+    assert load_problem(path).resolve("i/*.parquet") == tmp_path / "../logs/i/*.parquet"
+    elsewhere = tmp_path / "elsewhere"
+    assert load_problem(path, elsewhere).resolve("i/*.parquet") == elsewhere / "i/*.parquet"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"signalz": {}}, r"shop.yaml: signalz: unknown key; did you mean 'signals'\?"),
+        ({"training": {"windw": "14d"}}, r"training.windw: unknown key; did you mean 'window'\?"),
+        ({"signals": {"click": {"window": "30 minutes"}}}, "expected a duration such as 30m"),
+        (
+            {"signals": {"click": {"window": "1d"}, "dwell_s": {"window": "1d", "of": "clik"}}},
+            "did you mean 'click'",
+        ),
+        ({"logs": [{"format": "nativ", "path": "x"}]}, "'native' or 'open_bandit'"),
+        (
+            {"logs": [{"format": "native", "path": "x"}]},
+            "needs the keys impressions and interactions",
+        ),
+        ({"logs": []}, "logs: .*at least 1"),
+        ({"name": "../etc"}, "name: "),
+        ({"folder": "/"}, "folder: unknown key"),
+        ({"start_date": "someday"}, "start_date: .*found 'someday'"),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path: Path, changes: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        load(tmp_path, **changes)
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("name: shop")
+    with pytest.raises(ConfigurationError, match="signals: this key is required and absent"):
+        load_problem(path)
+
+
+def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"did you mean 'shop.yaml'\?"):
+        load_problem(tmp_path / "shpo.yaml")
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "!!python/object/apply:os.system [ls]"])
+def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"p.yaml: "):
+        load_problem(path)
