@@ -6,6 +6,7 @@ A model is ``<name>.sql`` with ``<name>.yml`` beside it. The SQL may use ``ref``
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from hashlib import sha256
 from pathlib import Path
@@ -53,6 +54,7 @@ class SqlModel:
         return sha256(self.template.encode()).hexdigest()[:12]
 
 
+@cache
 def load_models(folder: Path = MODELS_FOLDER) -> dict[str, SqlModel]:
     """All models below a folder.
 

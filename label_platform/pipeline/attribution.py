@@ -8,77 +8,90 @@ from typing import Any
 
 from label_platform.lake import Manifest, Partition, create_models, load_models, recipe_hash
 from label_platform.pipeline.context import Context
+from label_platform.problem import Problem
 
 NO_LIMIT = "9999-12-31 00:00:00+00"
 _NO_BOT_RULE = 2**31 - 1
 
 
-def impression_signals_recipe(context: Context, day: date) -> dict[str, Any]:
+def impression_signals_recipe(context: Context, partition: Partition) -> dict[str, Any]:
     """What a day of ``impression_signals`` is made from."""
     return {
-        "impressions": context.content("impressions", day),
-        "interactions": context.contents("interactions", _days_after(context, day)),
-        **_attribution_recipe(context, day),
+        "impressions": context.content("impressions", partition.day),
+        "interactions": context.contents("interactions", _days_after(context, partition.day)),
+        **_attribution_recipe(context, partition.day),
     }
 
 
-def build_impression_signals(context: Context, day: date) -> Manifest:
+def build_impression_signals(context: Context, partition: Partition) -> Manifest:
     """Give every impression of a day the feedback that it led to, within each signal's window."""
-    _create(context, "impression_signals", day, [day], _days_after(context, day))
+    _create(
+        context,
+        "impression_signals",
+        partition.day,
+        [partition.day],
+        _days_after(context, partition.day),
+    )
     return context.lake.publish(
         context.engine,
-        Partition("impression_signals", day),
+        partition,
         "from impression_signals order by shown_at, request_id, position",
-        recipe=recipe_hash(impression_signals_recipe(context, day)),
+        recipe=recipe_hash(impression_signals_recipe(context, partition)),
     )
 
 
-def orphaned_interactions_recipe(context: Context, day: date) -> dict[str, Any]:
+def orphaned_interactions_recipe(context: Context, partition: Partition) -> dict[str, Any]:
     """What a day of ``orphaned_interactions`` is made from."""
     return {
-        "impressions": context.contents("impressions", _days_before(context, day)),
-        "interactions": context.content("interactions", day),
-        **_attribution_recipe(context, day),
+        "impressions": context.contents("impressions", _days_before(context, partition.day)),
+        "interactions": context.content("interactions", partition.day),
+        **_attribution_recipe(context, partition.day),
     }
 
 
-def build_orphaned_interactions(context: Context, day: date) -> Manifest:
+def build_orphaned_interactions(context: Context, partition: Partition) -> Manifest:
     """Keep a day's events that count for no impression, each with its reason."""
-    _create(context, "orphaned_interactions", day, _days_before(context, day), [day])
+    _create(
+        context,
+        "orphaned_interactions",
+        partition.day,
+        _days_before(context, partition.day),
+        [partition.day],
+    )
     return context.lake.publish(
         context.engine,
-        Partition("orphaned_interactions", day),
+        partition,
         "from orphaned_interactions order by occurred_at, interaction_id",
-        recipe=recipe_hash(orphaned_interactions_recipe(context, day)),
+        recipe=recipe_hash(orphaned_interactions_recipe(context, partition)),
     )
 
 
-def position_statistics_recipe(context: Context, day: date) -> dict[str, Any]:
+def position_statistics_recipe(context: Context, partition: Partition) -> dict[str, Any]:
     """What a day of ``position_statistics`` is made from."""
     return {
-        "impression_signals": context.content("impression_signals", day),
+        "impression_signals": context.content("impression_signals", partition.day),
         "context": context.problem.context,
         "model": load_models()["position_statistics"].version,
     }
 
 
-def build_position_statistics(context: Context, day: date) -> Manifest:
+def build_position_statistics(context: Context, partition: Partition) -> Manifest:
     """Count impressions and clicks by query, item, position and context."""
     context.engine.create_view(
-        "impression_signals", context.lake.scan("impression_signals", [day])
+        "impression_signals", context.lake.scan("impression_signals", [partition.day])
     )
     create_models(
         context.engine,
         ["position_statistics"],
-        variables=variables_of(context, day),
+        variables=variables_of(context, partition.day),
         sources={},
         given=["impression_signals"],
     )
     return context.lake.publish(
         context.engine,
-        Partition("position_statistics", day),
+        partition,
         "from position_statistics order by query_id, item_id, position",
-        recipe=recipe_hash(position_statistics_recipe(context, day)),
+        recipe=recipe_hash(position_statistics_recipe(context, partition)),
     )
 
 
@@ -136,14 +149,14 @@ def _create(
     )
 
 
-def window_days(context: Context) -> int:
+def window_days(problem: Problem) -> int:
     """Days that the longest attribution window reaches into."""
-    return ceil(context.problem.longest_window / timedelta(days=1))
+    return ceil(problem.longest_window / timedelta(days=1))
 
 
 def _days_after(context: Context, day: date) -> tuple[date, ...]:
-    return tuple(day + timedelta(days=n) for n in range(window_days(context) + 1))
+    return tuple(day + timedelta(days=n) for n in range(window_days(context.problem) + 1))
 
 
 def _days_before(context: Context, day: date) -> tuple[date, ...]:
-    return tuple(day - timedelta(days=n) for n in range(window_days(context), -1, -1))
+    return tuple(day - timedelta(days=n) for n in range(window_days(context.problem), -1, -1))

@@ -27,11 +27,11 @@ def propensity_days(context: Context, day: date) -> tuple[date, ...]:
     return tuple(known for known in days if first <= known <= last)
 
 
-def propensities_recipe(context: Context, day: date) -> dict[str, Any]:
+def propensities_recipe(context: Context, partition: Partition) -> dict[str, Any]:
     """What a day's propensities are made from."""
     return {
         "position_statistics": context.contents(
-            "position_statistics", propensity_days(context, day)
+            "position_statistics", propensity_days(context, partition.day)
         ),
         "context": context.problem.context,
         "gates": context.problem.propensity.model_dump(),
@@ -39,9 +39,9 @@ def propensities_recipe(context: Context, day: date) -> dict[str, Any]:
     }
 
 
-def build_propensities(context: Context, day: date) -> Manifest:
+def build_propensities(context: Context, partition: Partition) -> Manifest:
     """Estimate the examination curve of the window that ends on a day."""
-    days = propensity_days(context, day)
+    days = propensity_days(context, partition.day)
     relation = context.lake.scan("position_statistics", list(days))
     statistics = context.engine.frame(randomized_statistics_sql(relation, context.problem.context))
     curve = estimate_randomized(statistics, context.problem.context, context.problem.propensity)
@@ -49,8 +49,8 @@ def build_propensities(context: Context, day: date) -> Manifest:
     context.engine.register("propensity_curve", table)
     return context.lake.publish(
         context.engine,
-        Partition("propensities", day),
+        partition,
         "from propensity_curve",
-        recipe=recipe_hash(propensities_recipe(context, day)),
+        recipe=recipe_hash(propensities_recipe(context, partition)),
         attributes={"verdict": str(curve.verdict), "reason": curve.reason},
     )

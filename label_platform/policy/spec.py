@@ -20,13 +20,13 @@ class Quality(StrictModel):
 
     of: str
     shape: Literal["log", "linear", "minimum"]
-    cap: float = Field(gt=0)
+    cap: float = Field(gt=0, allow_inf_nan=False)
 
 
 class SignalGain(StrictModel):
     """What one signal contributes to the label, per unit of its value."""
 
-    gain: float
+    gain: float = Field(allow_inf_nan=False)
     quality: Quality | None = None
 
 

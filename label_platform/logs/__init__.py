@@ -1,0 +1,1 @@
+"""Log formats, the record contract, quarantine, privacy and simulators."""

@@ -1,0 +1,106 @@
+"""The ledger of a problem's log files: what was read, when, and what an unfinished batch is."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from label_platform.lake import replace_file
+from label_platform.logs.records import LogFile
+from label_platform.logs.report import FileCounts
+
+LEDGER_NAME = "_ingested.json"
+FORMAT_VERSION = 1
+
+
+@dataclass
+class Ledger:
+    """What was ingested so far; it changes on disk by one atomic replacement.
+
+    Attributes:
+        path: the file in the lake.
+        files: per file (its ledger key) its fingerprint, when it was read and its counts.
+        features: the feature columns of a table and their types, fixed when first seen.
+        pending: the batch whose publication began and did not end, or empty.
+        user_keys: the fingerprint of the secret that made the user keys.
+    """
+
+    path: Path
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    features: dict[str, dict[str, str]] = field(default_factory=dict)
+    pending: str = ""
+    user_keys: str = ""
+
+    def save(self) -> None:
+        """Replace the ledger on disk."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        content = {
+            "format_version": FORMAT_VERSION,
+            "files": self.files,
+            "features": self.features,
+            "pending": self.pending,
+            "user_keys": self.user_keys,
+        }
+        replace_file(self.path, json.dumps(content, indent=1, sort_keys=True))
+
+    def is_unchanged(self, file: LogFile, asked: tuple[str, ...]) -> bool:
+        """Whether a file was read as it is now, with nothing ignored that is asked for now."""
+        known = self.files.get(file.ledger_key)
+        if known is None or (known["ignored"] and known["asked"] != list(asked)):
+            return False
+        state = file.path.stat()
+        if known["size"] != state.st_size:
+            return False
+        return known["mtime_ns"] == state.st_mtime_ns or known["md5"] == _md5(file.path)
+
+    def record(
+        self,
+        file: LogFile,
+        fingerprint: dict[str, Any],
+        counts: FileCounts,
+        ingested_at: datetime,
+        asked: tuple[str, ...],
+    ) -> None:
+        """Note that a file was read; on disk with the next :meth:`save`."""
+        self.files[file.ledger_key] = fingerprint | {
+            "ingested_at": ingested_at.isoformat(),
+            "asked": list(asked),
+            "records": counts.records,
+            "accepted": counts.accepted,
+            "ignored": counts.ignored,
+            "rejected": counts.rejected,
+            "duplicates": counts.duplicates,
+            "days": [day.isoformat() for day in counts.days],
+        }
+
+
+def read_ledger(folder: Path) -> Ledger:
+    """The ledger in a problem's folder of the lake; an empty one where nothing was ingested.
+
+    Raises:
+        ValueError: a newer version of the platform wrote it.
+    """
+    path = folder / LEDGER_NAME
+    if not path.is_file():
+        return Ledger(path)
+    content = json.loads(path.read_text())
+    version = content.pop("format_version")
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: format version {version}, this version of the platform reads up to "
+            f"{FORMAT_VERSION}"
+        )
+    return Ledger(path, **content)
+
+
+def fingerprint(file: LogFile) -> dict[str, Any]:
+    """Identity of a file's content, taken before it is read: what is added later counts as new."""
+    state = file.path.stat()
+    return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "md5": _md5(file.path)}
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

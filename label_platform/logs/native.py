@@ -1,0 +1,78 @@
+"""The native format: one record per impression, event or item, under the contract's own keys."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from label_platform.lake import Engine, SqlError, quote_identifier, quote_literal
+from label_platform.logs.contract import Wanted
+from label_platform.logs.privacy import redacted_columns
+from label_platform.logs.records import Column, LogFile, LogPattern, Records, UnreadableFileError
+from label_platform.logs.text_records import read_csv, read_json_lines
+from label_platform.problem import LogSource
+
+_TEXT_READERS: Mapping[str, Callable[[Engine, Path, Wanted], Iterator[Records]]] = {
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".json": read_json_lines,
+    ".csv": read_csv,
+    ".tsv": read_csv,
+}
+_COMPRESSED = (".gz", ".zst")
+
+
+class NativeFormat:
+    """Parquet, CSV, tab-separated or JSON lines; text also compressed."""
+
+    feedback: Mapping[str, str] = {}
+
+    def patterns(self, source: LogSource) -> Iterator[LogPattern]:
+        """The globs of a log source."""
+        if source.items is not None:
+            yield LogPattern("items", "items", source.items)
+        if source.impressions is not None:
+            yield LogPattern("impressions", "impressions", source.impressions)
+        if source.interactions is not None:
+            yield LogPattern("interactions", "interactions", source.interactions)
+
+    def read(self, engine: Engine, file: LogFile, wanted: Wanted) -> Iterator[Records]:
+        """The records of a file, in blocks."""
+        return read_records(engine, file.path, wanted)
+
+
+def read_records(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records]:
+    """The records of a file of any kind, by its suffix.
+
+    Yields:
+        Blocks of records; each is to be used up before the next is asked for.
+
+    Raises:
+        UnreadableFileError: the file is corrupt or of no known kind.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    kind = next((suffix for suffix in reversed(suffixes) if suffix not in _COMPRESSED), "")
+    if kind == ".parquet" and suffixes[-1] == kind:
+        yield _read_parquet(engine, path, wanted)
+    elif kind in _TEXT_READERS:
+        yield from _TEXT_READERS[kind](engine, path, wanted)
+    else:
+        known = ", ".join([".parquet", *_TEXT_READERS])
+        raise UnreadableFileError(
+            f"found a file named {path.name}, expected one of {known} (text also with .gz or .zst)"
+        )
+
+
+def _read_parquet(engine: Engine, path: Path, wanted: Wanted) -> Records:
+    scan = f"read_parquet({quote_literal(str(path))}, file_row_number = true)"
+    try:
+        types = engine.schema(scan)
+    except SqlError as error:
+        raise UnreadableFileError(str(error).split("\n", maxsplit=1)[0]) from error
+    types.pop("file_row_number")
+    names = [name for name in types if name in wanted.fields or wanted.is_feature(name)]
+    columns = {name: Column(quote_identifier(name), types[name]) for name in names}
+    kept = "".join(f", {quote_identifier(name)}" for name in names)
+    relation = (
+        "(select file_row_number + 1 as record_line, null::varchar as record_refusal"
+        f"{kept} from {scan})"
+    )
+    return Records(relation, columns, tuple(types), raw=redacted_columns(names))

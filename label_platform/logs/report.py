@@ -1,0 +1,49 @@
+"""What an ingestion did, file by file."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """Where the records of one file went: records = accepted + ignored + rejected + duplicates.
+
+    Attributes:
+        source: the file, relative to the problem's logs folder.
+        records: records in the file.
+        accepted: records that are new in the lake.
+        ignored: events of a kind that the problem does not ask for.
+        rejected: records in quarantine, each with its reason.
+        duplicates: records that the lake, or an earlier line or file, already had.
+        days: UTC days of the accepted records, ascending.
+        refusal: why the whole file could not be read; it is tried again the next time.
+    """
+
+    source: str
+    records: int
+    accepted: int
+    ignored: int
+    rejected: int
+    duplicates: int
+    days: tuple[date, ...]
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What one ingestion did.
+
+    Attributes:
+        files: the files that were read, in the order in which they were read.
+        days: days that got new records, or their first empty partition, ascending.
+        unchanged: files that were read before and have not changed since.
+    """
+
+    files: tuple[FileCounts, ...]
+    days: tuple[date, ...]
+    unchanged: int
+
+    @property
+    def refused(self) -> tuple[FileCounts, ...]:
+        """The files that could not be read."""
+        return tuple(file for file in self.files if file.refusal)

@@ -1,0 +1,165 @@
+"""The tables of a problem as Dagster assets, one labels-to-evaluations chain per policy."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+import dagster as dg
+
+from label_platform.lake import Partition, load_models
+from label_platform.logs import IngestReport, ingest
+from label_platform.pipeline.attribution import window_days
+from label_platform.pipeline.checks import checks_for
+from label_platform.pipeline.context import Project
+from label_platform.pipeline.metadata import ingestion_metadata, partition_metadata
+from label_platform.pipeline.pictures import pictures_of
+from label_platform.pipeline.steps import STEPS, Step, build_partition
+from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
+
+RAW_TABLES = ("impressions", "interactions", "rejected_records", "items")
+_ONE_RUN = dg.BackfillPolicy.single_run()
+_GROUPS = {"propensities": "propensities", "comparisons": "comparison"}
+
+
+def partitions_definition(project: Project) -> dg.DailyPartitionsDefinition:
+    """One partition per log day; a closed log ends with its last day."""
+    end = project.problem.end_date
+    return dg.DailyPartitionsDefinition(
+        start_date=project.problem.start_date.isoformat(),
+        end_date=(end + timedelta(days=1)).isoformat() if end else None,
+        timezone="UTC",
+    )
+
+
+def asset_key(project: Project, table: str, policy: str = "") -> dg.AssetKey:
+    """The key of a table's asset: problem, policy from labels on, and table."""
+    return dg.AssetKey([project.problem.name, *([policy] if policy else []), table])
+
+
+def build_assets(
+    project: Project, on_ingested: Callable[[IngestReport], None] = lambda _report: None
+) -> list[dg.AssetsDefinition]:
+    """All assets of a problem; ``on_ingested`` is told what became of each log file."""
+    return [
+        _ingestion_asset(project, on_ingested),
+        *(_table_asset(project, step, None) for step in STEPS if not step.per_policy),
+        *(
+            _table_asset(project, step, policy)
+            for policy in project.policies
+            for step in STEPS
+            if step.per_policy
+        ),
+    ]
+
+
+def _ingestion_asset(
+    project: Project, on_ingested: Callable[[IngestReport], None]
+) -> dg.AssetsDefinition:
+    partitions = partitions_definition(project)
+
+    @dg.multi_asset(
+        name=f"{project.problem.name}__ingestion",
+        specs=[
+            dg.AssetSpec(asset_key(project, table), group_name="logs", partitions_def=partitions)
+            for table in RAW_TABLES
+        ],
+        partitions_def=partitions,
+        backfill_policy=_ONE_RUN,
+        can_subset=False,
+    )
+    def ingestion(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        """Read what is new in the log files; every refused record is kept with its reason."""
+        with project.open() as work:
+            report = ingest(work.problem, work.lake, work.engine)
+            on_ingested(report)
+            for table in RAW_TABLES:
+                key = asset_key(project, table)
+                for day in context.partition_keys:
+                    manifest = work.lake.manifest(Partition(table, date.fromisoformat(day)))
+                    if manifest is not None:
+                        context.add_asset_metadata(partition_metadata(manifest), key, None, day)
+                yield dg.MaterializeResult(asset_key=key, metadata=ingestion_metadata(report))
+
+    return ingestion
+
+
+def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.AssetsDefinition:
+    name = policy.name if policy else ""
+    key = asset_key(project, step.table, name)
+    checks = checks_for(step.table)
+
+    @dg.asset(
+        key=key,
+        partitions_def=partitions_definition(project),
+        backfill_policy=_ONE_RUN,
+        code_version=_code_version(project, step, policy),
+        group_name=name or _GROUPS.get(step.table, "signals"),
+        deps=_dependencies(project, step, name),
+        check_specs=checks.specs(key),
+        description=step.build.__doc__,
+    )
+    def table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        days = [date.fromisoformat(day) for day in context.partition_keys]
+        partitions = [Partition(step.table, day, name) for day in days]
+        manifests = []
+        with project.open() as work:
+            for partition in partitions:
+                try:
+                    manifest, built = build_partition(work, partition)
+                except PropensityRefusedError as error:
+                    raise dg.Failure(description=str(error), allow_retries=False) from error
+                manifests.append(manifest)
+                facts = partition_metadata(manifest) | {"rebuilt": built}
+                context.add_asset_metadata(facts, key, None, partition.day.isoformat())
+            return dg.MaterializeResult(
+                metadata=pictures_of(work, partitions[-1]),
+                check_results=checks.results(work, partitions, manifests),
+            )
+
+    return table
+
+
+def _code_version(project: Project, step: Step, policy: Policy | None) -> str:
+    if policy is None:
+        models = load_models()
+        return models[step.table].version if step.table in models else "1"
+    version = label_version if step.table == "labels" else policy_version
+    return version(policy, project.problem)
+
+
+def _dependencies(project: Project, step: Step, policy: str) -> list[dg.AssetDep]:
+    """Which partitions of which assets a day is made from, as Dagster draws and follows them."""
+    training = project.problem.training
+    windows = window_days(project.problem)
+    evaluated = training.evaluate.days
+    trained = training.window.days + training.validation.days + evaluated + windows
+    by_table = {
+        "impression_signals": [("impressions", "", 0, 0), ("interactions", "", 0, windows)],
+        "orphaned_interactions": [
+            ("impressions", "", -windows, 0),
+            ("interactions", "", 0, 0),
+        ],
+        "position_statistics": [("impression_signals", "", 0, 0)],
+        "propensities": [("position_statistics", "", -training.window.days, 0)],
+        "labels": [("impression_signals", "", 0, 0), ("propensities", "", 0, 0)],
+        "examples": [
+            ("labels", policy, -trained, 0),
+            ("impression_signals", "", -trained, 0),
+            ("items", "", -trained, 0),
+        ],
+        "rankers": [("examples", policy, 0, 0)],
+        "evaluations": [
+            ("examples", policy, 0, 0),
+            ("rankers", policy, 0, 0),
+            ("impression_signals", "", -evaluated, 0),
+        ],
+        "comparisons": [("evaluations", each.name, 0, 0) for each in project.policies],
+    }
+    return [
+        dg.AssetDep(
+            asset_key(project, table, of_policy),
+            partition_mapping=dg.TimeWindowPartitionMapping(
+                start_offset=first, end_offset=last, allow_nonexistent_upstream_partitions=True
+            ),
+        )
+        for table, of_policy, first, last in by_table[step.table]
+    ]

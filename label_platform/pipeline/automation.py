@@ -1,0 +1,65 @@
+"""What Dagster does on its own: a daily rebuild, and a sensor for whatever has become stale."""
+
+import dagster as dg
+
+from label_platform.lake import MissingPartitionError
+from label_platform.pipeline.assets import asset_key, partitions_definition
+from label_platform.pipeline.context import Project
+from label_platform.pipeline.planner import next_work, work_key
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+
+
+def build_jobs(project: Project) -> list[dg.UnresolvedAssetJobDefinition]:
+    """The daily job builds a day's tables and policies; the other one compares the policies.
+
+    Two jobs, so that a refused policy, which fails its part of the first, does not keep the other
+    policies from being compared.
+    """
+    name = project.problem.name
+    comparison = dg.AssetSelection.assets(asset_key(project, "comparisons"))
+    everything = dg.AssetSelection.key_prefixes([name])
+    partitions = partitions_definition(project)
+    return [
+        dg.define_asset_job(f"{name}_daily", everything - comparison, partitions_def=partitions),
+        dg.define_asset_job(f"{name}_comparison", comparison, partitions_def=partitions),
+        dg.define_asset_job(f"{name}_stale", everything, partitions_def=partitions),
+    ]
+
+
+def build_schedule(
+    daily: dg.UnresolvedAssetJobDefinition,
+) -> dg.ScheduleDefinition | dg.UnresolvedPartitionedAssetScheduleDefinition:
+    """Every night, the day that has just ended."""
+    return dg.build_schedule_from_partitioned_job(daily, hour_of_day=3, minute_of_hour=0)
+
+
+def build_stale_sensor(
+    project: Project, stale: dg.UnresolvedAssetJobDefinition
+) -> dg.SensorDefinition:
+    """Requests what a changed policy, a late event or a closed window has made stale."""
+
+    @dg.sensor(
+        name=f"{project.problem.name}_stale_sensor",
+        job=stale,
+        minimum_interval_seconds=30,
+        description=build_stale_sensor.__doc__,
+    )
+    def sensor(_context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        with project.open() as work:
+            try:
+                last_day = work.log_days[-1]
+            except MissingPartitionError as error:
+                return dg.SkipReason(str(error))
+            requests = [
+                dg.RunRequest(
+                    run_key=work_key(work, each),
+                    asset_selection=[asset_key(project, each.table, each.policy)],
+                    tags={RANGE_START: str(each.first), RANGE_END: str(each.last)},
+                )
+                for each in next_work(work, last_day)
+            ]
+        return dg.SensorResult(requests) if requests else dg.SkipReason("nothing is stale")
+
+    return sensor

@@ -1,0 +1,50 @@
+"""What Dagster shows of a partition: counts, hashes, verdicts, pictures."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from label_platform.lake import Manifest
+from label_platform.logs import IngestReport
+
+_COUNTS = ("records", "accepted", "ignored", "rejected", "duplicates")
+
+
+def partition_metadata(manifest: Manifest) -> dict[str, Any]:
+    """Counts and hashes of a partition, and what its build noted for people."""
+    return {
+        "dagster/row_count": manifest.rows,
+        "content_hash": manifest.content_hash,
+        "recipe_hash": manifest.recipe_hash,
+        **{name: _shown(value) for name, value in manifest.attributes.items()},
+    }
+
+
+def ingestion_metadata(report: IngestReport) -> dict[str, Any]:
+    """The counts of every file that was read: records in = the sum of the other columns."""
+    lines = [f"| file | {' | '.join(_COUNTS)} |", "|---" * (len(_COUNTS) + 1) + "|"]
+    for file in report.files:
+        counts = " | ".join(f"{getattr(file, name):,}" for name in _COUNTS)
+        lines.append(f"| {file.source} | {counts} |")
+    table = "\n".join(lines) if report.files else "nothing new in the log files"
+    return {
+        "files": dg.MetadataValue.md(table),
+        "files_read": len(report.files),
+        "files_unchanged": report.unchanged,
+    }
+
+
+def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
+    """A picture that Dagster's page shows where it stands."""
+    return dg.MetadataValue.md(
+        f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})"
+    )
+
+
+def _shown(value: object) -> Any:  # noqa: ANN401 - whatever Dagster takes as metadata
+    if isinstance(value, Mapping):
+        lines = [f"| {key} | {count} |" for key, count in value.items()]
+        return dg.MetadataValue.md("\n".join(["| | |", "|---|---|", *lines]))
+    return value

@@ -1,0 +1,172 @@
+"""The whole chain in one process, through Dagster: what is stale is materialised, step by step."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from label_platform.logs import IngestReport
+from label_platform.pipeline.assets import RAW_TABLES, asset_key, build_assets
+from label_platform.pipeline.automation import RANGE_END, RANGE_START
+from label_platform.pipeline.context import Project
+from label_platform.pipeline.planner import Work, stale_work
+from label_platform.pipeline.steps import STEPS, Step, partitions_of
+
+DAGSTER_SETTINGS = Path(__file__).with_name("dagster.yaml")
+
+
+@dataclass
+class RunSummary:
+    """What a run did.
+
+    Attributes:
+        report: what became of the log files.
+        built: partitions built, by table.
+        unchanged: partitions that were up to date, by table.
+        refused: the policies that the evidence does not support, with the reason.
+        broken: what else failed, by asset, with the error.
+        seconds: time taken, by table.
+    """
+
+    report: IngestReport | None = None
+    built: dict[str, int] = field(default_factory=dict)
+    unchanged: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def prepare_dagster_home(home: Path) -> None:
+    """Make the folder that holds Dagster's settings and history, where it does not exist yet."""
+    home.mkdir(parents=True, exist_ok=True)
+    settings = home / "dagster.yaml"
+    if not settings.exists():
+        shutil.copyfile(DAGSTER_SETTINGS, settings)
+
+
+@contextmanager
+def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance that lives in a folder."""
+    prepare_dagster_home(home)
+    os.environ["DAGSTER_HOME"] = str(home)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def run_chain(
+    project: Project,
+    instance: dg.DagsterInstance,
+    *,
+    until: str = "comparisons",
+    days: tuple[date, date] = (date.min, date.max),
+    on_work: Callable[[str, int, int], None] = lambda _table, _done, _total: None,
+) -> RunSummary:
+    """Read what is new in the logs, then bring every table up to date that is stale.
+
+    Args:
+        project: the problem with the policies to build.
+        instance: where Dagster keeps what was materialised.
+        until: the last table to build.
+        days: the first and the last log day to look at.
+        on_work: told the table, the partitions done and the partitions to do.
+    """
+    chain = _Chain(project, instance, days, on_work)
+    if not chain.ingest():
+        return chain.summary
+    for step in STEPS:
+        if until == "impressions":
+            break
+        chain.build(step)
+        if step.table == until:
+            break
+    project.workspace.lake(project.problem.name).collect()
+    return chain.summary
+
+
+class _Chain:
+    """The steps of one run, and what has come of them so far."""
+
+    def __init__(
+        self,
+        project: Project,
+        instance: dg.DagsterInstance,
+        days: tuple[date, date],
+        on_work: Callable[[str, int, int], None],
+    ) -> None:
+        self.project = project
+        self.instance = instance
+        self.first_day, self.last_day = days
+        self.on_work = on_work
+        self.summary = RunSummary()
+        self.assets = build_assets(project, self._ingested)
+
+    def ingest(self) -> bool:
+        """Read the log files; whether there is anything to go on with."""
+        started = time.perf_counter()
+        problem = self.project.problem
+        yesterday = datetime.now(tz=UTC).date() - timedelta(days=1)
+        last = problem.end_date or max(problem.start_date, yesterday)
+        keys = [asset_key(self.project, table) for table in RAW_TABLES]
+        self.on_work("impressions", 0, 1)
+        done = self._materialize(keys, Work("impressions", "", problem.start_date, last))
+        self.on_work("impressions", 1, 1)
+        self.summary.seconds["impressions"] = time.perf_counter() - started
+        return done
+
+    def build(self, step: Step) -> None:
+        """Build what is stale of one table, for every policy that was not refused before."""
+        started = time.perf_counter()
+        works, total = self._plan(step)
+        todo = sum(work.days for work in works)
+        self.summary.unchanged[step.table] = total - todo
+        self.on_work(step.table, 0, todo)
+        done = 0
+        for work in works:
+            key = asset_key(self.project, work.table, work.policy)
+            if self._materialize([key], work):
+                self.summary.built[step.table] = self.summary.built.get(step.table, 0) + work.days
+            done += work.days
+            self.on_work(step.table, done, todo)
+        self.summary.seconds[step.table] = time.perf_counter() - started
+
+    def _ingested(self, report: IngestReport) -> None:
+        self.summary.report = report
+
+    def _plan(self, step: Step) -> tuple[list[Work], int]:
+        with self.project.open() as context:
+            last_day = min(self.last_day, context.log_days[-1])
+            names = [policy.name for policy in self.project.policies] if step.per_policy else [""]
+            works, total = [], 0
+            for name in names:
+                if not self._failed_before(name):
+                    total += len(partitions_of(context, step, name, last_day))
+                    works += stale_work(context, step, name, last_day, self.first_day)
+            return works, total
+
+    def _failed_before(self, policy: str) -> bool:
+        broken = any(policy in asset.split("/") for asset in self.summary.broken)
+        return policy in self.summary.refused or broken
+
+    def _materialize(self, keys: list[dg.AssetKey], work: Work) -> bool:
+        result = dg.materialize(
+            self.assets,
+            selection=keys,
+            instance=self.instance,
+            raise_on_error=False,
+            tags={RANGE_START: str(work.first), RANGE_END: str(work.last)},
+        )
+        for event in result.get_step_failure_events():
+            failure = event.step_failure_data
+            refused = failure.user_failure_data
+            if refused is not None:
+                self.summary.refused[work.policy] = refused.description or ""
+            elif failure.error is not None:
+                error = failure.error.cause or failure.error
+                self.summary.broken["/".join(keys[0].path)] = error.message.strip()
+        return result.success

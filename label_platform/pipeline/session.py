@@ -1,0 +1,161 @@
+"""One run from the command line: simulated logs where there are none, progress, what came out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from label_platform.lake import Partition
+from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
+from label_platform.pipeline import terminal
+from label_platform.pipeline.context import Project
+from label_platform.pipeline.run import RunSummary, dagster_instance, run_chain
+from label_platform.pipeline.workspace import Workspace
+from label_platform.policy import Policy
+from label_platform.strict_yaml import ConfigurationError, nearest
+from label_platform.tracking import TrackingStore
+
+SIMULATED = "product_search"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left behind, for the terminal and for programs.
+
+    Attributes:
+        summary: what was built, and what failed.
+        comparison: the comparison's rows; empty before the comparison.
+    """
+
+    summary: RunSummary
+    comparison: pd.DataFrame
+
+    def exit_code(self, *, allow_refused: bool) -> int:
+        """0 if all went well; refused policies count as a failure unless they are allowed."""
+        refused = self.summary.refused and not allow_refused
+        return 1 if self.summary.broken or refused else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome for programs."""
+        return {
+            "built": self.summary.built,
+            "unchanged": self.summary.unchanged,
+            "refused": self.summary.refused,
+            "failed": self.summary.broken,
+            "seconds": {name: round(value, 2) for name, value in self.summary.seconds.items()},
+            "comparison": self.comparison.to_dict(orient="records"),
+        }
+
+
+@dataclass(frozen=True)
+class Session:
+    """A problem opened for one run.
+
+    Attributes:
+        project: the problem and the policies to build.
+        days: first and last log day to look at.
+        console: where people read.
+    """
+
+    project: Project
+    days: tuple[date, date]
+    console: Console
+
+    @classmethod
+    def start(
+        cls,
+        problem: Path | None,
+        logs: Path | None,
+        policies: str | None,
+        days: tuple[date, date],
+        console: Console,
+    ) -> Self:
+        """Open a problem; without one, simulated product search.
+
+        Raises:
+            ConfigurationError: whatever does not fit in files or options.
+        """
+        workspace = Workspace.from_environment()
+        path = problem or workspace.problems / f"{SIMULATED}.yaml"
+        project = Project.load(path, workspace, logs)
+        if policies is not None:
+            project = replace(project, policies=_chosen(project, policies.split(",")))
+        session = cls(project, days, console)
+        if problem is None and logs is None:
+            session.simulate_if_absent()
+        return session
+
+    def simulate_if_absent(self) -> None:
+        """Write simulated logs where the problem file expects logs and none lie."""
+        logs = self.project.problem.resolve(".").resolve()
+        if logs.exists():
+            return
+        with self.console.status("simulating search logs ..."):
+            settings = ProductSearchSettings(start_date=self.project.problem.start_date)
+            summary = simulate_product_search(settings, logs.parent)
+        self.console.print(
+            f"simulated {summary.impressions:,} impressions, {summary.interactions:,} events in "
+            f"{settings.days} days ({settings.logger} logger, "
+            f"{settings.randomized_share:.0%} of lists in random order)"
+        )
+
+    def run(self, until: str) -> Outcome:
+        """Build what is stale up to a table, showing how far it is, and print what came out."""
+        project = self.project
+        with dagster_instance(project.workspace.dagster_home) as instance, self._bars() as show:
+            summary = run_chain(project, instance, until=until, days=self.days, on_work=show)
+        outcome = Outcome(summary, self._comparison(until))
+        self._print(outcome)
+        return outcome
+
+    def _print(self, outcome: Outcome) -> None:
+        project, console = self.project, self.console
+        with project.open() as context:
+            terminal.print_files(console, context, outcome.summary.report)
+            terminal.print_propensities(console, context)
+        terminal.print_comparison(console, outcome.comparison)
+        terminal.print_failures(console, outcome.summary)
+        store = TrackingStore(project.workspace.mlflow_folder, project.problem.name)
+        terminal.print_links(console, store, outcome.summary)
+
+    def _comparison(self, until: str) -> pd.DataFrame:
+        if until != "comparisons":
+            return pd.DataFrame()
+        with self.project.open() as context:
+            days = [day for day in context.lake.days("comparisons") if day <= self.days[1]]
+            if not days:
+                return pd.DataFrame()
+            relation = context.lake.scan("comparisons", days[-1:])
+            return context.engine.frame(f"from {relation}")
+
+    @contextmanager
+    def _bars(self) -> Iterator[Any]:
+        columns = (
+            TextColumn("{task.description:<22}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.console) as progress:
+            tasks: dict[str, Any] = {}
+
+            def show(table: str, done: int, total: int) -> None:
+                if table not in tasks:
+                    tasks[table] = progress.add_task(table, total=max(total, 1))
+                progress.update(tasks[table], completed=done if total else 1)
+
+            yield show
+
+
+def _chosen(project: Project, names: list[str]) -> tuple[Policy, ...]:
+    known = [policy.name for policy in project.policies]
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(f"--policies: {name!r} is not active; {nearest(name, known)}")
+    return tuple(policy for policy in project.policies if policy.name in names)

@@ -1,0 +1,143 @@
+"""The build steps in the order of the data, and what makes a partition stale.
+
+A step knows what a partition is made from (its recipe) and how to make it. A partition is stale
+if it was never built, or if the recipe it was built from is not today's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from label_platform.lake import Manifest, MissingPartitionError, Partition, recipe_hash
+from label_platform.pipeline import (
+    attribution,
+    comparisons,
+    evaluations,
+    examples,
+    labels,
+    propensities,
+    rankers,
+)
+from label_platform.pipeline.context import Context
+
+
+@dataclass(frozen=True)
+class Step:
+    """How one table is built.
+
+    Attributes:
+        table: the table it builds.
+        per_policy: whether there is one set of partitions per label policy.
+        every_day: whether each log day has a partition of its own; otherwise only the day that
+            is built for has (a training set and all that follows from it).
+        recipe: what a partition is made from.
+        build: makes and publishes a partition.
+    """
+
+    table: str
+    per_policy: bool
+    every_day: bool
+    recipe: Callable[[Context, Partition], dict[str, Any]]
+    build: Callable[[Context, Partition], Manifest]
+
+
+STEPS = (
+    Step(
+        "impression_signals",
+        per_policy=False,
+        every_day=True,
+        recipe=attribution.impression_signals_recipe,
+        build=attribution.build_impression_signals,
+    ),
+    Step(
+        "orphaned_interactions",
+        per_policy=False,
+        every_day=True,
+        recipe=attribution.orphaned_interactions_recipe,
+        build=attribution.build_orphaned_interactions,
+    ),
+    Step(
+        "position_statistics",
+        per_policy=False,
+        every_day=True,
+        recipe=attribution.position_statistics_recipe,
+        build=attribution.build_position_statistics,
+    ),
+    Step(
+        "propensities",
+        per_policy=False,
+        every_day=True,
+        recipe=propensities.propensities_recipe,
+        build=propensities.build_propensities,
+    ),
+    Step(
+        "labels",
+        per_policy=True,
+        every_day=True,
+        recipe=labels.labels_recipe,
+        build=labels.build_labels,
+    ),
+    Step(
+        "examples",
+        per_policy=True,
+        every_day=False,
+        recipe=examples.examples_recipe,
+        build=examples.build_examples,
+    ),
+    Step(
+        "rankers",
+        per_policy=True,
+        every_day=False,
+        recipe=rankers.rankers_recipe,
+        build=rankers.build_rankers,
+    ),
+    Step(
+        "evaluations",
+        per_policy=True,
+        every_day=False,
+        recipe=evaluations.evaluations_recipe,
+        build=evaluations.build_evaluations,
+    ),
+    Step(
+        "comparisons",
+        per_policy=False,
+        every_day=False,
+        recipe=comparisons.comparisons_recipe,
+        build=comparisons.build_comparisons,
+    ),
+)
+
+
+def step_of(table: str) -> Step:
+    """The step that builds a table."""
+    return next(step for step in STEPS if step.table == table)
+
+
+def is_stale(context: Context, partition: Partition) -> bool:
+    """Whether a partition is missing, or was made from something else than it would be today."""
+    manifest = context.lake.manifest(partition)
+    if manifest is None:
+        return True
+    try:
+        recipe = step_of(partition.table).recipe(context, partition)
+    except MissingPartitionError:
+        return True
+    return manifest.recipe_hash != recipe_hash(recipe)
+
+
+def build_partition(context: Context, partition: Partition) -> tuple[Manifest, bool]:
+    """Bring a partition up to date; returns its manifest and whether it had to be built.
+
+    Raises:
+        MissingPartitionError: something that it is made from was not built.
+    """
+    if not is_stale(context, partition):
+        return context.require(partition), False
+    return step_of(partition.table).build(context, partition), True
+
+
+def partitions_of(context: Context, step: Step, policy: str, last_day: date) -> list[Partition]:
+    """The partitions that a step should have when the log ends on a day."""
+    days = [day for day in context.log_days if day <= last_day] if step.every_day else [last_day]
+    return [Partition(step.table, day, policy) for day in days]

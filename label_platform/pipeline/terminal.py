@@ -1,0 +1,72 @@
+"""What a run prints for people."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from label_platform.lake import Partition
+from label_platform.logs import IngestReport
+from label_platform.pipeline.context import Context
+from label_platform.pipeline.run import RunSummary
+from label_platform.tracking import TrackingStore
+
+_COUNTS = ("records", "accepted", "ignored", "rejected", "duplicates")
+
+
+def print_files(console: Console, report: IngestReport) -> None:
+    """The counts of each file read: records = accepted + ignored + rejected + duplicates."""
+    if not report.files:
+        console.print(f"log files: nothing new ({report.unchanged} files unchanged)")
+        return
+    table = Table("log file", title="Records read, and what became of each", title_justify="left")
+    for name in _COUNTS:
+        table.add_column(name, justify="right")
+    for file in report.files:
+        table.add_row(file.source, *(f"{getattr(file, name):,}" for name in _COUNTS))
+    table.add_section()
+    totals = (sum(getattr(file, name) for file in report.files) for name in _COUNTS)
+    table.add_row("all files", *(f"{total:,}" for total in totals))
+    console.print(table)
+
+
+def print_propensities(console: Console, context: Context) -> None:
+    """The latest curve that training uses, by context, and its verdict."""
+    day = context.split(context.log_days[-1]).train[-1]
+    manifest = context.lake.manifest(Partition("propensities", day))
+    if manifest is None:
+        return
+    verdict, reason = manifest.attributes["verdict"], manifest.attributes["reason"]
+    console.print(f"Propensities: [bold]{verdict}[/]. {reason}", highlight=False)
+
+
+def print_comparison(console: Console, comparison: pd.DataFrame) -> None:
+    """One table per yardstick: policies, their value, and the paired difference to the baseline."""
+    for yardstick, rows in comparison.groupby("yardstick", sort=False):
+        table = Table(title=str(yardstick), title_justify="left")
+        for column in ("policy", "ranker", "value", "95% interval"):
+            table.add_column(column)
+        table.add_column("minus baseline", justify="right")
+        table.add_column("95% interval")
+        table.add_column("verdict")
+        for row in rows.itertuples():
+            table.add_row(*_comparison_cells(row))
+        console.print(table)
+
+
+def print_failures(console: Console, summary: RunSummary) -> None:
+    """What was refused and what broke, each with its reason."""
+    for asset, reason in summary.refused.items():
+        console.print(f"[yellow]refused[/] {asset}: {reason}", highlight=False)
+    for asset, reason in summary.broken.items():
+        console.print(f"[red]failed[/] {asset}: {reason}", highlight=False)
+
+
+def print_links(console: Console, store: TrackingStore, seconds: float) -> None:
+    """Where to look further."""
+    console.print(f"done in {seconds:.0f} s; `make ui` opens Dagster and MLflow: {store.link()}")
+
+
+def _comparison_cells(row: object) -> Sequence[str]:
+    return [str(row)]

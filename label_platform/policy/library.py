@@ -1,0 +1,79 @@
+"""Reads policy files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from label_platform.policy.check import check_policy
+from label_platform.policy.spec import Policy
+from label_platform.problem import Problem
+from label_platform.strict_yaml import ConfigurationError, nearest, parse, read_yaml
+
+
+def load_policies(problem: Problem) -> list[Policy]:
+    """The policies that a problem uses, in its order, each checked against it.
+
+    Raises:
+        ConfigurationError: everything that is wrong with any of them, a line each.
+    """
+    names = problem.policies.use
+    lines = [
+        f"{problem.name}: policies.use: {name!r} stands there more than once"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    if not names:
+        lines.append(f"{problem.name}: policies.use: names no policy")
+    policies = []
+    for name in dict.fromkeys(names):
+        try:
+            policy = load_policy(_file_of(name, problem))
+            check_policy(policy, problem)
+            policies.append(policy)
+        except ConfigurationError as error:
+            lines.append(str(error))
+    if lines:
+        raise ConfigurationError("\n".join(lines))
+    return policies
+
+
+def load_policy(path: Path) -> Policy:
+    """Read one policy file; ``check_policy`` then checks it against a problem.
+
+    Raises:
+        ConfigurationError: no such file, unknown or empty keys, or a name other than the file's.
+    """
+    content = read_yaml(path)
+    lines = [
+        f"{key}: has no value; leave it out, or write {{}} to take a block's own defaults"
+        for key in _empty_keys(content)
+    ]
+    if "path" in content:
+        lines.append(f"path: unknown key; {nearest('path', set(Policy.model_fields) - {'path'})}")
+    if lines:
+        raise ConfigurationError("\n".join(f"{path}: {line}" for line in lines))
+    policy = parse(Policy, content, path)
+    if policy.name != path.stem:
+        raise ConfigurationError(
+            f"{path}: name: found {policy.name!r}, expected {path.stem!r} as the file is called"
+        )
+    return policy.model_copy(update={"path": path})
+
+
+def _file_of(name: str, problem: Problem) -> Path:
+    folder = problem.resolve_policies()
+    known = {file.stem for file in folder.glob("*.yaml")}
+    if name not in known:
+        hint = nearest(name, known) if known else "there are no policy files"
+        raise ConfigurationError(
+            f"{problem.name}: policies.use: no policy {name!r} in {folder}; {hint}"
+        )
+    return folder / f"{name}.yaml"
+
+
+def _empty_keys(content: Any, parent: str = "") -> Iterator[str]:  # noqa: ANN401 - parsed YAML
+    """Keys without a value: a block written as ``skip_above:`` would silently not count."""
+    for key, value in content.items():
+        if value is None:
+            yield f"{parent}{key}"
+        elif isinstance(value, dict):
+            yield from _empty_keys(value, f"{parent}{key}.")

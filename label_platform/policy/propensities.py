@@ -1,0 +1,59 @@
+"""Whether a policy may use an examination curve."""
+
+from label_platform.policy.spec import FallBack, Policy
+from label_platform.problem import PropensityGates
+from label_platform.propensity import Verdict
+
+
+class PropensityRefusedError(RuntimeError):
+    """A policy needs propensities, the evidence does not support them, and it does not fall back.
+
+    Attributes:
+        verdict: the refused estimate's verdict.
+        reason: the estimate's own words and numbers.
+    """
+
+    def __init__(self, policy: Policy, verdict: Verdict, reason: str) -> None:
+        super().__init__(
+            f"{policy.name}: its propensities are refused ({verdict}): {reason}. "
+            "With debias.on_refusal: {fall_back_to: none} it would be built without debiasing"
+        )
+        self.verdict = verdict
+        self.reason = reason
+
+
+def labels_need_propensities(policy: Policy) -> bool:
+    """Whether the label's formula divides by propensities."""
+    return policy.debias.method != "none"
+
+
+def examples_need_propensities(policy: Policy) -> bool:
+    """Whether some training row is weighted by its propensity."""
+    examined = policy.negatives.examined
+    return examined is not None and examined.weight == "theta"
+
+
+def falls_back(policy: Policy) -> bool:
+    """Whether the policy agrees to be built without propensities."""
+    return isinstance(policy.debias.on_refusal, FallBack)
+
+
+def require_propensities(policy: Policy, verdict: str, reason: str, gates: PropensityGates) -> bool:
+    """Whether the policy uses this estimate; False means that it falls back to none.
+
+    Args:
+        policy: a policy whose labels or examples need propensities.
+        verdict: the estimate's verdict.
+        reason: the estimate's reason, repeated in the refusal.
+        gates: whether the problem takes wide estimates.
+
+    Raises:
+        PropensityRefusedError: refused, and the policy does not say what to fall back to.
+    """
+    found = Verdict(verdict)
+    wide = found is Verdict.WIDE and gates.refuse_wide
+    if found is not Verdict.INSUFFICIENT_INTERVENTIONS and not wide:
+        return True
+    if falls_back(policy):
+        return False
+    raise PropensityRefusedError(policy, found, reason)

@@ -1,0 +1,27 @@
+"""Which of the problem's signals a policy reads, and how long it has to wait for them."""
+
+from datetime import timedelta
+
+from label_platform.policy.spec import Policy
+from label_platform.problem import Problem
+
+
+def used_signals(policy: Policy) -> tuple[str, ...]:
+    """The signals that the label's formula reads, sorted: those with a gain, and their quality."""
+    describing = {gain.quality.of for gain in policy.signals.values() if gain.quality is not None}
+    return tuple(sorted(describing.union(policy.signals)))
+
+
+def click_signal(problem: Problem) -> str:
+    """The signal that counts as a click: ``click``, or the problem's first where it has none."""
+    return "click" if "click" in problem.signals else next(iter(problem.signals))
+
+
+def longest_window(policy: Policy, problem: Problem) -> timedelta:
+    """How long after an impression the policy's label can still change.
+
+    Zero for a policy that trains on provisional rows: it waits for nothing.
+    """
+    if policy.delay.immature == "provisional":
+        return timedelta(0)
+    return max(problem.signals[name].window for name in used_signals(policy))

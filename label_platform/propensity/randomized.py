@@ -1,0 +1,236 @@
+"""Propensities from lists whose order was random: the ratio of click rates (RCTR).
+
+    theta_k = (c_k / n_k) / (c_1 / n_1)
+    interval: theta_k exp(+-1.96 sqrt(1/c_k - 1/n_k + 1/c_1 - 1/n_1))
+
+n and c are impressions and clicks at positions k and 1 of the same lists: those long enough to
+have position k. Position 1 of all lists would mix in lists of other queries, which are clicked
+more or less (.051 for a true .10 was measured). A zero count of clicks counts as 1/2.
+
+Under trust bias (people click what stands high although they see it is not relevant) the curve
+understates how fast relevance decays, and its interval does not know it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from label_platform.problem import PropensityGates
+from label_platform.propensity.curve import (
+    REFERENCE_POSITION,
+    PropensityCurve,
+    Verdict,
+    lay_out,
+)
+from label_platform.propensity.evidence import describe_ratio, judge
+
+ESTIMATOR = "randomized"
+_Z = 1.96
+_DIGITS = 6
+_COUNTS = ["impressions", "clicks"]
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """One curve: of a context, or the pooled one (no key)."""
+
+    name: str
+    key: tuple[str, ...] | None
+    estimates: pd.DataFrame
+    verdict: Verdict
+    reason: str
+
+    def refused(self, gates: PropensityGates) -> bool:
+        wide = self.verdict is Verdict.WIDE and gates.refuse_wide
+        return wide or self.verdict is Verdict.INSUFFICIENT_INTERVENTIONS
+
+
+def estimate_randomized(
+    statistics: pd.DataFrame,
+    context: Sequence[str],
+    gates: PropensityGates,
+) -> PropensityCurve:
+    """Estimate the curve of every context, and the pooled one, from randomised lists.
+
+    A context whose evidence is refused takes the pooled curve if that is not refused: its rows
+    are left out and the reason says why. Nothing is shrunk towards the pooled curve (with few
+    contexts that costs coverage). Records without a context value count for the pooled curve
+    only. A log that keeps no lists (every list holds a single record) is taken as lists of one
+    unknown length, which the reason says. The table's first_day and last_day are null: whoever
+    selected the statistics knows them.
+
+    Args:
+        statistics: what ``randomized_statistics_sql`` selects: the context columns, list_length,
+            position, and impressions and clicks in randomised lists.
+        context: the context columns.
+        gates: when the evidence is too thin.
+
+    Raises:
+        ValueError: columns are missing, or counts contradict each other.
+    """
+    counts, single = _without_lists(_checked(statistics, context))
+    pooled = _fit(counts, gates, None, "all contexts" if context else "")
+    strata = [
+        _fit(rows, gates, key, _context_name(context, key))
+        for key, rows in _contexts(counts, context)
+    ]
+    refused = [fit for fit in strata if fit.refused(gates)]
+    notes = [f"{fit.name} takes this curve: {fit.reason}" for fit in refused]
+    if pooled.refused(gates):
+        refused, notes = [], []
+    if single:
+        notes.append("the log keeps no lists: all are taken to be of one length")
+    notes.extend(_uncovered(counts, pooled))
+    kept = [fit for fit in strata if fit not in refused]
+    rows = [_rows(fit, context, gates, []) for fit in kept]
+    table = pd.concat([*rows, _rows(pooled, context, gates, notes)], ignore_index=True)
+    return PropensityCurve.from_table(lay_out(table, context).round(_DIGITS), context)
+
+
+def expected_error(statistics: pd.DataFrame) -> float:
+    """The relative error to expect of the pooled curve, as a share of the propensity.
+
+    0.8 mean_k sqrt(1/c_k - 1/n_k + 1/c_1 - 1/n_1) over the positions below the first: 0.8 is the
+    mean absolute value of a standard normal variable. NaN when there is no such position.
+
+    Args:
+        statistics: as for ``estimate_randomized``; contexts are summed.
+    """
+    counts, _ = _without_lists(_checked(statistics, ()))
+    pairs = _pairs(counts)
+    errors = _log_error(pairs)[pairs["position"] != REFERENCE_POSITION]
+    return float(0.8 * errors.mean()) if len(errors) else float("nan")
+
+
+def _checked(statistics: pd.DataFrame, context: Sequence[str]) -> pd.DataFrame:
+    wanted = [*context, "list_length", "position", *_COUNTS]
+    missing = [column for column in wanted if column not in statistics.columns]
+    if missing:
+        raise ValueError(f"statistics lack {missing}; found {list(statistics.columns)}")
+    for problem, wrong in (
+        ("a position beyond the list's length", statistics["position"] > statistics["list_length"]),
+        ("a position below 1", statistics["position"] < 1),
+        ("more clicks than impressions", statistics["clicks"] > statistics["impressions"]),
+        ("a negative count", (statistics[_COUNTS] < 0).any(axis=1)),
+    ):
+        if wrong.any():
+            row = statistics.loc[wrong, wanted].iloc[0].to_dict()
+            raise ValueError(f"{problem}: {row}")
+    whole = dict.fromkeys(["list_length", "position", *_COUNTS], "int64")
+    return statistics[wanted].astype(whole)
+
+
+def _without_lists(counts: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+    """The counts, and whether the log keeps no lists (Open Bandit has one record per request).
+
+    Every "list" then ends at its only record, so that no list would have both positions.
+    """
+    shown = counts[counts["impressions"] > 0]
+    single = bool((shown["position"] == shown["list_length"]).all())
+    if not single or shown["position"].nunique() < 2:
+        return counts, False
+    return counts.assign(list_length=counts["position"].max()), True
+
+
+def _contexts(
+    counts: pd.DataFrame, context: Sequence[str]
+) -> list[tuple[tuple[str, ...], pd.DataFrame]]:
+    if not context:
+        return []
+    groups = counts.groupby(list(context), sort=True, dropna=True)
+    return [(tuple(str(value) for value in values), rows) for values, rows in groups]
+
+
+def _context_name(context: Sequence[str], values: tuple[str, ...]) -> str:
+    pairs = zip(context, values, strict=True)
+    return ", ".join(f"{column} = {value}" for column, value in pairs)
+
+
+def _pairs(counts: pd.DataFrame) -> pd.DataFrame:
+    """Per position its counts, and those of the reference position in the lists that have it."""
+    summed = counts.groupby(["list_length", "position"], as_index=False)[_COUNTS].sum()
+    reference = summed[summed["position"] == REFERENCE_POSITION]
+    rows = []
+    for position, own in summed[summed["impressions"] > 0].groupby("position"):
+        same_lists = reference[reference["list_length"] >= position]
+        rows.append([position, *own[_COUNTS].sum(), *same_lists[_COUNTS].sum()])
+    columns = ["position", *_COUNTS, "reference_impressions", "reference_clicks"]
+    pairs = pd.DataFrame(rows, columns=columns, dtype="int64")
+    return pairs[pairs["reference_impressions"] > 0].reset_index(drop=True)
+
+
+def _or_half(clicks: pd.Series) -> pd.Series:
+    return clicks.astype("float64").where(clicks > 0, 0.5)
+
+
+def _log_error(pairs: pd.DataFrame) -> pd.Series:
+    """The standard error of log theta."""
+    variance = (
+        1 / _or_half(pairs["clicks"])
+        - 1 / pairs["impressions"]
+        + 1 / _or_half(pairs["reference_clicks"])
+        - 1 / pairs["reference_impressions"]
+    )
+    return variance.pow(0.5)
+
+
+def _estimates(counts: pd.DataFrame) -> pd.DataFrame:
+    """One curve's rows; the reference position is always among them, at 1 by definition."""
+    pairs = _pairs(counts)
+    rate = _or_half(pairs["clicks"]) / pairs["impressions"]
+    reference_rate = _or_half(pairs["reference_clicks"]) / pairs["reference_impressions"]
+    propensity, half = rate / reference_rate, np.exp(_Z * _log_error(pairs))
+    estimates = pairs[["position", *_COUNTS]].assign(
+        propensity=propensity, ci_low=propensity / half, ci_high=propensity * half
+    )
+    is_reference = estimates["position"] == REFERENCE_POSITION
+    if not is_reference.any():
+        absent = {"position": REFERENCE_POSITION, "impressions": 0, "clicks": 0}
+        estimates = pd.concat([pd.DataFrame([absent]), estimates], ignore_index=True)
+        is_reference = estimates["position"] == REFERENCE_POSITION
+    estimates.loc[is_reference, ["propensity", "ci_low", "ci_high"]] = 1.0
+    return estimates
+
+
+def _fit(
+    counts: pd.DataFrame, gates: PropensityGates, key: tuple[str, ...] | None, name: str
+) -> _Fit:
+    estimates = _estimates(counts)
+    judgment = judge(counts, estimates, gates)
+    verdicts = pd.Series(judgment.verdict.value, index=estimates.index)
+    if judgment.verdict is Verdict.WIDE:
+        verdicts = verdicts.where(estimates["position"].isin(judgment.wide), Verdict.OK.value)
+    return _Fit(name, key, estimates.assign(verdict=verdicts), judgment.verdict, judgment.reason)
+
+
+def _rows(
+    fit: _Fit, context: Sequence[str], gates: PropensityGates, notes: Sequence[str]
+) -> pd.DataFrame:
+    named = f"{fit.name}: {fit.reason}" if fit.name else fit.reason
+    estimates = fit.estimates
+    ratio = estimates["ci_high"] / estimates["ci_low"]
+    own = ("interval " + ratio.map(lambda value: describe_ratio(value, gates))).where(
+        ratio > gates.max_interval_ratio, ""
+    )
+    speaks = estimates["position"] == REFERENCE_POSITION
+    key = fit.key if fit.key is not None else (None,) * len(context)
+    return estimates.assign(
+        estimator=ESTIMATOR,
+        reason=own.mask(speaks, "; ".join([named, *notes])),
+        first_day=None,
+        last_day=None,
+        **dict(zip(context, key, strict=True)),
+    )
+
+
+def _uncovered(counts: pd.DataFrame, pooled: _Fit) -> list[str]:
+    """Positions that lists show but no curve has."""
+    missing = sorted(set(counts["position"]) - set(pooled.estimates["position"]))
+    if not missing or len(pooled.estimates) == 1:
+        return []
+    named = ", ".join(str(position) for position in missing[:5])
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    reason = "in no randomised list that also shows position"
+    return [f"no propensity at position {named}{more}: {reason} {REFERENCE_POSITION}"]

@@ -1,0 +1,6 @@
+"""Plots for people."""
+
+from label_platform.report.label_histogram import plot_label_histogram
+from label_platform.report.propensity_plot import plot_propensities
+
+__all__ = ["plot_label_histogram", "plot_propensities"]

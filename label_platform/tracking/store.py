@@ -1,0 +1,197 @@
+"""The MLflow store of a problem: one experiment, one run per policy version, day and objective."""
+
+import os
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from label_platform.tracking.quiet import import_mlflow
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_DIGEST_LENGTH = 36
+"""The longest digest that MLflow stores of a dataset."""
+
+
+@dataclass(frozen=True)
+class RankerRecord:
+    """What MLflow keeps of one trained ranker.
+
+    Attributes:
+        name: the run's name, for people.
+        tags: policy, versions and hashes that lead back to what the ranker was made from.
+        parameters: how it was trained.
+        metrics: what was measured.
+        policy_text: the policy file as it was.
+        datasets: content hash of each dataset that went in, by name.
+        pictures: PNG files by name.
+        model: the ranker as its own text.
+        features: the columns that a caller passes, without position.
+    """
+
+    name: str
+    tags: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    policy_text: str
+    datasets: Mapping[str, str]
+    model: str
+    features: tuple[str, ...]
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class TrackingStore:
+    """The MLflow experiment of a problem.
+
+    Args:
+        folder: holds the database and the artifacts; made on first use.
+        problem: the problem's name, which becomes the experiment's.
+    """
+
+    def __init__(self, folder: Path, problem: str) -> None:
+        self.folder = folder.absolute()
+        self.problem = problem
+
+    @property
+    def uri(self) -> str:
+        """The tracking URI that ``mlflow ui --backend-store-uri`` takes."""
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+    @cached_property
+    def _client(self) -> "MlflowClient":
+        mlflow = import_mlflow()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(self.uri)
+        return mlflow.MlflowClient(self.uri)
+
+    def prepare(self) -> None:
+        """Make the database and the experiment, where they do not exist yet."""
+        _ = self.experiment_id
+
+    @cached_property
+    def experiment_id(self) -> str:
+        """The experiment's id; it is made on first use."""
+        found = self._client.get_experiment_by_name(self.problem)
+        if found is not None:
+            return str(found.experiment_id)
+        location = (self.folder / "artifacts" / self.problem).as_uri()
+        return str(self._client.create_experiment(self.problem, artifact_location=location))
+
+    def log_ranker(self, record: RankerRecord) -> str:
+        """Record a trained ranker as a run of its own; returns the run's id."""
+        mlflow = import_mlflow()
+        experiment_id = self.experiment_id
+        tags = {**record.tags, "code_revision": code_revision()}
+        with mlflow.start_run(experiment_id=experiment_id, run_name=record.name, tags=tags) as run:
+            mlflow.log_params(dict(record.parameters))
+            mlflow.log_metrics(dict(record.metrics))
+            mlflow.log_text(record.policy_text, "policy.yaml")
+            self._log_pictures(record.pictures)
+            for name, content_hash in record.datasets.items():
+                self._log_dataset(name, content_hash)
+            self._log_model(record)
+            return str(run.info.run_id)
+
+    def add_metrics(
+        self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> None:
+        """Add what was found out later to an earlier run."""
+        for name, value in metrics.items():
+            self._client.log_metric(run_id, name, value)
+        for name, text in tags.items():
+            self._client.set_tag(run_id, name, text)
+
+    def log_comparison(
+        self, name: str, tags: Mapping[str, str], texts: Mapping[str, str], csv: str
+    ) -> str:
+        """Record a comparison of policies as a run of its own; returns the run's id."""
+        mlflow = import_mlflow()
+        with mlflow.start_run(
+            experiment_id=self.experiment_id,
+            run_name=name,
+            tags={**tags, "kind": "comparison", "code_revision": code_revision()},
+        ) as run:
+            for file, text in texts.items():
+                mlflow.log_text(text, file)
+            mlflow.log_text(csv, "comparison.csv")
+            return str(run.info.run_id)
+
+    def register(self, run_id: str, alias: str) -> None:
+        """Give a run's ranker an alias in the registry: ``champion`` or ``challenger``."""
+        mlflow = import_mlflow()
+        model_name = f"{self.problem}.ranker"
+        models = self._client.search_logged_models(
+            [self.experiment_id], filter_string=f"source_run_id = '{run_id}'"
+        )
+        if not models:
+            raise LookupError(f"run {run_id} has no logged model")
+        try:
+            self._client.create_registered_model(model_name)
+        except mlflow.MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        version = self._client.create_model_version(
+            model_name, source=models[0].model_uri, run_id=run_id, model_id=models[0].model_id
+        )
+        self._client.set_registered_model_alias(model_name, alias, version.version)
+
+    def link(self, base: str = "http://127.0.0.1:5000") -> str:
+        """The page of the experiment's runs in MLflow's own interface."""
+        return f"{base}/#/experiments/{self.experiment_id}/runs"
+
+    def _log_pictures(self, pictures: Mapping[str, bytes]) -> None:
+        mlflow = import_mlflow()
+        with tempfile.TemporaryDirectory() as folder:
+            for name, png in pictures.items():
+                path = Path(folder) / f"{name}.png"
+                path.write_bytes(png)
+                mlflow.log_artifact(str(path), "pictures")
+
+    def _log_dataset(self, name: str, content_hash: str) -> None:
+        mlflow = import_mlflow()
+        from mlflow.data.code_dataset_source import CodeDatasetSource
+        from mlflow.data.meta_dataset import MetaDataset
+
+        digest = content_hash[-_DIGEST_LENGTH:]
+        dataset = MetaDataset(CodeDatasetSource(tags={}), name=name, digest=digest)
+        mlflow.log_input(dataset, context="training", tags={"content_hash": content_hash})
+
+    def _log_model(self, record: RankerRecord) -> None:
+        mlflow = import_mlflow()
+        from mlflow.models import ModelSignature
+        from mlflow.types import ColSpec, Schema
+
+        inputs = Schema([ColSpec("double", name) for name in record.features])
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            # an input example would be a row of a user's log
+            warnings.filterwarnings("ignore", message="An input example was not provided")
+            path = Path(folder) / "ranker.json"
+            path.write_text(record.model)
+            mlflow.pyfunc.log_model(
+                name="ranker",
+                loader_module="label_platform.tracking.ranker_model",
+                data_path=str(path),
+                pip_requirements=["label-platform", "lightgbm"],
+                signature=ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double")])),
+            )
+
+
+def code_revision() -> str:
+    """The revision of the code in use, or ``unknown`` where it is not a git checkout."""
+    try:
+        found = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except FileNotFoundError:
+        return "unknown"
+    return found.stdout.strip() or "unknown"
