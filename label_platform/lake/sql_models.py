@@ -10,6 +10,7 @@ from functools import cache
 from graphlib import TopologicalSorter
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -77,7 +78,10 @@ def load_models(folder: Path = MODELS_FOLDER) -> dict[str, SqlModel]:
 
 
 def render(
-    model: SqlModel, variables: Mapping[str, Any], sources: Mapping[str, str]
+    model: SqlModel,
+    variables: Mapping[str, Any],
+    sources: Mapping[str, str],
+    given: Mapping[str, str],
 ) -> tuple[str, set[str]]:
     """A model's SQL and the models it refers to.
 
@@ -85,6 +89,7 @@ def render(
         model: the model.
         variables: what ``var`` gives.
         sources: the relation that stands for each source table.
+        given: the relation that stands for a model which is not to be built.
 
     Raises:
         ModelError: an unknown variable or source, or a template that does not parse.
@@ -92,6 +97,8 @@ def render(
     referred: set[str] = set()
 
     def ref(name: str) -> str:
+        if name in given:
+            return given[name]
         referred.add(name)
         return quote_identifier(name)
 
@@ -119,7 +126,7 @@ def create_models(
     variables: Mapping[str, Any],
     sources: Mapping[str, str],
     models: Mapping[str, SqlModel] | None = None,
-    given: Iterable[str] = (),
+    given: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Create the targets, and whatever they refer to, as relations in the engine.
 
@@ -129,7 +136,7 @@ def create_models(
         variables: what ``var`` gives.
         sources: the relation that stands for each source table.
         models: the models to choose from; by default those of ``dbt_like_sql``.
-        given: names that already exist in the engine and are not to be built.
+        given: the relation that stands for a model which is not to be built.
 
     Raises:
         ModelError: a reference to a model that does not exist, or a circle.
@@ -144,8 +151,7 @@ def create_models(
             continue
         if name not in known:
             raise ModelError(f"no model is named {name!r}; there are {sorted(known)}")
-        sqls[name], referred = render(known[name], variables, sources)
-        graph[name] = referred - set(given)
+        sqls[name], graph[name] = render(known[name], variables, sources, given)
         waiting.extend(graph[name])
     for name in TopologicalSorter(graph).static_order():
         kind = "table" if known[name].materialized == "table" else "view"

@@ -135,6 +135,11 @@ _RESERVED = frozenset(
 )
 
 
+def feedback_column(column: str) -> str:
+    """The name under which a record keeps feedback that stands in the impression itself."""
+    return f"feedback {column}"
+
+
 def id_type(ids: IdKind) -> str:
     """The SQL type of request, query and item ids."""
     return "BIGINT" if ids == "integer" else "VARCHAR"

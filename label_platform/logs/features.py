@@ -31,7 +31,7 @@ def new_feature_types(
             continue
         if is_number(column.type):
             types[name] = "FLOAT"
-        elif column.type == "VARCHAR" and _is_untyped(records, name):
+        elif column.type == "VARCHAR" and not records.typed:
             undecided.append(name)
         elif is_text(column.type):
             types[name] = "VARCHAR"
@@ -41,10 +41,6 @@ def new_feature_types(
                 "name the features by a narrower pattern"
             )
     return types | _by_majority(engine, records, undecided)
-
-
-def _is_untyped(records: Records, name: str) -> bool:
-    return not records.typed and name in records.columns
 
 
 def _by_majority(engine: Engine, records: Records, names: list[str]) -> dict[str, str]:

@@ -15,15 +15,14 @@ from label_platform.problem import LogSource
 
 
 class LogFormat(Protocol):
-    """Reads files of one format as records under the keys of the contract.
-
-    Attributes:
-        feedback: signals that stand in the impression's own record: signal to column. A value
-            above zero becomes an interaction at the moment of the impression.
-    """
+    """Reads files of one format as records under the keys of the contract."""
 
     @property
-    def feedback(self) -> Mapping[str, str]: ...
+    def feedback(self) -> Mapping[str, str]:
+        """Signals that stand in the impression's own record, and their columns.
+
+        A value above zero becomes an interaction at the moment of the impression.
+        """
 
     def patterns(self, source: LogSource) -> Iterator[LogPattern]:
         """The globs of a log source."""

@@ -8,7 +8,6 @@ the same files again.
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -69,9 +68,96 @@ def ingest(
             remove_batch(engine, lake, ledger.pending)
         asked = asked_signals(problem)
         changed = [file for file in files if not ledger.is_unchanged(file, asked)]
-        if not changed and not ledger.pending and not missing_days(lake, problem.start_date, _DAILY):
+        if (
+            not changed
+            and not ledger.pending
+            and not missing_days(lake, problem.start_date, _DAILY)
+        ):
             return IngestReport((), (), len(files))
         batch = _Batch(problem, lake, engine, ledger, as_if or datetime.now(UTC))
         read = batch.read(changed, on_file or (lambda _: None))
         days = batch.publish()
+        batch.finish()
     return IngestReport(read, days, len(files) - len(changed))
+
+
+class _Batch:
+    """All files of one call, read first and then published."""
+
+    def __init__(
+        self, problem: Problem, lake: Lake, engine: Engine, ledger: Ledger, moment: datetime
+    ) -> None:
+        self._lake, self._engine, self._ledger = lake, engine, ledger
+        self._problem = problem
+        keys = UserKeys(problem)
+        if ledger.user_keys not in {"", keys.fingerprint}:
+            raise ConfigurationError(
+                f"problem {problem.name}: user_ids: the user keys in the lake were made with "
+                "another secret or setting; new ones would not match them"
+            )
+        ledger.user_keys = keys.fingerprint
+        self._name = uuid.uuid4().hex
+        rules = Rules(problem.ids, problem.start_date, problem.end_date, moment)
+        asked = asked_signals(problem)
+        self._staging = Staging(engine, lake, problem, rules, asked, keys, ledger.features)
+        self._read: list[tuple[LogFile, dict[str, Any], FileCounts]] = []
+
+    def read(self, files: list[LogFile], on_file: OnFile) -> tuple[FileCounts, ...]:
+        """Collect what is new in the files; a file that cannot be read does not stop the others."""
+        report = []
+        for file in files:
+            found = fingerprint(file)
+            read_before = file.ledger_key in self._ledger.files
+            try:
+                counts = self._staging.add(file, FORMATS[file.format], read_before=read_before)
+            except UnreadableFileError as error:
+                counts = FileCounts(file.source, 0, 0, 0, 0, 0, (), refusal=str(error))
+            else:
+                self._read.append((file, found, counts))
+            report.append(counts)
+            on_file(counts)
+        for table, names in self._staging.names.items():
+            globs = self._staging.wanted(table).globs
+            key = {"impressions": "features", "items": "item_features"}[table]
+            check_globs(key, globs, names | self._ledger.features[table].keys())
+        return tuple(report)
+
+    def publish(self) -> tuple[date, ...]:
+        """Make the collected records visible, and the days on which nothing happened."""
+        self._ledger.pending = self._name
+        self._ledger.save()
+        staging = self._staging
+        layouts = {table: staging.layout(table) for table in (*_DAILY, "items")}
+        days: set[date] = set()
+        for table, columns in (layouts | {"rejected_records": REJECTED_LAYOUT}).items():
+            touched = self._publish_table(table, columns)
+            days.update(touched if table != "rejected_records" else ())
+        daily = {table: layouts[table] for table in _DAILY}
+        days.update(
+            publish_empty_days(
+                self._engine, self._lake, self._problem.start_date, daily, self._name
+            )
+        )
+        return tuple(sorted(days))
+
+    def _publish_table(self, table: str, columns: dict[str, str]) -> list[date]:
+        source = batch_table(table)
+        kept = ", ".join(map(quote_identifier, columns))
+        days = [
+            day for (day,) in self._engine.rows(f"select distinct day from {source} order by day")
+        ]
+        for day in days:
+            query = (
+                f"select {kept} from {source} where day = {quote_literal(day.isoformat())}::date"
+            )
+            add_to_partition(self._engine, self._lake, Partition(table, day), query, self._name)
+        return days
+
+    def finish(self) -> None:
+        """Note in one step that the batch is complete."""
+        for file, found, counts in self._read:
+            self._ledger.record(
+                file, found, counts, self._staging.rules.ingested_at, self._staging.asked
+            )
+        self._ledger.pending = ""
+        self._ledger.save()

@@ -1,6 +1,6 @@
 """The single SQL pass that types every record and gives the bad ones their first reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,6 +14,7 @@ from label_platform.logs.contract import (
     IdKind,
     RejectionReason,
     Table,
+    feedback_column,
     id_type,
 )
 from label_platform.logs.records import Column, Records
@@ -48,7 +49,13 @@ class Rules:
     ingested_at: datetime
 
 
-def judge(records: Records, table: Table, rules: Rules, features: Mapping[str, str]) -> str:
+def judge(
+    records: Records,
+    table: Table,
+    rules: Rules,
+    features: Mapping[str, str],
+    feedback: Sequence[str] = (),
+) -> str:
     """The query that types records.
 
     Args:
@@ -56,23 +63,26 @@ def judge(records: Records, table: Table, rules: Rules, features: Mapping[str, s
         table: the table they belong to.
         rules: what is asked of them.
         features: feature columns of these records and their types.
+        feedback: columns of an impression that hold feedback.
 
     Returns:
         SQL with the columns record_line, all the contract's keys, the features, record_verdict
         (null, or reason and detail) and record_raw (the redacted text of refused records).
     """
     inputs, outputs, kept, checks = [], [], [], []
-    for field in FIELDS[table]:
+    values = {field.name: field for field in FIELDS[table]}
+    values |= {feedback_column(name): Field(name, "value") for name in feedback}
+    for name, field in values.items():
         column = records.columns.get(field.name)
         given, value = _names(field.name)
         if column is None:
             absent = TYPE_OF.get(field.kind, id_type(rules.ids))
-            kept.append(f"null::{absent} as {quote_identifier(field.name)}")
+            kept.append(f"null::{absent} as {quote_identifier(name)}")
             checks += [_missing(field, "true")] if field.required else []
             continue
         inputs.append(f"{as_input(column, keep_nan=field.kind == 'value')} as {given}")
         outputs.append(f"{typed(given, column, field.kind, rules.ids)} as {value}")
-        kept.append(f"{value} as {quote_identifier(field.name)}")
+        kept.append(f"{value} as {quote_identifier(name)}")
         checks += _checks(field, column, rules, table)
     for name, kind in features.items():
         column = records.columns[name]
@@ -183,7 +193,10 @@ def _day_checks(name: str, rules: Rules) -> list[str]:
     first = quote_literal(f"{rules.first} 00:00:00+00")
     checks = [
         _when(
-            f"{value} < {first}::timestamptz", reason, name, f"the problem's start_date {rules.first} or later"
+            f"{value} < {first}::timestamptz",
+            reason,
+            name,
+            f"the problem's start_date {rules.first} or later",
         )
     ]
     if rules.last is not None:

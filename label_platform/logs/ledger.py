@@ -53,7 +53,7 @@ class Ledger:
         state = file.path.stat()
         if known["size"] != state.st_size:
             return False
-        return known["mtime_ns"] == state.st_mtime_ns or known["md5"] == _md5(file.path)
+        return bool(known["mtime_ns"] == state.st_mtime_ns or known["md5"] == _md5(file.path))
 
     def record(
         self,

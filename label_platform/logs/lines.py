@@ -19,7 +19,7 @@ BLOCK_BYTES = 32 * 1024 * 1024
 LARGEST_RECORD = 16 * 1024 * 1024
 KEPT_OF_LARGE = 1000
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
-_BATCH_ROWS = 32_768
+_BATCH_ROWS = 8_192
 _SCHEMA = pa.schema([("line", pa.int64()), ("text", pa.string()), ("broken", pa.string())])
 
 

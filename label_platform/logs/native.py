@@ -75,4 +75,4 @@ def _read_parquet(engine: Engine, path: Path, wanted: Wanted) -> Records:
         "(select file_row_number + 1 as record_line, null::varchar as record_refusal"
         f"{kept} from {scan})"
     )
-    return Records(relation, columns, tuple(types), raw=redacted_columns(names))
+    return Records(relation, columns, tuple(types), raw=redacted_columns(names), typed=True)

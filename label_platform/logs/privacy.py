@@ -110,8 +110,7 @@ def redacted_fields(text: str, fields: str, names: Iterable[str], separator: str
     )
     whole = f"array_to_string([{kept}], {quote_literal(separator)})"
     return (
-        f"case when len({fields}) = {len(header)} then {whole}"
-        f" else {quote_literal(REDACTED)} end"
+        f"case when len({fields}) = {len(header)} then {whole} else {quote_literal(REDACTED)} end"
     )
 
 

@@ -17,6 +17,7 @@ from label_platform.lake import (
 )
 from label_platform.lake.engine import ENGINE_VERSION
 from label_platform.lake.manifest import MANIFEST_NAME
+from label_platform.logs.contract import Table
 
 RAW_TABLES = ("impressions", "interactions", "items", "rejected_records")
 
@@ -70,7 +71,7 @@ def _with_recipe(manifest: Manifest) -> Manifest:
 
 
 def publish_empty_days(
-    engine: Engine, lake: Lake, first: date, layouts: Mapping[str, dict[str, str]], batch: str
+    engine: Engine, lake: Lake, first: date, layouts: Mapping[Table, dict[str, str]], batch: str
 ) -> list[date]:
     """Publish empty partitions for days without records, so that they stop nobody downstream.
 

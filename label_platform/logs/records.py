@@ -79,12 +79,14 @@ class Records:
         columns: the values that can be read from a record.
         names: all column names of the file, also those nobody asked for.
         raw: the expression of the record's text, identifying fields redacted.
+        typed: whether the format itself says what is a number and what is text.
     """
 
     relation: str
     columns: Mapping[str, Column]
     names: tuple[str, ...]
     raw: str
+    typed: bool = False
 
 
 def broken(reason: RejectionReason, detail: str) -> str:

@@ -6,7 +6,6 @@ the engine spills to disk when they outgrow its memory.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 
 from label_platform.lake import Engine, Lake, Partition, quote_identifier, quote_literal
 from label_platform.logs.contract import (
@@ -15,7 +14,7 @@ from label_platform.logs.contract import (
     REJECTED_LAYOUT,
     Table,
     Wanted,
-    id_type,
+    feedback_column,
     layout,
 )
 from label_platform.logs.features import new_feature_types
@@ -63,7 +62,7 @@ class Staging:
     asked: tuple[str, ...]
     user_keys: UserKeys
     features: dict[str, dict[str, str]]
-    names: dict[str, set[str]] = field(default_factory=dict)
+    names: dict[Table, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for table in KEY_OF:
@@ -110,11 +109,11 @@ class Staging:
 
     def _read(self, file: LogFile, format_: LogFormat, feedback: Mapping[str, str]) -> None:
         wanted = self.wanted(file.table)
-        extra = {_feedback_column(column): "DOUBLE" for column in feedback.values()}
+        extra = {feedback_column(column): "DOUBLE" for column in feedback.values()}
         self._create(_STAGE, _STAGE_COLUMNS | self.layout(file.table) | extra)
         for records in format_.read(self.engine, file, wanted):
             features = self._features(file.table, records, wanted)
-            judged = judge(records, file.table, self.rules, features, feedback)
+            judged = judge(records, file.table, self.rules, features, tuple(feedback.values()))
             self.engine.execute(
                 f"insert into {_STAGE} by name {self._derived(file.table, judged, extra, features)}"
             )
@@ -127,7 +126,9 @@ class Staging:
         for name, kind in new_feature_types(self.engine, records, wanted, known).items():
             known[name] = kind
             for target in (_STAGE, batch_table(table)):
-                self.engine.execute(f"alter table {target} add column {quote_identifier(name)} {kind}")
+                self.engine.execute(
+                    f"alter table {target} add column {quote_identifier(name)} {kind}"
+                )
         return {name: known[name] for name in records.columns if name in known}
 
     def _derived(
@@ -164,13 +165,14 @@ class Staging:
     def _known(self, table: Table) -> str:
         """The keys of the stage's days in this batch and in the lake."""
         keys = ", ".join(KEY_OF[table])
-        days = self.engine.rows(f"select distinct day from {_STAGE} where day is not null")
-        there = [day for (day,) in days if self.lake.manifest(Partition(table, day)) is not None]
-        within = "day between (select min(day) from ingest_stage) and (select max(day) from ingest_stage)"
-        known = f"select {keys}, day from {batch_table(table)} where {within}"
+        found = self.engine.rows(f"select distinct day from {_STAGE} where record_verdict is null")
+        days = [day for (day,) in found]
+        listed = ", ".join(f"{quote_literal(day.isoformat())}::date" for day in days)
+        known = f"select {keys}, day from {batch_table(table)} where day in ({listed or 'null'})"
+        there = [day for day in days if self.lake.manifest(Partition(table, day)) is not None]
         if there:
             day = _day(table, self.problem)
-            known += f" union all select {keys}, {day} from {self.lake.scan(table, there)}"
+            known += f" union all select {keys}, {day} as day from {self.lake.scan(table, there)}"
         return f"({known})"
 
     def _insert(self, table: Table, relation: str) -> None:
@@ -181,7 +183,7 @@ class Staging:
 
     def _events(self, signal: str, column: str) -> str:
         """The interactions that stand in the impressions' own records."""
-        value = quote_identifier(_feedback_column(column))
+        value = quote_identifier(feedback_column(column))
         name = quote_literal(signal)
         return f"""(
             select {_event_id(name, value, "shown_at")} as interaction_id, request_id, item_id,
@@ -239,10 +241,6 @@ def batch_table(table: str) -> str:
     return f"ingest_batch_{table}"
 
 
-def _feedback_column(column: str) -> str:
-    return f"feedback {column}"
-
-
 def _day(table: Table, problem: Problem) -> str:
     """The expression of a record's partition."""
     day = f"{MOMENT_OF[table]}::date"
@@ -270,10 +268,10 @@ def _impression_columns(problem: Problem, ingested: str) -> list[str]:
 
 def _interaction_columns(asked: tuple[str, ...], ingested: str) -> list[str]:
     signals = ", ".join(map(quote_literal, asked))
+    given = "md5(interaction_id)::uuid"
     derived = _event_id("signal", "coalesce(value, 1)", "occurred_at")
     return [
-        f"case when interaction_id is not null then md5(interaction_id)::uuid else {derived} end"
-        " as interaction_id",
+        f"case when interaction_id is null then {derived} else {given} end as interaction_id",
         "request_id, item_id, position, signal",
         "coalesce(value, 1) as value",
         "occurred_at",
@@ -296,16 +294,13 @@ def _item_columns(problem: Problem) -> list[str]:
 
 def _event_id(signal: str, value: str, moment: str) -> str:
     """An event without an id is its content: sent again, it is the same event."""
-    parts = ["request_id", "item_id", signal, value, f"epoch_us({moment})", "position"]
-    return f"md5(concat({', '.join(parts).replace(', ', ", '|', ")}))::uuid"
+    separated = ", '|', ".join(
+        ["request_id", "item_id", signal, value, f"epoch_us({moment})", "position"]
+    )
+    return f"md5(concat({separated}))::uuid"
 
 
 def asked_signals(problem: Problem) -> tuple[str, ...]:
     """The signals that a problem asks for, and the events that take them back."""
     reversals = {signal.reversed_by for signal in problem.signals.values() if signal.reversed_by}
     return tuple(sorted({*problem.signals, *reversals}))
-
-
-def id_columns(problem: Problem) -> str:
-    """The SQL type of the problem's ids."""
-    return id_type(problem.ids)

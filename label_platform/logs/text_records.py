@@ -62,9 +62,10 @@ def _json_column(key: str) -> Column:
     value = f"struct_extract(record, {quote_literal(key)})"
     escaped = key.replace("\\", "\\\\").replace('"', '\\"')
     path = quote_literal(f'$."{escaped}"')
+    # a CASE, because an AND would parse every document once more for every key
     not_scalar = (
-        f"(({value})[1] in ('{{', '[') or {value} in ('true', 'false'))"
-        f" and json_type(text, {path}) in ('OBJECT', 'ARRAY', 'BOOLEAN')"
+        f"case when {value}[1] in ('{{', '[') or {value} in ('true', 'false')"
+        f" then json_type(text, {path}) in ('OBJECT', 'ARRAY', 'BOOLEAN') else false end"
     )
     return Column(value, "VARCHAR", not_scalar)
 

@@ -70,7 +70,7 @@ def typed(value: str, source: Column, kind: FieldKind, ids: IdKind) -> str:
         "probability": number(value, source.type),
         "value": number(value, source.type),
     }[kind]
-    return f"case when not {source.not_scalar} then {read} end" if source.not_scalar else read
+    return f"case when not ({source.not_scalar}) then {read} end" if source.not_scalar else read
 
 
 def _text(value: str, kind: str) -> str:
@@ -142,7 +142,8 @@ def lacks_zone(value: str, kind: str) -> str:
     if not is_text(kind):
         return "false"
     return (
-        f"(not ends_with({value}, 'Z') and try_cast({value} as bigint) is null"
-        f" and try_cast({value} as timestamp) is not null"
-        f" and not (contains({value}, ':') and regexp_matches({value}, {_ZONE})))"
+        f"case when {value} is null or ends_with({value}, 'Z') then false"
+        f" when try_cast({value} as bigint) is not null then false"
+        f" when contains({value}, ':') and regexp_matches({value}, {_ZONE}) then false"
+        f" else try_cast({value} as timestamp) is not null end"
     )

@@ -77,15 +77,12 @@ def position_statistics_recipe(context: Context, partition: Partition) -> dict[s
 
 def build_position_statistics(context: Context, partition: Partition) -> Manifest:
     """Count impressions and clicks by query, item, position and context."""
-    context.engine.create_view(
-        "impression_signals", context.lake.scan("impression_signals", [partition.day])
-    )
     create_models(
         context.engine,
         ["position_statistics"],
         variables=variables_of(context, partition.day),
         sources={},
-        given=["impression_signals"],
+        given={"impression_signals": context.lake.scan("impression_signals", [partition.day])},
     )
     return context.lake.publish(
         context.engine,

@@ -69,7 +69,5 @@ def _estimator(policy: Policy) -> str:
 def _own_curve(context: list[str]) -> str:
     if not context:
         return ""
-    same = " and ".join(
-        f"cast(shown.{column} as varchar) = own.{column}" for column in context
-    )
+    same = " and ".join(f"cast(shown.{column} as varchar) = own.{column}" for column in context)
     return f"left join curve as own on shown.curve_position = own.position and {same}\n"

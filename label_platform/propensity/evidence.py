@@ -52,7 +52,7 @@ def judge(statistics: pd.DataFrame, estimates: pd.DataFrame, gates: PropensityGa
         reason = f"{evidence} cannot tell the position curve from flat"
         reason = f"{reason} (p = {_short(p_value)}); {between}"
         return Judgment(Verdict.INSUFFICIENT_INTERVENTIONS, reason, positions)
-    others = f", {len(wide) - 1} more positions are wide too" if len(wide) > 1 else ""
+    others = f"; {len(wide)} positions are wide" if len(wide) > 1 else ""
     asked = describe_ratio(worst["ci_high"] / worst["ci_low"], gates)
     return Judgment(Verdict.WIDE, f"{evidence}: {between}, {asked}{others}", positions)
 

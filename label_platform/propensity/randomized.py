@@ -32,7 +32,7 @@ _DIGITS = 6
 _COUNTS = ["impressions", "clicks"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal only if the same: frames have no truth value
 class _Fit:
     """One curve: of a context, or the pooled one (no key)."""
 

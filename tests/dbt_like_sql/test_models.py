@@ -48,11 +48,11 @@ def test_given_expect(model: SqlModel, case: dict[str, Any]) -> None:
             engine.execute(f"create temp table lake_{name} as from {relation}")
         sources = {name: f"lake_{name}" for name in SOURCES}
         create_models(engine, MODELS, variables=variables, sources=sources)
-        given = []
+        given = {}
         for entry in case["given"]:
             name = input_name(entry["input"])
             relation = sources.get(name, name)
-            given.append(name)
+            given[name] = quote_identifier(name)
             columns = engine.schema(relation)
             if name not in sources:
                 kind = MODELS[name].materialized

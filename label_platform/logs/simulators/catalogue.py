@@ -1,6 +1,6 @@
 """What can be searched and found: queries, items, features, true relevance.
 
-Relevance is gamma(q, d) = 0.92 sigmoid(-2.2 + 1.5 utility), where the utility is a nonlinear
+Relevance is gamma(q, d) = 0.92 sigmoid(-1.5 + 1.5 utility), where the utility is a nonlinear
 function of the features plus a part that no feature knows.
 """
 
@@ -85,7 +85,7 @@ def build_catalogue(settings: ProductSearchSettings, rng: np.random.Generator) -
         candidates=candidates,
         features=features,
         utility=utility,
-        relevance=0.92 / (1 + np.exp(2.2 - 1.5 * utility)),
+        relevance=0.92 / (1 + np.exp(1.5 - 1.5 * utility)),
     )
 
 

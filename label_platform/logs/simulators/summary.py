@@ -1,6 +1,5 @@
 """What a simulation wrote, so that whoever reads its logs can check that nothing was lost."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 
@@ -28,7 +27,7 @@ class SimulationSummary:
     randomized_lists: int = 0
     impressions: int = 0
     bot_sessions: int = 0
-    interactions: Counter[str] = field(default_factory=Counter)
+    interactions: dict[str, int] = field(default_factory=dict)
     unwritten_interactions: int = 0
     duplicate_impressions: int = 0
     duplicate_interactions: int = 0

@@ -1,0 +1,17 @@
+"""Training examples: the split into days, negatives, features."""
+
+from label_platform.examples.build import examples_sql, origin_counts_sql
+from label_platform.examples.features import FeatureColumns, resolve_features
+from label_platform.examples.relations import ExampleRelations
+from label_platform.examples.split import Split, SplitError, split_days
+
+__all__ = [
+    "ExampleRelations",
+    "FeatureColumns",
+    "Split",
+    "SplitError",
+    "examples_sql",
+    "origin_counts_sql",
+    "resolve_features",
+    "split_days",
+]

@@ -1,0 +1,55 @@
+"""A policy's training examples as one SQL query."""
+
+from label_platform.examples.impression_rows import impression_rows_sql
+from label_platform.examples.query_item_rows import query_item_rows_sql
+from label_platform.examples.random_catalogue import random_rows_sql
+from label_platform.examples.relations import ExampleRelations
+from label_platform.policy import Policy
+from label_platform.problem import Problem
+
+
+def examples_sql(policy: Policy, problem: Problem, relations: ExampleRelations) -> str:
+    """SQL of the ``examples`` table: training rows, then validation rows, in a fixed order.
+
+    Validation rows are made like training rows, but no random catalogue items are among them:
+    early stopping looks at what people were shown. At impression grain ``expected_examinations``
+    is the row's P(examined) if propensities are given, else null; a random row has no position,
+    and raw clicks say nothing of it (``raw_weight`` 0).
+
+    Args:
+        policy: a checked policy.
+        problem: the problem it was checked against.
+        relations: what the rows are made from.
+
+    Raises:
+        ValueError: a relation that the policy needs is None.
+    """
+    if policy.grain == "query_item":
+        parts = [
+            query_item_rows_sql(policy, relations, "train"),
+            query_item_rows_sql(policy, relations, "validate"),
+        ]
+    else:
+        parts = [
+            impression_rows_sql(policy, problem, relations, "train"),
+            impression_rows_sql(policy, problem, relations, "validate"),
+        ]
+        if policy.negatives.random is not None:
+            parts.append(random_rows_sql(policy.negatives.random, relations))
+    union = "\nunion all\n".join(f"(\n{part}\n)" for part in parts)
+    return f"""select * from (
+{union}
+)
+order by part, group_id, position nulls last, item_id, impression_id nulls last"""
+
+
+def origin_counts_sql(examples: str) -> str:
+    """SQL that counts examples by part and origin: rows, and the weight they have together."""
+    return f"""select
+    part,
+    origin,
+    count(*) as examples,
+    cast(sum(cast(weight as decimal(18, 6))) as double) as weight
+from {examples}
+group by part, origin
+order by part, origin"""

@@ -1,0 +1,112 @@
+"""Which columns rankers learn from: the problem's globs against the columns that there are."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from label_platform.problem import Problem
+from label_platform.strict_yaml import ConfigurationError, nearest
+
+_IMPRESSION_COLUMNS = frozenset(
+    {
+        "impression_id",
+        "request_id",
+        "query_id",
+        "query_text",
+        "user_key",
+        "session_id",
+        "item_id",
+        "position",
+        "shown_at",
+        "surface",
+        "device",
+        "ranker_id",
+        "randomized",
+        "logging_probability",
+        "ingested_at",
+        "list_length",
+        "last_clicked_position",
+        "excluded_reason",
+    }
+)
+_ITEM_COLUMNS = frozenset({"item_id", "valid_from", "title", "ingested_at"})
+_EXAMPLE_COLUMNS = frozenset(
+    {
+        "part",
+        "group_id",
+        "label",
+        "weight",
+        "raw_label",
+        "raw_weight",
+        "impressions",
+        "expected_examinations",
+        "origin",
+        "shown_at",
+        "examination_probability",
+    }
+)
+"""Columns that the platform itself gives to examples, or uses on the way to them."""
+
+
+@dataclass(frozen=True)
+class FeatureColumns:
+    """The feature columns of a problem, sorted by name.
+
+    Attributes:
+        impression: logged with the impression.
+        item: from the items table, as of the impression.
+    """
+
+    impression: tuple[str, ...]
+    item: tuple[str, ...]
+
+
+def resolve_features(
+    problem: Problem, signal_columns: Iterable[str], item_columns: Iterable[str]
+) -> FeatureColumns:
+    """The columns that the problem's ``features`` and ``item_features`` name.
+
+    Globs only meet columns that can be features: keys, the position, and above all the signals
+    that labels are made of are never among them, whatever a glob matches.
+
+    Args:
+        problem: the problem with its globs.
+        signal_columns: the columns of ``impression_signals``.
+        item_columns: the columns of ``items``; empty if there is no such table.
+
+    Raises:
+        ConfigurationError: a glob that matches nothing, or a name that is already taken.
+    """
+    outcomes = {name for signal in problem.signals for name in (signal, f"{signal}_delay_s")}
+    logged = sorted(set(signal_columns) - _IMPRESSION_COLUMNS - outcomes)
+    stored = sorted(set(item_columns) - _ITEM_COLUMNS)
+    lines: list[str] = []
+    found = FeatureColumns(
+        impression=_matching("features", problem.features, logged, lines),
+        item=_matching("item_features", problem.item_features, stored, lines),
+    )
+    taken = _EXAMPLE_COLUMNS | _IMPRESSION_COLUMNS
+    lines.extend(
+        f"features: {name!r} is a name that the platform uses itself; rename it"
+        for name in sorted(taken.intersection(found.impression + found.item))
+    )
+    lines.extend(
+        f"item_features: {name!r} is logged with the impression too; rename one"
+        for name in sorted(set(found.impression).intersection(found.item))
+    )
+    if lines:
+        raise ConfigurationError("\n".join(f"{problem.name}: {line}" for line in lines))
+    return found
+
+
+def _matching(
+    key: str, patterns: Sequence[str], columns: list[str], lines: list[str]
+) -> tuple[str, ...]:
+    matched: set[str] = set()
+    for pattern in patterns:
+        names = {name for name in columns if fnmatchcase(name, pattern)}
+        if not names:
+            hint = nearest(pattern, columns) if columns else "there are none"
+            lines.append(f"{key}: {pattern!r} matches no feature column; {hint}")
+        matched |= names
+    return tuple(sorted(matched))

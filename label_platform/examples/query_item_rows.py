@@ -1,0 +1,85 @@
+"""Training rows at query-item grain: one per query and item (a cell), grouped by query.
+
+Days hold additive parts; a part of the split adds up its days and divides once:
+
+    label = sum gain_sum / sum expected_examinations
+"""
+
+from label_platform.examples.columns import feature_list_sql, item_join_sql
+from label_platform.examples.relations import ExampleRelations, Part
+from label_platform.examples.sampling import sampled_sql
+from label_platform.lake import quote_identifier
+from label_platform.policy import Policy
+
+
+def query_item_rows_sql(policy: Policy, relations: ExampleRelations, part: Part) -> str:
+    """SQL of the cells of one part, with the features of each cell's last impression in it."""
+    labels, signals = relations.of(part)
+    kept, weight = _never_examined(policy)
+    return f"""with cells as (
+    select
+        query_id,
+        item_id,
+        cast(sum(gain_sum) as double) as gain_sum,
+        cast(sum(expected_examinations) as double) as expected_examinations,
+        cast(sum(impressions) as bigint) as impressions,
+        cast(sum(clicks) as double) as clicks
+    from {labels}
+    group by query_id, item_id
+),
+
+last_impressions as (
+    select
+        query_id,
+        item_id,
+        max({{'shown_at': shown_at, 'impression_id': impression_id}}) as shown
+    from {signals}
+    where excluded_reason is null
+    group by query_id, item_id
+),
+
+kept as (
+    select
+        cells.*,
+        last_impressions.shown.shown_at as shown_at{_logged(relations)}
+    from cells
+    inner join last_impressions
+        on cells.query_id = last_impressions.query_id
+        and cells.item_id = last_impressions.item_id
+    inner join {signals} as signals
+        on last_impressions.shown.impression_id = signals.impression_id
+    where {kept}
+)
+
+select
+    '{part}' as part,
+    kept.query_id as group_id,
+    kept.query_id,
+    kept.item_id,
+    cast(null as uuid) as impression_id,
+    cast(null as integer) as position,
+    round(kept.gain_sum / kept.expected_examinations, 6) as label,
+    round(cast({weight} as double), 6) as weight,
+    round(kept.clicks / kept.impressions, 6) as raw_label,
+    cast(kept.impressions as double) as raw_weight,
+    kept.impressions,
+    kept.expected_examinations,
+    'cell' as origin{feature_list_sql(relations, "kept")}
+from kept{item_join_sql(relations, "kept")}"""
+
+
+def _logged(relations: ExampleRelations) -> str:
+    names = [quote_identifier(name) for name in relations.feature_columns]
+    return "".join(f",\n        signals.{name} as {name}" for name in names)
+
+
+def _never_examined(policy: Policy) -> tuple[str, str]:
+    """Which cells are kept, and their weight: a sample of those that nobody can have looked at."""
+    block = policy.negatives.never_examined
+    if block is None:
+        return "true", "1"
+    # only cells without gain: feedback, good or bad, shows that somebody looked
+    never = "cells.gain_sum = 0 and cells.expected_examinations < " + repr(block.below)
+    sampled = sampled_sql("cells.query_id, '|', cells.item_id", block.rate, "never_examined")
+    weight = f"case when {never} then {1 / block.rate!r} else 1 end"
+    return f"(not ({never}) or {sampled})", weight.replace("cells.", "kept.")

@@ -1,0 +1,162 @@
+"""What follows a click: dwell time, carts, purchases, returns, and when.
+
+The more relevant an item, the longer its page is read, the more often it is put into the cart,
+bought and kept, so that every signal grows with relevance.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from label_platform.logs.simulators.browsing import Browsing
+from label_platform.logs.simulators.catalogue import Catalogue, Floats, Integers
+
+SIGNALS = ("click", "dwell_s", "add_to_cart", "purchase", "return", "hover")
+CLICK, DWELL, CART, PURCHASE, RETURN, HOVER = range(len(SIGNALS))
+
+MAX_CLICK_DELAY_S = 1200
+"""From being shown to the click; dwell is reported with the click it belongs to."""
+MAX_CART_DELAY_S = 3600
+"""From the click to the cart."""
+MAX_PURCHASE_DELAY_S = 6 * 86_400
+"""From the cart to the purchase; 98 of 100 take less than 3 days."""
+MIN_RETURN_DELAY_S, MAX_RETURN_DELAY_S = 86_400, 10 * 86_400
+"""From the purchase to the return."""
+
+_PURCHASE_MEAN_S = 18 * 3600
+_STRAY_SHARE = 0.001
+
+
+@dataclass(frozen=True)
+class Events:
+    """Feedback events, one array element each.
+
+    Attributes:
+        request_id: the list that was shown.
+        item_id: what the event is about.
+        position: where it stood.
+        user_id: who did it.
+        signal: index into `SIGNALS`.
+        value: seconds of dwell, 1 for other signals.
+        occurred_at_ms: epoch milliseconds.
+    """
+
+    request_id: Integers
+    item_id: Integers
+    position: Integers
+    user_id: Integers
+    signal: Integers
+    value: Floats
+    occurred_at_ms: Integers
+
+    def __len__(self) -> int:
+        return len(self.request_id)
+
+    def __getitem__(self, rows: Integers | NDArray[np.bool_]) -> "Events":
+        return Events(*(getattr(self, column.name)[rows] for column in fields(self)))
+
+
+def join_events(parts: list[Events]) -> Events:
+    """All events, in the order in which they happened."""
+    joined = Events(
+        *(np.concatenate([getattr(part, c.name) for part in parts]) for c in fields(Events))
+    )
+    columns = (joined.signal, joined.position, joined.request_id, joined.occurred_at_ms)
+    return joined[np.lexsort(columns)]
+
+
+def react(browsing: Browsing, catalogue: Catalogue, rng: np.random.Generator) -> Events:
+    """All events that a day's lists lead to, on whatever day they happen."""
+    seen = _Seen(browsing, catalogue)
+    lists, positions = np.nonzero(browsing.clicked)
+    bot, gamma = browsing.bot[lists], seen.relevance(lists, positions)
+    n = len(lists)
+    delay = np.minimum(rng.lognormal(2.6, 0.8, n) + 2 * positions, MAX_CLICK_DELAY_S)
+    delay[bot] = rng.uniform(0.1, 3, bot.sum())
+    clicked_at = browsing.shown_at_ms[lists] + _as_ms(delay)
+    dwell = np.clip(rng.lognormal(np.log(40) + 3 * gamma, 0.6), 1, 3600).round(1)
+    dwell[bot] = 0.5
+    parts = [
+        seen.events(CLICK, lists, positions, clicked_at),
+        seen.events(DWELL, lists, positions, clicked_at, dwell),
+    ]
+    cart = (rng.random(n) < 0.02 + 0.5 * gamma) & ~bot
+    lists, positions, gamma = lists[cart], positions[cart], gamma[cart]
+    delay = np.minimum(rng.lognormal(5, 0.9, len(lists)), MAX_CART_DELAY_S)
+    carted_at = clicked_at[cart] + _as_ms(delay)
+    parts.append(seen.events(CART, lists, positions, carted_at))
+    bought = rng.random(len(lists)) < 0.1 + 0.5 * gamma
+    lists, positions, gamma = lists[bought], positions[bought], gamma[bought]
+    delay = 600 + rng.exponential(_PURCHASE_MEAN_S, len(lists))
+    bought_at = carted_at[bought] + _as_ms(np.minimum(delay, MAX_PURCHASE_DELAY_S))
+    parts.append(seen.events(PURCHASE, lists, positions, bought_at))
+    back = rng.random(len(lists)) < 0.18 - 0.16 * gamma
+    delay = rng.uniform(MIN_RETURN_DELAY_S, MAX_RETURN_DELAY_S, back.sum())
+    returned_at = bought_at[back] + _as_ms(delay)
+    parts.append(seen.events(RETURN, lists[back], positions[back], returned_at))
+    parts.append(_hover(seen, rng))
+    return join_events(parts)
+
+
+def stray_clicks(
+    browsing: Browsing, catalogue: Catalogue, rng: np.random.Generator
+) -> tuple[Events, Events]:
+    """Clicks on items that were not shown, and clicks that precede their impression."""
+    seen = _Seen(browsing, catalogue)
+    n = int(np.ceil(_STRAY_SHARE * browsing.clicked.sum()))
+    lists, positions = rng.integers(0, browsing.shown.shape, (n, 2)).T
+    at = browsing.shown_at_ms[lists] + rng.integers(1_000, 60_000, n)
+    strangers = seen.events(CLICK, lists, positions, at)
+    # items stand in the lists of one category: an id beyond the catalogue stands in none
+    strangers.item_id[:] += len(catalogue.items.titles)
+    free_lists, free_positions = np.nonzero(~browsing.clicked)
+    free = rng.choice(len(free_lists), min(n, len(free_lists)), replace=False)
+    lists, positions = free_lists[free], free_positions[free]
+    at = browsing.shown_at_ms[lists] - rng.integers(1_000, 10_000, len(free))
+    return strangers, seen.events(CLICK, lists, positions, at)
+
+
+def _hover(seen: "_Seen", rng: np.random.Generator) -> Events:
+    """A signal that nobody asked for."""
+    clicked = seen.browsing.clicked
+    hovered = rng.random(clicked.shape, dtype=np.float32) < np.where(clicked, 0.2, 0.01)
+    lists, positions = np.nonzero(hovered)
+    at = seen.browsing.shown_at_ms[lists] + rng.integers(300, 20_000, len(lists))
+    return seen.events(HOVER, lists, positions, at)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Looks up what stood in a list, and writes it down as events."""
+
+    browsing: Browsing
+    catalogue: Catalogue
+
+    def relevance(self, lists: Integers, positions: Integers) -> Floats:
+        shown = self.browsing.shown[lists, positions]
+        return self.catalogue.relevance[self.browsing.query[lists], shown]
+
+    def events(
+        self,
+        signal: int,
+        lists: Integers,
+        positions: Integers,
+        at: Integers,
+        value: Floats | None = None,
+    ) -> Events:
+        browsing = self.browsing
+        shown = browsing.shown[lists, positions]
+        return Events(
+            request_id=browsing.request_id[lists],
+            item_id=self.catalogue.candidates[browsing.query[lists], shown] + 1,
+            position=positions + 1,
+            user_id=browsing.user_id[lists],
+            signal=np.full(len(lists), signal),
+            value=np.ones(len(lists)) if value is None else value,
+            occurred_at_ms=at,
+        )
+
+
+def _as_ms(seconds: Floats) -> Integers:
+    return (seconds * 1000).astype(np.int64)

@@ -1,0 +1,128 @@
+"""A simulated product search: logs as a shop would have them, and the truth beside them."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from label_platform.logs.simulators import writing
+from label_platform.logs.simulators.browsing import DAY_MS, Browsing, browse_day
+from label_platform.logs.simulators.catalogue import Catalogue, build_catalogue, logging_scores
+from label_platform.logs.simulators.feedback import (
+    SIGNALS,
+    Events,
+    join_events,
+    react,
+    stray_clicks,
+)
+from label_platform.logs.simulators.settings import ProductSearchSettings
+from label_platform.logs.simulators.summary import SimulationSummary
+
+Progress = Callable[[int, int], None]
+
+_PRODUCTS = ("truth", "simulation.json", "logs")
+
+
+def simulate_product_search(
+    settings: ProductSearchSettings, out: Path, progress: Progress | None = None
+) -> SimulationSummary:
+    """Writes logs in the native format, and the truth that made them.
+
+    `out/logs/` holds impressions (one Parquet file a day), interactions (gzipped JSON lines by the
+    day on which they happen; what happens after the last day is not written) and items;
+    `out/truth/` holds relevance and examination; `out/simulation.json` the settings and counts.
+    The folders appear when all is written.
+
+    Lists are made by the logger, the same for a query but for small random changes, except the
+    randomised share: a uniformly random choice and order of the query's candidates.
+
+    Args:
+        settings: what to simulate.
+        out: folder for the files.
+        progress: called after each day with the days done and the days in all.
+
+    Returns:
+        Counts of what was written, faults included.
+
+    Raises:
+        FileExistsError: `out` already holds a simulation.
+    """
+    for name in _PRODUCTS:
+        if (out / name).exists():
+            raise FileExistsError(f"{out / name} exists: remove it or simulate into another folder")
+    unfinished = out / ".unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    rng = np.random.default_rng([settings.seed, 1])
+    catalogue = build_catalogue(settings, rng)
+    summary = _write_days(settings, catalogue, unfinished / "logs", progress)
+    items = unfinished / "logs" / "items.parquet"
+    writing.write_items(catalogue, settings.start_date, settings.days, items, rng)
+    writing.write_truth(catalogue, settings, unfinished / "truth")
+    description = {
+        "simulator": "product_search",
+        "settings": settings.as_json(),
+        "summary": asdict(summary),
+    }
+    (unfinished / "simulation.json").write_text(json.dumps(description, indent=2) + "\n")
+    for name in _PRODUCTS:
+        (unfinished / name).rename(out / name)
+    unfinished.rmdir()
+    return summary
+
+
+def _write_days(
+    settings: ProductSearchSettings, catalogue: Catalogue, logs: Path, progress: Progress | None
+) -> SimulationSummary:
+    scores = logging_scores(catalogue, settings, np.random.default_rng([settings.seed, 4]))
+    summary = SimulationSummary()
+    pending: list[Events] = []
+    for number, day in enumerate(settings.log_days):
+        start_ms = _epoch_ms(day)
+        rng = np.random.default_rng([settings.seed, 3, number])
+        browsing = browse_day(settings, catalogue, scores, number, start_ms)
+        path = logs / "impressions" / f"day={day}.parquet"
+        written = writing.write_impressions(browsing, catalogue, settings, path, rng)
+        _count_lists(summary, browsing, written)
+        strangers, early = stray_clicks(browsing, catalogue, rng)
+        early = early[early.occurred_at_ms >= start_ms]
+        strangers = strangers[strangers.occurred_at_ms < start_ms + DAY_MS]
+        summary.clicks_without_impression += len(strangers)
+        summary.clicks_before_impression += len(early)
+        events = join_events([*pending, react(browsing, catalogue, rng), strangers, early])
+        today = events.occurred_at_ms < start_ms + DAY_MS
+        path = logs / "interactions" / f"day={day}.jsonl.gz"
+        written = writing.write_interactions(events[today], settings, path, rng)
+        _count_events(summary, events[today], written)
+        pending = [events[~today]]
+        if progress is not None:
+            progress(number + 1, settings.days)
+    summary.unwritten_interactions = sum(map(len, pending))
+    return summary
+
+
+def _count_lists(
+    summary: SimulationSummary, browsing: Browsing, written: writing.Written
+) -> None:
+    summary.lists += len(browsing.request_id)
+    summary.randomized_lists += int(browsing.randomized.sum())
+    summary.bot_sessions += browsing.bot_sessions
+    summary.impressions += written.sound
+    summary.duplicate_impressions += written.repeated
+    summary.malformed_impressions += written.broken
+
+
+def _count_events(summary: SimulationSummary, events: Events, written: writing.Written) -> None:
+    counts = np.bincount(events.signal, minlength=len(SIGNALS)).tolist()
+    for signal, count in zip(SIGNALS, counts, strict=True):
+        summary.interactions[signal] = summary.interactions.get(signal, 0) + count
+    summary.duplicate_interactions += written.repeated
+    summary.malformed_interactions += written.broken
+
+
+def _epoch_ms(day: date) -> int:
+    return int(np.datetime64(day, "ms").astype(np.int64))

@@ -1,0 +1,189 @@
+"""The simulated logs as files, in the native format."""
+
+import gzip
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from label_platform.logs.simulators import faults
+from label_platform.logs.simulators.browsing import DAY_MS, Browsing
+from label_platform.logs.simulators.catalogue import Catalogue
+from label_platform.logs.simulators.feedback import SIGNALS, Events
+from label_platform.logs.simulators.settings import ProductSearchSettings
+
+_MOMENT = pa.timestamp("ms", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Written:
+    """Records of one file.
+
+    Attributes:
+        sound: each counted once.
+        repeated: written a second time.
+        broken: broken copies beside the sound ones.
+    """
+
+    sound: int
+    repeated: int
+    broken: int
+
+
+def write_impressions(
+    browsing: Browsing,
+    catalogue: Catalogue,
+    settings: ProductSearchSettings,
+    path: Path,
+    rng: np.random.Generator,
+) -> Written:
+    """Writes a day of impressions, sorted by request and position."""
+    sound = impression_table(browsing, catalogue, settings)
+    repeated = faults.draw_rows(len(sound), settings.duplicate_share, rng)
+    broken = faults.draw_rows(len(sound), settings.malformed_share, rng)
+    rows = pa.concat_tables(
+        [sound, sound.take(repeated), faults.break_impressions(sound.take(broken), rng)]
+    )
+    place = np.lexsort((rows["position"].to_numpy(), rows["request_id"].to_numpy()))
+    write_table(rows.take(place), path)
+    return Written(len(sound), len(repeated), len(broken))
+
+
+def impression_table(
+    browsing: Browsing, catalogue: Catalogue, settings: ProductSearchSettings
+) -> pa.Table:
+    """One row per item shown.
+
+    `logging_probability` is the probability of this item at this position given the query and the
+    ranker that made the list: exact where chance made it, else null.
+    """
+    n_lists, length = browsing.shown.shape
+    pair = (browsing.query[:, None] * catalogue.candidates.shape[1] + browsing.shown).ravel()
+    by_chance = browsing.randomized | (settings.logger == "random")
+    columns = {
+        "request_id": browsing.request_id,
+        "query_id": browsing.query + 1,
+        "query_text": pa.array(catalogue.query_texts).take(browsing.query),
+        "user_id": browsing.user_id,
+        "session_id": browsing.session_id,
+        "shown_at": pa.array(browsing.shown_at_ms).cast(_MOMENT),
+        "surface": pa.array(["search"] * n_lists),
+        "device": pa.array(settings.devices).take(browsing.device),
+        "ranker_id": pa.array([settings.logger, "randomized"]).take(
+            browsing.randomized.astype(np.int8)
+        ),
+        "randomized": browsing.randomized,
+        "logging_probability": pa.array(
+            np.full(n_lists, 1 / settings.candidates_per_query), mask=~by_chance
+        ),
+    }
+    table = pa.table(columns).take(np.repeat(np.arange(n_lists), length))
+    positions = np.tile(np.arange(1, length + 1, dtype=np.int32), n_lists)
+    table = table.add_column(5, "item_id", [catalogue.candidates.ravel()[pair] + 1])
+    table = table.add_column(6, "position", [positions])
+    for name, values in catalogue.features.items():
+        table = table.append_column(name, [values.ravel()[pair]])
+    return table
+
+
+def write_interactions(
+    events: Events, settings: ProductSearchSettings, path: Path, rng: np.random.Generator
+) -> Written:
+    """Writes a day of events as gzipped JSON lines, about in the order in which they happened."""
+    lines = interaction_lines(events)
+    real = np.flatnonzero(faults.asked_for(events))
+    repeated = real[faults.draw_rows(len(real), settings.duplicate_share, rng)]
+    broken = real[faults.draw_rows(len(real), settings.malformed_share, rng)]
+    all_lines = [
+        *lines,
+        *(lines[row] for row in repeated.tolist()),
+        *faults.break_lines(events[broken], [lines[row] for row in broken.tolist()], rng),
+    ]
+    order = faults.arrival_order(len(lines), repeated, broken, rng)
+    text = "".join(f"{all_lines[row]}\n" for row in order.tolist())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.encode(), compresslevel=2, mtime=0))
+    return Written(len(lines), len(repeated), len(broken))
+
+
+def interaction_lines(events: Events) -> list[str]:
+    """One JSON object per event."""
+    moments = np.datetime_as_string(events.occurred_at_ms.astype("datetime64[ms]"))
+    names = pa.array(SIGNALS).take(events.signal)
+    # whole numbers without a decimal point, as most loggers write them
+    texts = pc.replace_substring_regex(pa.array(events.value).cast(pa.string()), r"\.0$", "")
+    pieces = [
+        '{"request_id":',
+        pa.array(events.request_id).cast(pa.string()),
+        ',"item_id":',
+        pa.array(events.item_id).cast(pa.string()),
+        ',"signal":"',
+        names,
+        '","value":',
+        texts,
+        ',"occurred_at":"',
+        pa.array(moments.astype(object)),
+        'Z","user_id":',
+        pa.array(events.user_id).cast(pa.string()),
+        ',"position":',
+        pa.array(events.position).cast(pa.string()),
+        "}",
+        "",
+    ]
+    lines: list[str] = pc.binary_join_element_wise(*pieces).to_pylist()
+    return lines
+
+
+def write_items(
+    catalogue: Catalogue, first_day: date, days: int, path: Path, rng: np.random.Generator
+) -> None:
+    """Writes the catalogue; a few items get more reviews and a new title during the log."""
+    items, n = catalogue.items, len(catalogue.items.titles)
+    start = np.datetime64(first_day, "ms").astype(np.int64)
+    changed = np.sort(rng.choice(n, max(1, n // 100), replace=False))
+    row = np.concatenate([np.arange(n), changed])
+    later = np.concatenate([np.zeros(n, bool), np.ones(len(changed), bool)])
+    since = np.where(later, start + rng.integers(1, days * DAY_MS, len(row)), start - 30 * DAY_MS)
+    titles = [items.titles[i] + (" (new)" if new else "") for i, new in zip(row, later, strict=True)]
+    columns = {
+        "item_id": row + 1,
+        "valid_from": pa.array(since).cast(_MOMENT),
+        "title": titles,
+    }
+    columns |= {name: values[row].copy() for name, values in items.features.items()}
+    columns["item_reviews_log"][later] += np.float32(0.25)
+    write_table(pa.table(columns).sort_by([("item_id", "ascending"), ("valid_from", "ascending")]), path)
+
+
+def write_truth(catalogue: Catalogue, settings: ProductSearchSettings, folder: Path) -> None:
+    """Writes what no log may hold: relevance with all features, and the examination curves."""
+    n_queries, n_candidates = catalogue.candidates.shape
+    item = catalogue.candidates.ravel()
+    query = np.repeat(np.arange(n_queries), n_candidates)
+    relevance: dict[str, NDArray[np.generic]] = {
+        "query_id": query + 1,
+        "item_id": item + 1,
+        "relevance": catalogue.relevance.ravel(),
+        "seen_in_log": query < catalogue.n_logged,
+    }
+    relevance |= {name: values.ravel() for name, values in catalogue.features.items()}
+    relevance |= {name: values[item] for name, values in catalogue.items.features.items()}
+    write_table(pa.table(relevance), folder / "relevance.parquet")
+    n_devices, length = len(settings.devices), settings.list_length
+    examination = {
+        "device": np.repeat(settings.devices, length),
+        "position": np.tile(np.arange(1, length + 1, dtype=np.int32), n_devices),
+        "examination": settings.examination_table().ravel(),
+    }
+    write_table(pa.table(examination), folder / "examination.parquet")
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Writes a compressed Parquet file that any reader opens with the types it names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, compression="zstd")

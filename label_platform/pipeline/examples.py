@@ -1,0 +1,99 @@
+"""labels + impression_signals + items -> training examples of one policy."""
+
+from datetime import date
+from typing import Any
+
+from label_platform.examples import (
+    ExampleRelations,
+    FeatureColumns,
+    Split,
+    examples_sql,
+    origin_counts_sql,
+    resolve_features,
+)
+from label_platform.lake import Manifest, Partition, recipe_hash
+from label_platform.pipeline.context import Context
+from label_platform.policy import (
+    Policy,
+    examples_need_propensities,
+    policy_version,
+    require_propensities,
+)
+
+
+def feature_columns(context: Context, days: tuple[date, ...]) -> FeatureColumns:
+    """The columns that rankers learn from, as they are on the last of these days."""
+    signals = context.require(Partition("impression_signals", days[-1])).columns
+    item_days = context.lake.days("items")
+    items = context.require(Partition("items", item_days[-1])).columns if item_days else {}
+    return resolve_features(context.problem, signals, items)
+
+
+def examples_recipe(context: Context, partition: Partition) -> dict[str, Any]:
+    """What a policy's training examples are made from."""
+    policy = context.project.policy(partition.policy)
+    split = context.split(partition.day)
+    days = (*split.train, *split.validate)
+    weighted = examples_need_propensities(policy)
+    return {
+        "policy_version": policy_version(policy, context.problem),
+        "features": [context.problem.features, context.problem.item_features],
+        "train": split.train,
+        "validate": split.validate,
+        "labels": context.contents("labels", days, policy.name),
+        "impression_signals": context.contents("impression_signals", days),
+        "items": context.contents("items", tuple(context.lake.days("items"))),
+        "propensities": context.content("propensities", split.train[-1]) if weighted else None,
+    }
+
+
+def build_examples(context: Context, partition: Partition) -> Manifest:
+    """Join labels, negatives and features into training rows, each with its origin."""
+    policy = context.project.policy(partition.policy)
+    split = context.split(partition.day)
+    query = examples_sql(policy, context.problem, _relations(context, policy, split))
+    manifest = context.lake.publish(
+        context.engine,
+        partition,
+        query,
+        recipe=recipe_hash(examples_recipe(context, partition)),
+        as_of=partition.day.isoformat(),
+        attributes={
+            "policy_version": policy_version(policy, context.problem),
+            "train": f"{split.train[0]} to {split.train[-1]}",
+            "validate": f"{split.validate[0]} to {split.validate[-1]}",
+        },
+    )
+    counts = context.engine.rows(
+        origin_counts_sql(context.lake.scan("examples", [partition.day], partition.policy))
+    )
+    origins = {f"{part} {origin}": f"{rows:,}" for part, origin, rows, _weight in counts}
+    context.lake.annotate(partition, {"origins": origins})
+    return manifest
+
+
+def _relations(context: Context, policy: Policy, split: Split) -> ExampleRelations:
+    lake = context.lake
+    features = feature_columns(context, split.train)
+    item_days = lake.days("items")
+    return ExampleRelations(
+        labels_train=lake.scan("labels", split.train, policy.name),
+        labels_validate=lake.scan("labels", split.validate, policy.name),
+        signals_train=lake.scan("impression_signals", split.train),
+        signals_validate=lake.scan("impression_signals", split.validate),
+        items=lake.scan("items", item_days) if item_days else None,
+        propensities=_examination_curve(context, policy, split.train[-1]),
+        feature_columns=features.impression,
+        item_feature_columns=features.item,
+    )
+
+
+def _examination_curve(context: Context, policy: Policy, day: date) -> str | None:
+    """The curve that examined rows are weighted by, where the policy asks for one."""
+    if not examples_need_propensities(policy):
+        return None
+    attributes = context.require(Partition("propensities", day)).attributes
+    usable = require_propensities(
+        policy, attributes["verdict"], attributes["reason"], context.problem.propensity
+    )
+    return context.lake.scan("propensities", [day]) if usable else None

@@ -1,0 +1,140 @@
+"""The pages of `make ui`, seen by a real browser, and a materialisation started as they do it."""
+
+import json
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+from label_platform.pipeline.servers import Servers, serving
+from label_platform.pipeline.workspace import Workspace
+
+pytestmark = pytest.mark.e2e
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+LAUNCH = """
+mutation Launch($executionParams: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $executionParams) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on InvalidSubsetError { message }
+  }
+}"""
+STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+AUTOMATION = """{ repositoriesOrError { ... on RepositoryConnection { nodes {
+  schedules { name } sensors { name } } } } }"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def ask(servers: Servers, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+    body = json.dumps({"query": query, "variables": variables or {}}).encode()
+    request = Request(  # noqa: S310 - our own loopback address
+        f"{servers.dagster}/graphql", body, {"content-type": "application/json"}
+    )
+    with urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
+        found = json.load(answer)
+    assert "errors" not in found, found
+    return dict(found["data"])
+
+
+@pytest.fixture(scope="module")
+def servers(finished_run: Workspace) -> Iterator[Servers]:
+    with serving(finished_run, free_port(), free_port()) as running:
+        yield running
+
+
+def test_a_materialisation_started_from_the_interface_succeeds(servers: Servers) -> None:
+    launched = ask(
+        servers,
+        LAUNCH,
+        {
+            "executionParams": {
+                "selector": {
+                    "jobName": "__ASSET_JOB",
+                    "repositoryName": "__repository__",
+                    "repositoryLocationName": "label_platform",
+                    "assetSelection": [{"path": ["product_search", "raw_click", "labels"]}],
+                },
+                "mode": "default",
+                "runConfigData": {},
+                "executionMetadata": {
+                    "tags": [{"key": "dagster/partition", "value": "2026-10-02"}]
+                },
+            }
+        },
+    )["launchPipelineExecution"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    status = ""
+    for _ in range(120):
+        status = ask(servers, STATUS, {"id": launched["run"]["runId"]})["runOrError"]["status"]
+        if status in {"SUCCESS", "FAILURE", "CANCELED"}:
+            break
+        time.sleep(0.5)
+    assert status == "SUCCESS"
+
+
+def test_schedule_and_sensor_are_there(servers: Servers) -> None:
+    nodes = ask(servers, AUTOMATION)["repositoriesOrError"]["nodes"]
+    assert {each["name"] for node in nodes for each in node["schedules"]} >= {
+        "product_search_daily_schedule"
+    }
+    assert {each["name"] for node in nodes for each in node["sensors"]} >= {
+        "product_search_stale_sensor"
+    }
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+def test_the_pages_show_what_was_built(servers: Servers, tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    asset = f"{servers.dagster}/assets/product_search"
+    pages = {
+        "lineage": (f"{servers.dagster}/asset-groups", "impression_signals"),
+        "partitions": (f"{asset}/impression_signals?view=partitions", "2026-10-02"),
+        "checks": (f"{asset}/impression_signals?view=checks", "impression_id_unique"),
+        "automation": (f"{servers.dagster}/automation", "product_search_daily_schedule"),
+    }
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        for name, (url, expected) in pages.items():
+            page = browser.new_page(viewport={"width": 1600, "height": 1000})
+            page.goto(url)
+            page.get_by_text(expected).first.wait_for(timeout=30_000)
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(1500)
+            page.screenshot(path=screenshot(tmp_path, name))
+            page.close()
+        page = browser.new_page(viewport={"width": 1900, "height": 1000})
+        page.goto(f"{servers.mlflow}/#/experiments")
+        page.get_by_text("product_search").first.wait_for(timeout=60_000)
+        page.screenshot(path=screenshot(tmp_path, "mlflow"))
+        browser.close()
+
+
+def screenshot(folder: Path, name: str) -> Path:
+    """Where a picture goes: LOOK_AT names a folder for people who want to look at it."""
+    import os
+
+    chosen = Path(os.environ.get("LOOK_AT", folder))
+    chosen.mkdir(parents=True, exist_ok=True)
+    return chosen / f"{name}.png"
