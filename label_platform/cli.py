@@ -4,11 +4,12 @@ Exit codes: 0 fine, 1 the work failed, 2 wrong usage (a bad option, problem file
 """
 
 import json
+import re
 import sys
 import time
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -33,7 +34,9 @@ DEFAULT_PROBLEM = "product_search.yaml"
 
 ProblemOption = Annotated[
     Path | None,
-    typer.Option("--problem", help="The problem file.", show_default="data/problems/product_search.yaml"),
+    typer.Option(
+        "--problem", help="The problem file.", show_default="data/problems/product_search.yaml"
+    ),
 ]
 LogsOption = Annotated[
     Path | None, typer.Option("--logs", help="A folder to read the logs from instead.")
@@ -42,7 +45,8 @@ PoliciesOption = Annotated[
     str | None, typer.Option("--policies", help="Only these policies, separated by commas.")
 ]
 DaysOption = Annotated[
-    str | None, typer.Option("--days", help="Only these log days, FROM..TO; either may be left out.")
+    str | None,
+    typer.Option("--days", help="Only these log days, FROM..TO; either may be left out."),
 ]
 AllowRefusedOption = Annotated[
     bool, typer.Option("--allow-refused", help="A refused policy is shown, but is not an error.")
@@ -66,7 +70,9 @@ def simulate_product_search_command(
     lists_per_day: Annotated[int, typer.Option(min=1, help="Result lists per day.")] = 5000,
     seed: Annotated[int, typer.Option(help="Same seed, same logs.")] = 0,
     start_date: Annotated[str, typer.Option(help="First log day.")] = "2026-10-01",
-    logger: Annotated[str, typer.Option(help="Logging ranker: weak, strong or random.")] = "weak",
+    logger: Annotated[
+        Literal["weak", "strong", "random"], typer.Option(help="How good the logging ranker is.")
+    ] = "weak",
     randomized_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of lists in random order.")
     ] = 0.03,
@@ -81,19 +87,23 @@ def simulate_product_search_command(
     from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
 
     started = time.perf_counter()
-    settings = ProductSearchSettings(
-        days=days,
-        lists_per_day=lists_per_day,
-        seed=seed,
-        start_date=date.fromisoformat(start_date),
-        logger=logger,
-        randomized_share=randomized_share,
-        trust_bias=trust_bias,
-    )
+    try:
+        settings = ProductSearchSettings(
+            days=days,
+            lists_per_day=lists_per_day,
+            seed=seed,
+            start_date=date.fromisoformat(start_date),
+            logger=logger,
+            randomized_share=randomized_share,
+            trust_bias=trust_bias,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"simulate product_search: {error}") from error
     summary = simulate_product_search(settings, out)
     console.print(
-        f"simulated {summary.impressions:,} impressions and {summary.interactions:,} events over "
-        f"{days} days into {out} ({time.perf_counter() - started:.1f} s)"
+        f"simulated {summary.impressions:,} impressions and "
+        f"{sum(summary.interactions.values()):,} events over {days} days into {out} "
+        f"({time.perf_counter() - started:.1f} s)"
     )
 
 
@@ -147,7 +157,9 @@ def _run(
 ) -> None:
     from label_platform.pipeline.session import Session
 
-    session = Session.start(problem, logs, policies, _day_range(days), console, quiet=as_json)
+    # where a program reads the result, people's tables go to the other stream
+    shown = errors if as_json else console
+    session = Session.start(problem, logs, policies, _day_range(days), shown)
     outcome = session.run(until)
     if as_json:
         print(json.dumps(outcome.as_json(), default=str))  # noqa: T201 - the command's result
@@ -158,18 +170,19 @@ def _run(
 def _day_range(days: str | None) -> tuple[date, date]:
     if days is None:
         return date.min, date.max
-    first, dots, last = days.partition("..")
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)?\.\.(\d{4}-\d\d-\d\d)?", days)
+    if match is None:
+        raise ConfigurationError(
+            f"--days: expected FROM..TO such as 2026-10-01..2026-10-07, found {days!r}"
+        )
+    first, last = match.groups()
     try:
-        if not dots:
-            raise ValueError(days)
         return (
             date.fromisoformat(first) if first else date.min,
             date.fromisoformat(last) if last else date.max,
         )
     except ValueError as error:
-        raise ConfigurationError(
-            f"--days: expected FROM..TO such as 2026-10-01..2026-10-07, found {days!r}"
-        ) from error
+        raise ConfigurationError(f"--days: {days!r}: {error}") from error
 
 
 @policies_app.command("list")
@@ -221,8 +234,9 @@ def ui_command(
     Example: label-platform ui --dagster-port 3001
     """
     from label_platform.pipeline.servers import serve
+    from label_platform.pipeline.workspace import Workspace
 
-    serve(dagster_port, mlflow_port, console)
+    serve(Workspace.from_environment(), dagster_port, mlflow_port, console.print)
 
 
 def _problem_path(problem: Path | None) -> Path:

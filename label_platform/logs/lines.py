@@ -20,6 +20,7 @@ LARGEST_RECORD = 16 * 1024 * 1024
 KEPT_OF_LARGE = 1000
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _BATCH_ROWS = 8_192
+_IS_SPACE = np.isin(np.arange(256), list(b" \t\n\v\f\r"))
 _SCHEMA = pa.schema([("line", pa.int64()), ("text", pa.string()), ("broken", pa.string())])
 
 
@@ -85,20 +86,21 @@ def _table(block: bytes, first: int) -> pa.Table:
     kept = np.ones(len(data), dtype=bool)
     kept[ends] = False
     kept[ends[has_return] - 1] = False
-    filled = np.maximum.reduceat(data, starts) > ord(" ")
+    filled = np.logical_or.reduceat(~_IS_SPACE[data], starts)
     for blank in np.flatnonzero(~filled & (lengths > 0)):
         kept[starts[blank] : ends[blank]] = False
     numbers = first + np.flatnonzero(filled)
     lengths = lengths[filled]
     text = data[kept].tobytes()
-    if _is_clean(text) and (not len(lengths) or lengths.max() <= LARGEST_RECORD):
+    # the block, not the text: two halves of a letter around a line's end would join to a letter
+    if _is_clean(block) and (not len(lengths) or lengths.max() <= LARGEST_RECORD):
         return _in_batches(_from_buffers(numbers, text, lengths))
     return _in_batches(_one_by_one(numbers, text, lengths))
 
 
-def _is_clean(text: bytes) -> bool:
+def _is_clean(block: bytes) -> bool:
     try:
-        text.decode()
+        block.decode()
     except UnicodeDecodeError:
         return False
     return True

@@ -62,7 +62,10 @@ def read_records(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records
 
 
 def _read_parquet(engine: Engine, path: Path, wanted: Wanted) -> Records:
-    scan = f"read_parquet({quote_literal(str(path))}, file_row_number = true)"
+    # Other writers leave NaN out of a file's statistics, and the engine takes that to mean that
+    # there is none: without can_have_nan isnan() is false for every row (duckdb issue 25521).
+    options = "file_row_number = true, can_have_nan = true, hive_partitioning = false"
+    scan = f"read_parquet({quote_literal(str(path))}, {options})"
     try:
         types = engine.schema(scan)
     except SqlError as error:

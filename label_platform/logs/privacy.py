@@ -89,7 +89,9 @@ def redacted_json(text: str) -> str:
     )
 
 
-def redacted_fields(text: str, fields: str, names: Iterable[str], separator: str) -> str:
+def redacted_fields(
+    text: str, fields: str, is_whole: str, names: Iterable[str], separator: str
+) -> str:
     """SQL: a CSV record without identifying values.
 
     A record whose fields do not match the header is withheld whole if the file has identifying
@@ -98,6 +100,7 @@ def redacted_fields(text: str, fields: str, names: Iterable[str], separator: str
     Args:
         text: the expression of the record's text.
         fields: the expression of its list of fields.
+        is_whole: a condition under which the fields are those of the header.
         names: the header.
         separator: what stands between fields.
     """

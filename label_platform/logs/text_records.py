@@ -1,7 +1,6 @@
 """JSON lines and CSV files as records, line by line, so that no line hides another."""
 
 import csv
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -108,12 +107,9 @@ def _csv_records(cutter: "_CsvCutter") -> Records:
             from {_BLOCK}
         )
     )"""
-    columns = {
-        name: Column(f"fields[{place}]", "VARCHAR")
-        for place, name in reversed(list(enumerate(cutter.header, start=1)))
-        if name
-    }
-    raw = redacted_fields("text", "fields", cutter.header, cutter.separator)
+    places = {name: cutter.header.index(name) + 1 for name in cutter.header if name}
+    columns = {name: Column(f"fields[{place}]", "VARCHAR") for name, place in places.items()}
+    raw = redacted_fields("text", "fields", "record_refusal is null", cutter.header, cutter.separator)
     return Records(relation, columns, tuple(cutter.header), raw)
 
 
@@ -172,22 +168,38 @@ class _CsvCutter:
         return [(line, text, None, None)]
 
     def _close(self) -> list[_Row]:
-        whole = "\n".join(text for _, text, _, _ in self.unfinished)
-        if whole.count('"') % 2:
-            return self._give_up() if len(self.unfinished) > LONGEST_QUOTE else []
-        fields = next(csv.reader(io.StringIO(whole), delimiter=self.separator), [])
-        if len(self.unfinished) > 1 and len(fields) != len(self.header):
+        """The record, if the last line closed it; a quote inside a bare field opens nothing."""
+        lines = [text for _, text, _, _ in self.unfinished]
+        reader = csv.reader([*(line + "\n" for line in lines), ""], delimiter=self.separator)
+        try:
+            fields = next(reader)
+        except csv.Error as error:
+            return self._give_up(RejectionReason.RECORD_TOO_LARGE, str(error))
+        if reader.line_num > len(lines):
+            return self._give_up() if len(lines) > LONGEST_QUOTE else []
+        if len(lines) > 1 and not self._is_sound(lines, fields):
             return self._give_up()
         line = self.unfinished[0][0]
         self.unfinished = []
-        return [(line, whole, None, fields)]
+        return [(line, "\n".join(lines), None, fields)]
 
-    def _give_up(self) -> list[_Row]:
-        """Refuse the line with the open quote and read the lines after it again."""
+    def _is_sound(self, lines: list[str], fields: list[str]) -> bool:
+        """Whether lines belong together, and not a lost quote here and another one below."""
+        try:
+            next(csv.reader([line + "\n" for line in lines], delimiter=self.separator, strict=True))
+        except csv.Error:
+            return False
+        return len(fields) == len(self.header)
+
+    def _give_up(
+        self,
+        reason: RejectionReason = RejectionReason.UNCLOSED_QUOTE,
+        detail: str = 'found a quote " that is not closed, expected a closing one',
+    ) -> list[_Row]:
+        """Refuse the first unfinished line and read the lines after it again."""
         (line, text, _, _), *rest = self.unfinished
         self.unfinished = []
-        detail = 'found a quote " that is not closed, expected a closing one'
-        rows: list[_Row] = [(line, text, broken(RejectionReason.UNCLOSED_QUOTE, detail), None)]
+        rows: list[_Row] = [(line, text, broken(reason, detail), None)]
         for number, again, refusal, _ in rest:
             rows += self._take(number, again, refusal)
         return rows

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 import dagster as dg
+from label_platform.pipeline.pictures import pictures_of
 
 from label_platform.lake import Partition, load_models
 from label_platform.logs import IngestReport, ingest
 from label_platform.pipeline.attribution import window_days
 from label_platform.pipeline.checks import checks_for
 from label_platform.pipeline.context import Project
-from label_platform.pipeline.metadata import ingestion_metadata, partition_metadata
-from label_platform.pipeline.pictures import pictures_of
+from label_platform.pipeline.metadata import ingestion_metadata, partition_metadata, picture
 from label_platform.pipeline.steps import STEPS, Step, build_partition
 from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
 
@@ -66,7 +66,7 @@ def _ingestion_asset(
         backfill_policy=_ONE_RUN,
         can_subset=False,
     )
-    def ingestion(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    def ingestion(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         """Read what is new in the log files; every refused record is kept with its reason."""
         with project.open() as work:
             report = ingest(work.problem, work.lake, work.engine)
@@ -76,7 +76,7 @@ def _ingestion_asset(
                 for day in context.partition_keys:
                     manifest = work.lake.manifest(Partition(table, date.fromisoformat(day)))
                     if manifest is not None:
-                        context.add_asset_metadata(partition_metadata(manifest), key, None, day)
+                        context.add_asset_metadata(partition_metadata(manifest), key, day)
                 yield dg.MaterializeResult(asset_key=key, metadata=ingestion_metadata(report))
 
     return ingestion
@@ -97,7 +97,8 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
         check_specs=checks.specs(key),
         description=step.build.__doc__,
     )
-    def table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    # Dagster takes MaterializeResult[None] for a value that it should store
+    def table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         days = [date.fromisoformat(day) for day in context.partition_keys]
         partitions = [Partition(step.table, day, name) for day in days]
         manifests = []
@@ -109,9 +110,10 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
                     raise dg.Failure(description=str(error), allow_retries=False) from error
                 manifests.append(manifest)
                 facts = partition_metadata(manifest) | {"rebuilt": built}
-                context.add_asset_metadata(facts, key, None, partition.day.isoformat())
+                context.add_asset_metadata(facts, key, partition.day.isoformat())
+            pictures = pictures_of(work, partitions[-1])
             return dg.MaterializeResult(
-                metadata=pictures_of(work, partitions[-1]),
+                metadata={name: picture(png, name) for name, png in pictures.items()},
                 check_results=checks.results(work, partitions, manifests),
             )
 

@@ -1,5 +1,7 @@
 """What Dagster does on its own: a daily rebuild, and a sensor for whatever has become stale."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from label_platform.lake import MissingPartitionError
@@ -7,11 +9,21 @@ from label_platform.pipeline.assets import asset_key, partitions_definition
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.planner import next_work, work_key
 
+if TYPE_CHECKING:  # Dagster does not export the name of what its own function returns
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
+    )
+    from dagster._core.definitions.partitions.partitioned_schedule import (
+        UnresolvedPartitionedAssetScheduleDefinition,
+    )
+
+    AnySchedule = dg.ScheduleDefinition | UnresolvedPartitionedAssetScheduleDefinition
+
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
 
-def build_jobs(project: Project) -> list[dg.UnresolvedAssetJobDefinition]:
+def build_jobs(project: Project) -> list["UnresolvedAssetJobDefinition"]:
     """The daily job builds a day's tables and policies; the other one compares the policies.
 
     Two jobs, so that a refused policy, which fails its part of the first, does not keep the other
@@ -28,15 +40,13 @@ def build_jobs(project: Project) -> list[dg.UnresolvedAssetJobDefinition]:
     ]
 
 
-def build_schedule(
-    daily: dg.UnresolvedAssetJobDefinition,
-) -> dg.ScheduleDefinition | dg.UnresolvedPartitionedAssetScheduleDefinition:
+def build_schedule(daily: "UnresolvedAssetJobDefinition") -> "AnySchedule":
     """Every night, the day that has just ended."""
     return dg.build_schedule_from_partitioned_job(daily, hour_of_day=3, minute_of_hour=0)
 
 
 def build_stale_sensor(
-    project: Project, stale: dg.UnresolvedAssetJobDefinition
+    project: Project, stale: "UnresolvedAssetJobDefinition"
 ) -> dg.SensorDefinition:
     """Requests what a changed policy, a late event or a closed window has made stale."""
 

@@ -1,16 +1,11 @@
 """What Dagster loads: the assets, jobs, schedules and sensors of every problem file."""
 
-import warnings
-
 import dagster as dg
 
 from label_platform.pipeline.assets import build_assets
 from label_platform.pipeline.automation import build_jobs, build_schedule, build_stale_sensor
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.workspace import Workspace
-
-# Backfills in one run and missing upstream partitions are marked beta; both are tested here.
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 
 def build_definitions(workspace: Workspace) -> dg.Definitions:

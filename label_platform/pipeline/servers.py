@@ -6,9 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -54,6 +53,9 @@ def serving(
     }
     store = TrackingStore(workspace.mlflow_folder, "")
     store.prepare()
+    # A shell that starts this in the background has SIGINT ignored, the servers would inherit that,
+    # and `dagster dev` then ignores SIGTERM too; a handler of ours is not inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with ExitStack() as stack:
         for command in (_dagster_command(dagster_port), _mlflow_command(store.uri, mlflow_port)):
             stack.enter_context(_running(command, environment))
@@ -63,7 +65,9 @@ def serving(
         yield servers
 
 
-def serve(workspace: Workspace, dagster_port: int, mlflow_port: int, say: Callable[[str], None]) -> None:
+def serve(
+    workspace: Workspace, dagster_port: int, mlflow_port: int, say: Callable[[str], None]
+) -> None:
     """Serve both until Ctrl-C."""
     say("starting Dagster and MLflow ...")
     with serving(workspace, dagster_port, mlflow_port) as servers:
@@ -90,8 +94,7 @@ def _mlflow_command(uri: str, port: int) -> list[str]:
 
 @contextmanager
 def _running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
-    # `dagster dev` ignores SIGTERM where SIGINT was ignored by a non-interactive shell, so it gets
-    # SIGINT with the default handler, and a session of its own that ends as a whole.
+    # a session of its own, so that it ends as a whole
     process = subprocess.Popen(  # noqa: S603 - fixed commands
         command,
         env=environment,
@@ -100,7 +103,6 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         restore_signals=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         yield

@@ -11,7 +11,6 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from label_platform.lake import Partition
 from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
 from label_platform.pipeline import terminal
 from label_platform.pipeline.context import Project
@@ -100,8 +99,9 @@ class Session:
             settings = ProductSearchSettings(start_date=self.project.problem.start_date)
             summary = simulate_product_search(settings, logs.parent)
         self.console.print(
-            f"simulated {summary.impressions:,} impressions, {summary.interactions:,} events in "
-            f"{settings.days} days ({settings.logger} logger, "
+            f"simulated {summary.impressions:,} impressions and "
+            f"{sum(summary.interactions.values()):,} events in {settings.days} days "
+            f"({settings.logger} logger, "
             f"{settings.randomized_share:.0%} of lists in random order)"
         )
 
@@ -115,14 +115,16 @@ class Session:
         return outcome
 
     def _print(self, outcome: Outcome) -> None:
-        project, console = self.project, self.console
-        with project.open() as context:
-            terminal.print_files(console, context, outcome.summary.report)
-            terminal.print_propensities(console, context)
+        project, console, summary = self.project, self.console, outcome.summary
+        if summary.report is not None:
+            terminal.print_files(console, summary.report)
+        if "propensities" in summary.seconds:
+            with project.open() as context:
+                terminal.print_propensities(console, context)
         terminal.print_comparison(console, outcome.comparison)
-        terminal.print_failures(console, outcome.summary)
+        terminal.print_failures(console, summary)
         store = TrackingStore(project.workspace.mlflow_folder, project.problem.name)
-        terminal.print_links(console, store, outcome.summary)
+        terminal.print_end(console, summary, store)
 
     def _comparison(self, until: str) -> pd.DataFrame:
         if until != "comparisons":

@@ -43,6 +43,8 @@ def print_propensities(console: Console, context: Context) -> None:
 
 def print_comparison(console: Console, comparison: pd.DataFrame) -> None:
     """One table per yardstick: policies, their value, and the paired difference to the baseline."""
+    if comparison.empty:
+        return
     for yardstick, rows in comparison.groupby("yardstick", sort=False):
         table = Table(title=str(yardstick), title_justify="left")
         for column in ("policy", "ranker", "value", "95% interval"):
@@ -63,9 +65,13 @@ def print_failures(console: Console, summary: RunSummary) -> None:
         console.print(f"[red]failed[/] {asset}: {reason}", highlight=False)
 
 
-def print_links(console: Console, store: TrackingStore, seconds: float) -> None:
-    """Where to look further."""
-    console.print(f"done in {seconds:.0f} s; `make ui` opens Dagster and MLflow: {store.link()}")
+def print_end(console: Console, summary: RunSummary, store: TrackingStore) -> None:
+    """What was built, how long it took, and where to look further."""
+    built, kept = sum(summary.built.values()), sum(summary.unchanged.values())
+    seconds = sum(summary.seconds.values())
+    console.print(f"{built} partitions built, {kept} were up to date, in {seconds:.0f} s")
+    if "rankers" in summary.seconds:
+        console.print(f"`make ui` opens Dagster and MLflow; the rankers: {store.link()}")
 
 
 def _comparison_cells(row: object) -> Sequence[str]:

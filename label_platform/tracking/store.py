@@ -65,10 +65,11 @@ class TrackingStore:
 
     @cached_property
     def _client(self) -> "MlflowClient":
-        mlflow = import_mlflow()
+        mlflow: Any = import_mlflow()
         self.folder.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self.uri)
-        return mlflow.MlflowClient(self.uri)
+        client: MlflowClient = mlflow.MlflowClient(self.uri)
+        return client
 
     def prepare(self) -> None:
         """Make the database and the experiment, where they do not exist yet."""
@@ -159,7 +160,8 @@ class TrackingStore:
         from mlflow.data.meta_dataset import MetaDataset
 
         digest = content_hash[-_DIGEST_LENGTH:]
-        dataset = MetaDataset(CodeDatasetSource(tags={}), name=name, digest=digest)
+        source = CodeDatasetSource(tags={})
+        dataset = MetaDataset(source, name=name, digest=digest)  # type: ignore[abstract]
         mlflow.log_input(dataset, context="training", tags={"content_hash": content_hash})
 
     def _log_model(self, record: RankerRecord) -> None:

@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from label_platform.pipeline.servers import Servers, serving
-from label_platform.pipeline.workspace import Workspace
+from tests.e2e.conftest import Installation
 
 pytestmark = pytest.mark.e2e
 
@@ -58,8 +58,8 @@ def ask(servers: Servers, query: str, variables: dict[str, Any] | None = None) -
 
 
 @pytest.fixture(scope="module")
-def servers(finished_run: Workspace) -> Iterator[Servers]:
-    with serving(finished_run, free_port(), free_port()) as running:
+def servers(finished: Installation) -> Iterator[Servers]:
+    with serving(finished.workspace, free_port(), free_port()) as running:
         yield running
 
 

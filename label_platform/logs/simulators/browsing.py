@@ -134,7 +134,8 @@ def _draw_times(
     last = np.append(first[1:], n_lists) - 1
     # few at night, most in the evening
     start = rng.beta(2.5, 1.6, len(first)) * (DAY_MS - 1 - since_first[last])
-    return (start[session] + since_first).astype(np.int64)
+    midnight_to_list: Integers = (start[session] + since_first).astype(np.int64)
+    return midnight_to_list
 
 
 def _draw_queries(settings: ProductSearchSettings, rng: np.random.Generator) -> Integers:

@@ -1,6 +1,6 @@
 """What can be searched and found: queries, items, features, true relevance.
 
-Relevance is gamma(q, d) = 0.92 sigmoid(-1.5 + 1.5 utility), where the utility is a nonlinear
+Relevance is gamma(q, d) = 0.92 sigmoid(-1.4 + 1.5 utility), where the utility is a nonlinear
 function of the features plus a part that no feature knows.
 """
 
@@ -85,7 +85,7 @@ def build_catalogue(settings: ProductSearchSettings, rng: np.random.Generator) -
         candidates=candidates,
         features=features,
         utility=utility,
-        relevance=0.92 / (1 + np.exp(1.5 - 1.5 * utility)),
+        relevance=0.92 / (1 + np.exp(1.4 - 1.5 * utility)),
     )
 
 
@@ -192,7 +192,8 @@ def _utility(
 
 def _directions(n: int, rng: np.random.Generator) -> Floats:
     vectors = rng.normal(size=(n, _STYLE_DIMENSIONS))
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    directions: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return directions
 
 
 def _as_feature(values: Floats) -> NDArray[np.float32]:
@@ -201,4 +202,5 @@ def _as_feature(values: Floats) -> NDArray[np.float32]:
 
 
 def _standardized(values: NDArray[np.floating]) -> Floats:
-    return ((values - values.mean()) / values.std()).astype(np.float64)
+    standardized: Floats = ((values - values.mean()) / values.std()).astype(np.float64)
+    return standardized

@@ -29,7 +29,9 @@ def break_impressions(impressions: pa.Table, rng: np.random.Generator) -> pa.Tab
     return impressions
 
 
-def arrival_order(n: int, repeated: Integers, broken: Integers, rng: np.random.Generator) -> Integers:
+def arrival_order(
+    n: int, repeated: Integers, broken: Integers, rng: np.random.Generator
+) -> Integers:
     """Order of n records, then the repeated ones, then the broken ones.
 
     A repetition comes somewhat after its original, a broken copy just before the sound one.
@@ -41,7 +43,8 @@ def arrival_order(n: int, repeated: Integers, broken: Integers, rng: np.random.G
 
 def asked_for(events: Events) -> NDArray[np.bool_]:
     """Events whose loss would matter; only these are repeated or broken, so counts are exact."""
-    return events.signal != HOVER
+    real: NDArray[np.bool_] = events.signal != HOVER
+    return real
 
 
 def break_lines(events: Events, lines: list[str], rng: np.random.Generator) -> list[str]:

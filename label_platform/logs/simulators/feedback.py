@@ -4,7 +4,7 @@ The more relevant an item, the longer its page is read, the more often it is put
 bought and kept, so that every signal grows with relevance.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,18 +75,18 @@ def react(browsing: Browsing, catalogue: Catalogue, rng: np.random.Generator) ->
     delay = np.minimum(rng.lognormal(2.6, 0.8, n) + 2 * positions, MAX_CLICK_DELAY_S)
     delay[bot] = rng.uniform(0.1, 3, bot.sum())
     clicked_at = browsing.shown_at_ms[lists] + _as_ms(delay)
-    dwell = np.clip(rng.lognormal(np.log(40) + 3 * gamma, 0.6), 1, 3600).round(1)
+    dwell = np.clip(rng.lognormal(np.log(40) + 3.5 * gamma, 0.5), 1, 3600).round(1)
     dwell[bot] = 0.5
     parts = [
         seen.events(CLICK, lists, positions, clicked_at),
         seen.events(DWELL, lists, positions, clicked_at, dwell),
     ]
-    cart = (rng.random(n) < 0.02 + 0.5 * gamma) & ~bot
+    cart = (rng.random(n) < 0.01 + 0.55 * gamma) & ~bot
     lists, positions, gamma = lists[cart], positions[cart], gamma[cart]
     delay = np.minimum(rng.lognormal(5, 0.9, len(lists)), MAX_CART_DELAY_S)
     carted_at = clicked_at[cart] + _as_ms(delay)
     parts.append(seen.events(CART, lists, positions, carted_at))
-    bought = rng.random(len(lists)) < 0.1 + 0.5 * gamma
+    bought = rng.random(len(lists)) < 0.1 + 0.45 * gamma
     lists, positions, gamma = lists[bought], positions[bought], gamma[bought]
     delay = 600 + rng.exponential(_PURCHASE_MEAN_S, len(lists))
     bought_at = carted_at[bought] + _as_ms(np.minimum(delay, MAX_PURCHASE_DELAY_S))
@@ -108,8 +108,8 @@ def stray_clicks(
     lists, positions = rng.integers(0, browsing.shown.shape, (n, 2)).T
     at = browsing.shown_at_ms[lists] + rng.integers(1_000, 60_000, n)
     strangers = seen.events(CLICK, lists, positions, at)
-    # items stand in the lists of one category: an id beyond the catalogue stands in none
-    strangers.item_id[:] += len(catalogue.items.titles)
+    # an item beyond the catalogue stands in no list
+    strangers = replace(strangers, item_id=strangers.item_id + len(catalogue.items.titles))
     free_lists, free_positions = np.nonzero(~browsing.clicked)
     free = rng.choice(len(free_lists), min(n, len(free_lists)), replace=False)
     lists, positions = free_lists[free], free_positions[free]

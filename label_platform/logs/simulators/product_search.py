@@ -105,9 +105,7 @@ def _write_days(
     return summary
 
 
-def _count_lists(
-    summary: SimulationSummary, browsing: Browsing, written: writing.Written
-) -> None:
+def _count_lists(summary: SimulationSummary, browsing: Browsing, written: writing.Written) -> None:
     summary.lists += len(browsing.request_id)
     summary.randomized_lists += int(browsing.randomized.sum())
     summary.bot_sessions += browsing.bot_sessions

@@ -3,17 +3,90 @@
 import numpy as np
 from numpy.typing import NDArray
 
-COLOURS = ("black", "white", "grey", "blue", "navy", "red", "green", "olive", "beige", "brown")
-COLOURS += ("yellow", "pink")
-MATERIALS = ("cotton", "linen", "wool", "leather", "oak", "pine", "steel", "glass", "bamboo")
-MATERIALS += ("rubber", "felt", "canvas")
-AUDIENCES = ("kids", "women", "men", "teens", "travel", "office", "garden", "kitchen", "sport")
-AUDIENCES += ("camping", "school", "gifts")
-NOUNS = ("jacket", "shirt", "dress", "boots", "sneakers", "backpack", "wallet", "belt", "hat")
-NOUNS += ("scarf", "gloves", "watch", "lamp", "desk", "chair", "shelf", "rug", "mirror", "clock")
-NOUNS += ("vase", "bowl", "mug", "bottle", "knife", "pan", "kettle", "tray", "box", "basket")
-NOUNS += ("blanket", "pillow", "towel", "curtain", "tent", "mat", "ball", "bench", "stool")
-NOUNS += ("frame", "planter")
+COLOURS = (
+    "black",
+    "white",
+    "grey",
+    "blue",
+    "navy",
+    "red",
+    "green",
+    "olive",
+    "beige",
+    "brown",
+    "yellow",
+    "pink",
+)
+MATERIALS = (
+    "cotton",
+    "linen",
+    "wool",
+    "leather",
+    "oak",
+    "pine",
+    "steel",
+    "glass",
+    "bamboo",
+    "rubber",
+    "felt",
+    "canvas",
+)
+AUDIENCES = (
+    "kids",
+    "women",
+    "men",
+    "teens",
+    "travel",
+    "office",
+    "garden",
+    "kitchen",
+    "sport",
+    "camping",
+    "school",
+    "gifts",
+)
+NOUNS = (
+    "jacket",
+    "shirt",
+    "dress",
+    "boots",
+    "sneakers",
+    "backpack",
+    "wallet",
+    "belt",
+    "hat",
+    "scarf",
+    "gloves",
+    "watch",
+    "lamp",
+    "desk",
+    "chair",
+    "shelf",
+    "rug",
+    "mirror",
+    "clock",
+    "vase",
+    "bowl",
+    "mug",
+    "bottle",
+    "knife",
+    "pan",
+    "kettle",
+    "tray",
+    "box",
+    "basket",
+    "blanket",
+    "pillow",
+    "towel",
+    "curtain",
+    "tent",
+    "mat",
+    "ball",
+    "bench",
+    "stool",
+    "frame",
+    "planter",
+)
 
 _COUNTS = (len(COLOURS), len(MATERIALS), len(AUDIENCES))
 _SYLLABLES = ("no", "va", "ri", "ka", "lu", "mo", "se", "ta")

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from label_platform.logs.simulators import faults
 from label_platform.logs.simulators.browsing import DAY_MS, Browsing
@@ -144,20 +143,21 @@ def write_items(
 ) -> None:
     """Writes the catalogue; a few items get more reviews and a new title during the log."""
     items, n = catalogue.items, len(catalogue.items.titles)
-    start = np.datetime64(first_day, "ms").astype(np.int64)
+    start = int(np.datetime64(first_day, "ms").astype(np.int64))
     changed = np.sort(rng.choice(n, max(1, n // 100), replace=False))
     row = np.concatenate([np.arange(n), changed])
-    later = np.concatenate([np.zeros(n, bool), np.ones(len(changed), bool)])
+    later = np.arange(len(row)) >= n
     since = np.where(later, start + rng.integers(1, days * DAY_MS, len(row)), start - 30 * DAY_MS)
-    titles = [items.titles[i] + (" (new)" if new else "") for i, new in zip(row, later, strict=True)]
     columns = {
         "item_id": row + 1,
         "valid_from": pa.array(since).cast(_MOMENT),
-        "title": titles,
+        "title": [items.titles[i] for i in range(n)]
+        + [f"{items.titles[i]} (new)" for i in changed],
     }
-    columns |= {name: values[row].copy() for name, values in items.features.items()}
-    columns["item_reviews_log"][later] += np.float32(0.25)
-    write_table(pa.table(columns).sort_by([("item_id", "ascending"), ("valid_from", "ascending")]), path)
+    columns |= {name: values[row] for name, values in items.features.items()}
+    columns["item_reviews_log"] = columns["item_reviews_log"] + np.float32(0.25) * later
+    order = np.lexsort((since, row))
+    write_table(pa.table(columns).take(order), path)
 
 
 def write_truth(catalogue: Catalogue, settings: ProductSearchSettings, folder: Path) -> None:
@@ -165,7 +165,7 @@ def write_truth(catalogue: Catalogue, settings: ProductSearchSettings, folder: P
     n_queries, n_candidates = catalogue.candidates.shape
     item = catalogue.candidates.ravel()
     query = np.repeat(np.arange(n_queries), n_candidates)
-    relevance: dict[str, NDArray[np.generic]] = {
+    relevance = {
         "query_id": query + 1,
         "item_id": item + 1,
         "relevance": catalogue.relevance.ravel(),

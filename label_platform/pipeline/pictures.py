@@ -1,0 +1,54 @@
+"""The pictures that stand beside a partition: curves, label histograms, the comparison's table."""
+
+from typing import Any
+
+import pandas as pd
+
+from label_platform.lake import Partition
+from label_platform.pipeline.context import Context
+from label_platform.report import plot_label_histogram, plot_propensities
+
+_BINS = 20
+
+
+def pictures_of(context: Context, partition: Partition) -> dict[str, bytes]:
+    """PNG pictures of a partition by name; none for tables that are better read than seen."""
+    if partition.table == "propensities":
+        return {"propensity_curve": propensity_picture(context, partition)}
+    if partition.table == "labels":
+        return {"label_histogram": _label_picture(context, partition)}
+    return {}
+
+
+def propensity_picture(context: Context, partition: Partition) -> bytes:
+    """The examination curves of a day with their intervals."""
+    relation = context.lake.scan(partition.table, [partition.day])
+    table = context.engine.frame(f"from {relation}")
+    title = f"{context.problem.name}, window ending {partition.day}"
+    return plot_propensities(table, list(context.problem.context), title)
+
+
+def _label_picture(context: Context, partition: Partition) -> bytes:
+    relation = context.lake.scan(partition.table, [partition.day], partition.policy)
+    impression_grain = context.project.policy(partition.policy).grain == "impression"
+    label = "label" if impression_grain else "gain_sum / nullif(expected_examinations, 0)"
+    counts = context.engine.frame(f"""
+        with labels as (select cast({label} as double) as label from {relation}),
+        bounds as (select least(min(label), 0) as low, greatest(max(label), 1e-9) as high from labels)
+        select
+            any_value(low) as low,
+            any_value(high) as high,
+            least(cast(floor((label - low) / (high - low) * {_BINS}) as integer), {_BINS - 1}) as bin,
+            count(*) as labels
+        from labels, bounds
+        where label is not null
+        group by bin
+    """)
+    return _histogram(counts, f"{partition.policy}, {partition.day}")
+
+
+def _histogram(counts: pd.DataFrame, title: str) -> bytes:
+    low, high = (float(counts[name].iloc[0]) for name in ("low", "high"))
+    filled: Any = counts.set_index("bin")["labels"].reindex(range(_BINS), fill_value=0)
+    edges = [low + (high - low) * n / _BINS for n in range(_BINS + 1)]
+    return plot_label_histogram(edges, filled.tolist(), title)

@@ -1,0 +1,71 @@
+"""A finished run of the whole product on small simulated logs, made once for all tests here."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
+from label_platform.pipeline.workspace import Workspace
+
+PROJECT = Path(__file__).parents[2]
+LABEL_PLATFORM = Path(sys.executable).with_name("label-platform")
+SMALL = ProductSearchSettings(lists_per_day=1200, n_queries=300, n_unseen_queries=100)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A copy of the files that users edit, with a workspace of its own."""
+
+    folder: Path
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.folder / "data")
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line, as a user types it."""
+        return subprocess.run(
+            [LABEL_PLATFORM, *arguments],
+            env={**os.environ, "LABEL_PLATFORM_DATA": str(self.workspace.folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+
+    def run_json(self, *arguments: str) -> dict[str, Any]:
+        """The command line's result for programs."""
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return dict(json.loads(done.stdout))
+
+    def content_hashes(self, problem: str = "product_search") -> dict[str, str]:
+        """The content hash of every partition."""
+        folder = self.workspace.lake(problem).folder
+        return {
+            str(path.parent.relative_to(folder)): json.loads(path.read_text())["content_hash"]
+            for path in sorted(folder.rglob("_current.json"))
+        }
+
+
+def installed(folder: Path) -> Installation:
+    """The problem files and policies, copied to a folder, with small logs beside them."""
+    shutil.copytree(PROJECT / "data" / "problems", folder / "data" / "problems")
+    shutil.copytree(PROJECT / "policies", folder / "policies")
+    simulate_product_search(SMALL, folder / "data" / "simulated" / "product_search")
+    return Installation(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    installation = installed(tmp_path_factory.mktemp("installation"))
+    done = installation.run("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return installation

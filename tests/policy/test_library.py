@@ -1,0 +1,94 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from label_platform.policy import load_policies, load_policy
+from label_platform.problem import Problem, load_problem
+from label_platform.strict_yaml import ConfigurationError
+
+ROOT = Path(__file__).parents[2]
+MakeProblem = Callable[..., Problem]
+POLICY = {
+    "name": "mine",
+    "grain": "impression",
+    "signals": {"click": {"gain": 1.0}},
+    "rankers": [{"objective": "pointwise"}],
+}
+
+
+def write(folder: Path, name: str = "mine", **changes: object) -> Path:
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(POLICY | changes))
+    return path
+
+
+def test_every_shipped_policy_fits_the_shipped_problem() -> None:
+    problem = load_problem(ROOT / "data/problems/product_search.yaml")
+    every = tuple(path.stem for path in sorted((ROOT / "policies").glob("*.yaml")))
+    used = problem.policies.model_copy(update={"use": every})
+    policies = load_policies(problem.model_copy(update={"policies": used}))
+    assert [policy.name for policy in policies] == list(every)
+    assert len(policies) >= 5
+    assert all(policy.description for policy in policies)
+
+
+def test_policies_come_in_the_problems_order(make_problem: MakeProblem) -> None:
+    use = ["ips_click", "raw_click"]
+    problem = make_problem(policies={"from": str(ROOT / "policies"), "use": use})
+    assert [policy.name for policy in load_policies(problem)] == use
+
+
+def test_a_loaded_policy_knows_its_file(tmp_path: Path) -> None:
+    assert load_policy(write(tmp_path)).path == tmp_path / "mine.yaml"
+
+
+def test_everything_that_is_wrong_is_told_at_once(
+    tmp_path: Path, make_problem: MakeProblem
+) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    write(folder)
+    write(folder, "other", name="other", signals={"clik": {"gain": 1}})
+    use = ["mine", "mine", "mien", "other"]
+    with pytest.raises(ConfigurationError) as refusal:
+        load_policies(make_problem(policies={"from": str(folder), "use": use}))
+    assert str(refusal.value).splitlines() == [
+        "shop: policies.use: 'mine' stands there more than once",
+        f"shop: policies.use: no policy 'mien' in {folder}; did you mean 'mine'? "
+        "valid: mine, other",
+        f"{folder / 'other.yaml'}: signals.clik: the problem has no such signal; "
+        "did you mean 'click'? valid: add_to_cart, click, dwell_s, purchase",
+    ]
+
+
+def test_no_policy_or_no_file_at_all(tmp_path: Path, make_problem: MakeProblem) -> None:
+    with pytest.raises(ConfigurationError, match=r"policies.use: names no policy"):
+        load_policies(make_problem(policies={"from": str(tmp_path), "use": []}))
+    empty = tmp_path / "empty"
+    with pytest.raises(ConfigurationError, match=r"'raw_click' in .*empty; there are no policy"):
+        load_policies(make_problem(policies={"from": str(empty), "use": ["raw_click"]}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": "yours"}, "name: found 'yours', expected 'mine' as the file is called"),
+        ({"negatives": {"skip_above": None}}, "negatives.skip_above: has no value; leave it out"),
+        ({"path": "/etc"}, "path: unknown key"),
+        ({"debais": {"method": "ips"}}, "debais: unknown key; did you mean 'debias'?"),
+        ({"signals": {"click": {"gain": float("nan")}}}, "signals.click.gain: "),
+        (
+            {"negatives": {"skip_above": {"wieght": 1}}},
+            "negatives.skip_above.wieght: unknown key; did you mean 'weight'?",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_form_is_named(
+    tmp_path: Path, changes: dict[str, object], words: str
+) -> None:
+    path = write(tmp_path, **changes)
+    with pytest.raises(ConfigurationError, match=re.escape(f"{path}: {words}")):
+        load_policy(path)
