@@ -88,7 +88,8 @@ class Engine:
 
     def execute(self, sql: str, parameters: Sequence[Any] | None = None) -> None:
         """Run a statement whose result nobody reads."""
-        self._run(sql, parameters)
+        # an unfinished result would keep register() from working
+        self._run(sql, parameters).complete()
 
     def rows(self, sql: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -100,10 +101,10 @@ class Engine:
         Raises:
             SqlError: the query gave no row.
         """
-        found = self._run(sql, parameters).fetchone()
-        if found is None:
+        found = self.rows(sql, parameters)
+        if not found:
             raise SqlError(f"no row came back from: {sql[:400]}")
-        return tuple(found)
+        return found[0]
 
     def frame(self, sql: str, parameters: Sequence[Any] | None = None) -> pd.DataFrame:
         """A query's result as a data frame."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from label_platform.lake import Engine, Lake, Partition, quote_identifier, quote_literal
 from label_platform.logs.contract import REJECTED_LAYOUT, Table
+from label_platform.logs.derivation import asked_signals
 from label_platform.logs.features import check_globs
 from label_platform.logs.formats import FORMATS
 from label_platform.logs.judging import Rules
@@ -27,7 +28,7 @@ from label_platform.logs.publication import (
 from label_platform.logs.records import LogFile, UnreadableFileError
 from label_platform.logs.report import FileCounts, IngestReport
 from label_platform.logs.sources import log_files
-from label_platform.logs.staging import Staging, asked_signals, batch_table
+from label_platform.logs.staging import Staging, batch_table
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 

@@ -231,7 +231,9 @@ def _feature(given: str, column: Column, kind: str) -> str:
 
 def _finite(value: str, kind: str) -> str:
     """NaN is how text formats write an absent number."""
-    return f"case when not isnan({value}) then {value}::float end" if kind == "FLOAT" else value
+    if kind != "FLOAT":
+        return value
+    return f"case when not isnan({value}) then try_cast({value} as float) end"
 
 
 def _feature_checks(name: str, column: Column, kind: str) -> list[str]:

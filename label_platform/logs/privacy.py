@@ -112,9 +112,7 @@ def redacted_fields(
         for place, name in enumerate(header, start=1)
     )
     whole = f"array_to_string([{kept}], {quote_literal(separator)})"
-    return (
-        f"case when len({fields}) = {len(header)} then {whole} else {quote_literal(REDACTED)} end"
-    )
+    return f"case when {is_whole} then {whole} else {quote_literal(REDACTED)} end"
 
 
 def redacted_columns(names: Iterable[str]) -> str:

@@ -7,21 +7,27 @@ the engine spills to disk when they outgrow its memory.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from label_platform.lake import Engine, Lake, Partition, quote_identifier, quote_literal
+from label_platform.lake import Engine, Lake, Partition, SqlError, quote_identifier, quote_literal
 from label_platform.logs.contract import (
     KEY_OF,
-    MOMENT_OF,
     REJECTED_LAYOUT,
     Table,
     Wanted,
     feedback_column,
     layout,
 )
+from label_platform.logs.derivation import (
+    day_of,
+    event_id,
+    impression_columns,
+    interaction_columns,
+    item_columns,
+)
 from label_platform.logs.features import new_feature_types
 from label_platform.logs.formats import LogFormat
 from label_platform.logs.judging import Rules, judge
 from label_platform.logs.privacy import UserKeys
-from label_platform.logs.records import LogFile, Records
+from label_platform.logs.records import LogFile, Records, UnreadableFileError
 from label_platform.logs.report import FileCounts
 from label_platform.problem import Problem
 
@@ -114,9 +120,12 @@ class Staging:
         for records in format_.read(self.engine, file, wanted):
             features = self._features(file.table, records, wanted)
             judged = judge(records, file.table, self.rules, features, tuple(feedback.values()))
-            self.engine.execute(
-                f"insert into {_STAGE} by name {self._derived(file.table, judged, extra, features)}"
-            )
+            derived = self._derived(file.table, judged, extra, features)
+            try:
+                self.engine.execute(f"insert into {_STAGE} by name {derived}")
+            except SqlError:
+                _require_readable(self.engine, records)
+                raise
 
     def _features(self, table: Table, records: Records, wanted: Wanted) -> dict[str, str]:
         """The features of a block and their types; new ones become columns."""
@@ -138,9 +147,9 @@ class Staging:
         kept = [*map(quote_identifier, [*features, *extra])]
         ingested = f"{quote_literal(self.rules.ingested_at.isoformat())}::timestamptz"
         derived = {
-            "impressions": lambda: _impression_columns(self.problem, ingested),
-            "interactions": lambda: _interaction_columns(self.asked, ingested),
-            "items": lambda: _item_columns(self.problem),
+            "impressions": lambda: impression_columns(self.problem, ingested),
+            "interactions": lambda: interaction_columns(self.asked, ingested),
+            "items": lambda: item_columns(self.problem),
         }[table]()
         columns = ", ".join([*derived, *kept])
         return f"select record_line, record_verdict, record_raw, {columns} from ({judged})"
@@ -171,7 +180,7 @@ class Staging:
         known = f"select {keys}, day from {batch_table(table)} where day in ({listed or 'null'})"
         there = [day for day in days if self.lake.manifest(Partition(table, day)) is not None]
         if there:
-            day = _day(table, self.problem)
+            day = day_of(table, self.problem)
             known += f" union all select {keys}, {day} as day from {self.lake.scan(table, there)}"
         return f"({known})"
 
@@ -186,7 +195,7 @@ class Staging:
         value = quote_identifier(feedback_column(column))
         name = quote_literal(signal)
         return f"""(
-            select {_event_id(name, value, "shown_at")} as interaction_id, request_id, item_id,
+            select {event_id(name, value, "shown_at")} as interaction_id, request_id, item_id,
                 position, {name} as signal, {value} as value, shown_at as occurred_at,
                 ingested_at, day
             from {_FRESH} where {value} > 0
@@ -236,71 +245,15 @@ class Staging:
         )
 
 
+def _require_readable(engine: Engine, records: Records) -> None:
+    """Tell a file that the engine cannot decode from a statement that is wrong."""
+    values = ", ".join(["record_line", *(column.sql for column in records.columns.values())])
+    try:
+        engine.rows(f"select max(hash({values})) from {records.relation}")
+    except SqlError as error:
+        raise UnreadableFileError(str(error).split("\n", maxsplit=1)[0]) from error
+
+
 def batch_table(table: str) -> str:
     """The engine's table that collects a batch's records of a lake table."""
     return f"ingest_batch_{table}"
-
-
-def _day(table: Table, problem: Problem) -> str:
-    """The expression of a record's partition."""
-    day = f"{MOMENT_OF[table]}::date"
-    first = f"{quote_literal(problem.start_date.isoformat())}::date"
-    return f"greatest({day}, {first})" if table == "items" else day
-
-
-def _impression_columns(problem: Problem, ingested: str) -> list[str]:
-    text = "md5(query_text)"
-    derived = f"('0x' || left({text}, 15))::bigint" if problem.ids == "integer" else text
-    return [
-        "md5(concat(request_id, '|', item_id, '|', position))::uuid as impression_id",
-        "request_id",
-        f"coalesce(query_id, {derived}) as query_id",
-        "query_text",
-        "user_id as user_key",
-        "session_id, item_id, position, shown_at, surface, device, ranker_id",
-        "coalesce(randomized, false) as randomized",
-        "logging_probability",
-        f"coalesce(ingested_at, {ingested}) as ingested_at",
-        "false as ignored",
-        f"{_day('impressions', problem)} as day",
-    ]
-
-
-def _interaction_columns(asked: tuple[str, ...], ingested: str) -> list[str]:
-    signals = ", ".join(map(quote_literal, asked))
-    given = "md5(interaction_id)::uuid"
-    derived = _event_id("signal", "coalesce(value, 1)", "occurred_at")
-    return [
-        f"case when interaction_id is null then {derived} else {given} end as interaction_id",
-        "request_id, item_id, position, signal",
-        "coalesce(value, 1) as value",
-        "occurred_at",
-        f"coalesce(ingested_at, {ingested}) as ingested_at",
-        f"coalesce(signal not in ({signals}), false) as ignored",
-        "occurred_at::date as day",
-    ]
-
-
-def _item_columns(problem: Problem) -> list[str]:
-    first = f"{quote_literal(f'{problem.start_date} 00:00:00+00')}::timestamptz"
-    return [
-        "item_id",
-        f"coalesce(valid_from, {first}) as valid_from",
-        "title",
-        "false as ignored",
-        f"greatest(coalesce(valid_from, {first}), {first})::date as day",
-    ]
-
-
-def _event_id(signal: str, value: str, moment: str) -> str:
-    """An event without an id is its content: sent again, it is the same event."""
-    separated = ", '|', ".join(
-        ["request_id", "item_id", signal, value, f"epoch_us({moment})", "position"]
-    )
-    return f"md5(concat({separated}))::uuid"
-
-
-def asked_signals(problem: Problem) -> tuple[str, ...]:
-    """The signals that a problem asks for, and the events that take them back."""
-    reversals = {signal.reversed_by for signal in problem.signals.values() if signal.reversed_by}
-    return tuple(sorted({*problem.signals, *reversals}))

@@ -109,7 +109,9 @@ def _csv_records(cutter: "_CsvCutter") -> Records:
     )"""
     places = {name: cutter.header.index(name) + 1 for name in cutter.header if name}
     columns = {name: Column(f"fields[{place}]", "VARCHAR") for name, place in places.items()}
-    raw = redacted_fields("text", "fields", "record_refusal is null", cutter.header, cutter.separator)
+    raw = redacted_fields(
+        "text", "fields", "record_refusal is null", cutter.header, cutter.separator
+    )
     return Records(relation, columns, tuple(cutter.header), raw)
 
 

@@ -43,19 +43,28 @@ class Project:
         return next(policy for policy in self.policies if policy.name == name)
 
     @contextmanager
-    def open(self) -> Iterator["Context"]:
+    def open(self, run_id: str = "") -> Iterator["Context"]:
         """A context for one piece of work: one engine, one state of all tables."""
         with Engine() as engine:
-            yield Context(self, engine, self.workspace.lake(self.problem.name).pinned())
+            lake = self.workspace.lake(self.problem.name).pinned()
+            yield Context(self, engine, lake, run_id)
 
 
 @dataclass(frozen=True)
 class Context:
-    """One piece of work on a project; its lake view keeps the state of tables it first saw."""
+    """One piece of work on a project.
+
+    Attributes:
+        project: the problem and its policies.
+        engine: does the work.
+        lake: a view that keeps the state of each table as it first saw it.
+        run_id: Dagster's run that this is part of; empty outside of one.
+    """
 
     project: Project
     engine: Engine
     lake: Lake
+    run_id: str = ""
 
     @property
     def problem(self) -> Problem:

@@ -1,2 +1,146 @@
-def rankers_recipe(context, partition): return {}
-def build_rankers(context, partition): raise RuntimeError("stub")
+"""examples -> one LightGBM ranker per entry of the policy's ``rankers``, tracked in MLflow."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from label_platform.lake import Manifest, Partition, recipe_hash
+from label_platform.pipeline.context import Context
+from label_platform.pipeline.examples import feature_columns
+from label_platform.pipeline.labels import uses_propensities
+from label_platform.pipeline.pictures import pictures_of
+from label_platform.policy import Policy, RankerSpec, label_version, policy_version
+from label_platform.ranking import Ranker, TrainingData, TrainingError, fit_ranker
+from label_platform.tracking import RankerRecord, TrackingStore
+
+SEED = 0
+
+
+def rankers_recipe(context: Context, partition: Partition) -> dict[str, Any]:
+    """What a policy's rankers are made from."""
+    policy = context.project.policy(partition.policy)
+    return {
+        "examples": context.content("examples", partition.day, policy.name),
+        "rankers": [spec.model_dump() for spec in policy.rankers],
+        "rounds": context.problem.training.rounds,
+        "features": ranker_features(context, partition),
+        "seed": SEED,
+    }
+
+
+def build_rankers(context: Context, partition: Partition) -> Manifest:
+    """Train the policy's rankers and record each as an MLflow run with its model."""
+    policy = context.project.policy(partition.policy)
+    examples = context.engine.arrow(
+        f"from {context.lake.scan('examples', [partition.day], policy.name)}"
+    )
+    rankers: list[tuple[RankerSpec, Ranker]] = []
+    untrained: dict[str, str] = {}
+    for spec in policy.rankers:
+        try:
+            rankers.append((spec, _fit(context, partition, spec, examples)))
+        except TrainingError as error:
+            untrained[spec.objective] = str(error)
+    if not rankers:
+        raise TrainingError(f"{policy.name}: {'; '.join(untrained.values())}")
+    runs = {
+        spec.objective: _record(context, partition, spec, ranker, examples)
+        for spec, ranker in rankers
+    }
+    context.engine.register("trained", _table(rankers))
+    return context.lake.publish(
+        context.engine,
+        partition,
+        "from trained",
+        recipe=recipe_hash(rankers_recipe(context, partition)),
+        as_of=partition.day.isoformat(),
+        attributes={"mlflow_runs": runs, "untrained": untrained},
+    )
+
+
+def stored_rankers(context: Context, partition: Partition) -> list[tuple[RankerSpec, Ranker]]:
+    """The rankers of a partition with the entries of the policy that they were trained for."""
+    relation = context.lake.scan("rankers", [partition.day], partition.policy)
+    rows = context.engine.rows(f"select spec, model from {relation} order by spec")
+    return [(RankerSpec.model_validate_json(spec), Ranker.from_json(text)) for spec, text in rows]
+
+
+def ranker_features(context: Context, partition: Partition) -> tuple[str, ...]:
+    """The columns that rankers learn from, without position."""
+    found = feature_columns(context, context.split(partition.day).train)
+    return (*found.impression, *found.item)
+
+
+def _fit(context: Context, partition: Partition, spec: RankerSpec, examples: pa.Table) -> Ranker:
+    features = ranker_features(context, partition)
+    train = TrainingData.from_examples(examples, spec, features)
+    validate = TrainingData.from_examples(examples, spec, features, "validate")
+    rounds = context.problem.training.rounds
+    return fit_ranker(train, validate, spec, rounds=rounds, seed=SEED)
+
+
+def _table(rankers: list[tuple[RankerSpec, Ranker]]) -> pa.Table:
+    return pa.table(
+        {
+            "spec": [spec.model_dump_json() for spec, _ in rankers],
+            "objective": [spec.objective for spec, _ in rankers],
+            "rounds": [ranker.rounds for _, ranker in rankers],
+            "model": [ranker.to_json() for _, ranker in rankers],
+        }
+    )
+
+
+def _record(
+    context: Context, partition: Partition, spec: RankerSpec, ranker: Ranker, examples: pa.Table
+) -> str:
+    policy = context.project.policy(partition.policy)
+    store = TrackingStore(context.project.workspace.mlflow_folder, context.problem.name)
+    last_training_day = context.split(partition.day).train[-1]
+    labels = Partition("labels", last_training_day, policy.name)
+    pictures = pictures_of(context, labels)
+    if policy.debias.method != "none":
+        pictures |= pictures_of(context, Partition("propensities", last_training_day))
+    return store.log_ranker(
+        RankerRecord(
+            name=f"{policy.name} {spec.objective} {partition.day}",
+            tags=_tags(context, partition, policy, spec),
+            parameters={
+                **{f"ranker.{name}": value for name, value in spec.model_dump().items()},
+                "rounds": context.problem.training.rounds,
+                "seed": SEED,
+                "features": ", ".join(ranker.feature_names),
+            },
+            metrics={"rounds_used": ranker.rounds, "examples": examples.num_rows},
+            policy_text=policy.path.read_text(),
+            datasets={"examples": context.content("examples", partition.day, policy.name)},
+            model=ranker.to_json(),
+            features=ranker.feature_names,
+            pictures=pictures,
+        )
+    )
+
+
+def _tags(
+    context: Context, partition: Partition, policy: Policy, spec: RankerSpec
+) -> dict[str, str]:
+    split = context.split(partition.day)
+    curve = Partition("propensities", split.train[-1])
+    debiased = policy.debias.method != "none"
+    if debiased:
+        debiased = uses_propensities(context, policy, Partition("labels", split.train[-1]))
+    attributes = context.require(curve).attributes
+    return {
+        "kind": "ranker",
+        "policy": policy.name,
+        "policy_version": policy_version(policy, context.problem),
+        "label_version": label_version(policy, context.problem),
+        "objective": spec.objective,
+        "position": spec.position,
+        "day": partition.day.isoformat(),
+        "train_days": f"{split.train[0]}..{split.train[-1]}",
+        "propensity_version": context.require(curve).content_hash if debiased else "none",
+        "propensity_verdict": str(attributes["verdict"]),
+        "label_hash": recipe_hash(context.contents("labels", split.train, policy.name)),
+        "examples_hash": context.content("examples", partition.day, policy.name),
+        "dagster_run_id": context.run_id,
+    }

@@ -121,7 +121,7 @@ class Session:
         if "propensities" in summary.seconds:
             with project.open() as context:
                 terminal.print_propensities(console, context)
-        terminal.print_comparison(console, outcome.comparison)
+        terminal.print_comparison(console, outcome.comparison, project.problem.policies.baseline)
         terminal.print_failures(console, summary)
         store = TrackingStore(project.workspace.mlflow_folder, project.problem.name)
         terminal.print_end(console, summary, store)

@@ -1,6 +1,7 @@
 """What a run prints for people."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -41,18 +42,29 @@ def print_propensities(console: Console, context: Context) -> None:
     console.print(f"Propensities: [bold]{verdict}[/]. {reason}", highlight=False)
 
 
-def print_comparison(console: Console, comparison: pd.DataFrame) -> None:
-    """One table per yardstick: policies, their value, and the paired difference to the baseline."""
+def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) -> None:
+    """Per yardstick the policies, their value, and the paired difference to raw clicks."""
     if comparison.empty:
         return
     for yardstick, rows in comparison.groupby("yardstick", sort=False):
-        table = Table(title=str(yardstick), title_justify="left")
-        for column in ("policy", "ranker", "value", "95% interval"):
-            table.add_column(column)
-        table.add_column("minus baseline", justify="right")
-        table.add_column("95% interval")
+        refused = rows["reason"].iloc[0] if (rows["value"].isna()).all() else ""
+        if refused:
+            console.print(f"[bold]{yardstick}[/]: no answer. {refused}", highlight=False)
+            continue
+        fits, queries = rows["fits"].max(), rows["queries"].max()
+        table = Table(
+            title=f"{yardstick}  ({queries:,} queries, {fits} resampled fits)",
+            title_justify="left",
+            title_style="bold",
+        )
+        table.add_column("policy")
+        table.add_column("ranker")
+        table.add_column("value", justify="right")
+        table.add_column("95% interval", justify="center")
+        table.add_column(f"minus {baseline}", justify="right")
+        table.add_column("95% interval", justify="center")
         table.add_column("verdict")
-        for row in rows.itertuples():
+        for row in rows.to_dict(orient="records"):
             table.add_row(*_comparison_cells(row))
         console.print(table)
 
@@ -74,5 +86,12 @@ def print_end(console: Console, summary: RunSummary, store: TrackingStore) -> No
         console.print(f"`make ui` opens Dagster and MLflow; the rankers: {store.link()}")
 
 
-def _comparison_cells(row: object) -> Sequence[str]:
-    return [str(row)]
+def _comparison_cells(row: dict[Hashable, Any]) -> list[str]:
+    names = [str(row["policy"]), str(row["objective"])]
+    if pd.isna(row["value"]):
+        return [*names, "", "", "", "", str(row["reason"])]
+    value = [f"{row['value']:.4f}", f"{row['ci_low']:.4f} to {row['ci_high']:.4f}"]
+    if pd.isna(row["difference"]):
+        return [*names, *value, "", "", str(row["verdict"])]
+    between = f"{row['difference_low']:+.4f} to {row['difference_high']:+.4f}"
+    return [*names, *value, f"{row['difference']:+.4f}", between, str(row["verdict"])]

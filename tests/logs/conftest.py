@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,7 @@ from label_platform.problem import Problem
 SETTINGS: dict[str, Any] = {
     "name": "shop",
     "start_date": "2026-10-01",
-    "logs": [
-        {"format": "native", "impressions": "impressions*", "interactions": "interactions*"}
-    ],
+    "logs": [{"format": "native", "impressions": "impressions*", "interactions": "interactions*"}],
     "signals": {"click": {"window": "30m"}, "purchase": {"window": "1d", "reversed_by": "return"}},
     "policies": {"use": ["raw_click"]},
     "user_ids": "public",
@@ -103,3 +101,9 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture
 def shop(tmp_path: Path, engine: Engine) -> Shop:
     return Shop(tmp_path, engine)
+
+
+@pytest.fixture
+def shop_factory(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Callable[[], Shop]:
+    """A fresh shop for each example of a property."""
+    return lambda: Shop(tmp_path_factory.mktemp("shop"), engine)

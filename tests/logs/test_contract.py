@@ -1,7 +1,7 @@
 """Every reason for which a record is refused, and what is accepted beside it."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +10,13 @@ import pytest
 from label_platform.logs import RejectionReason
 from label_platform.logs.contract import KEY_OF, layout
 
+if TYPE_CHECKING:
+    from tests.logs.conftest import Shop
+
+MOMENT = "expected ISO 8601 with a zone, or epoch milliseconds"
+RANGE = "expected 2000-01-01 to one day after ingestion (2026-11-02 12:00 UTC)"
+FIRST_DAY = "expected the problem's start_date 2026-10-01 or later"
+LAST_DAY = "expected the problem's end_date 2026-10-02 or earlier"
 BAD_LINES = [
     ('{"request_id": "r1", "item', "not_json", "found no JSON, expected an object"),
     ("", None, None),
@@ -34,7 +41,11 @@ BAD_IMPRESSIONS: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"item_id": True}, "wrong_type", "item_id: found 'true', expected an id"),
     ({"query_id": ["q"]}, "wrong_type", "query_id: found '[\"q\"]', expected an id"),
-    ({"position": "first"}, "wrong_type", "position: found 'first', expected a whole number from 1"),
+    (
+        {"position": "first"},
+        "wrong_type",
+        "position: found 'first', expected a whole number from 1",
+    ),
     ({"position": 1.5}, "wrong_type", "position: found '1.5', expected a whole number from 1"),
     ({"position": 0}, "position_below_one", "position: found '0', expected a whole number from 1"),
     ({"randomized": "maybe"}, "wrong_type", "randomized: found 'maybe', expected true or false"),
@@ -46,42 +57,37 @@ BAD_IMPRESSIONS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"shown_at": "yesterday"},
         "unreadable_timestamp",
-        "shown_at: found 'yesterday', expected ISO 8601 with a zone, or epoch milliseconds",
+        f"shown_at: found 'yesterday', {MOMENT}",
     ),
     (
         {"shown_at": "2026-13-01T10:00:00Z"},
         "unreadable_timestamp",
-        "shown_at: found '2026-13-01T10:00:00Z', expected ISO 8601 with a zone, or epoch "
-        "milliseconds",
+        f"shown_at: found '2026-13-01T10:00:00Z', {MOMENT}",
     ),
     (
         {"shown_at": "2026-10-01T10:00:00"},
         "timestamp_without_zone",
-        "shown_at: found '2026-10-01T10:00:00', expected ISO 8601 with a zone, or epoch "
-        "milliseconds",
+        f"shown_at: found '2026-10-01T10:00:00', {MOMENT}",
     ),
     (
         {"shown_at": "2026-10-01"},
         "timestamp_without_zone",
-        "shown_at: found '2026-10-01', expected ISO 8601 with a zone, or epoch milliseconds",
+        f"shown_at: found '2026-10-01', {MOMENT}",
     ),
     (
         {"shown_at": 1_790_848_800},  # seconds, not milliseconds
         "timestamp_out_of_range",
-        "shown_at: found '1790848800', expected 2000-01-01 to one day after ingestion "
-        "(2026-11-02 12:00 UTC)",
+        f"shown_at: found '1790848800', {RANGE}",
     ),
     (
         {"shown_at": "2026-11-02T12:00:01Z"},
         "timestamp_out_of_range",
-        "shown_at: found '2026-11-02T12:00:01Z', expected 2000-01-01 to one day after ingestion "
-        "(2026-11-02 12:00 UTC)",
+        f"shown_at: found '2026-11-02T12:00:01Z', {RANGE}",
     ),
     (
         {"shown_at": "2026-09-30T23:59:59Z"},
         "outside_problem_days",
-        "shown_at: found '2026-09-30T23:59:59Z', expected the problem's start_date 2026-10-01 or "
-        "later",
+        f"shown_at: found '2026-09-30T23:59:59Z', {FIRST_DAY}",
     ),
     (
         {"logging_probability": 1.01},
@@ -96,29 +102,39 @@ BAD_IMPRESSIONS: list[tuple[dict[str, Any], str, str]] = [
 ]
 BAD_EVENTS: list[tuple[dict[str, Any], str, str]] = [
     ({"signal": ...}, "missing_key", "signal: found nothing, expected text"),
-    ({"signal": {"name": "click"}}, "wrong_type", "signal: found '{\"name\":\"click\"}', expected text"),
+    (
+        {"signal": {"name": "click"}},
+        "wrong_type",
+        'signal: found \'{"name":"click"}\', expected text',
+    ),
     ({"value": "abc"}, "wrong_type", "value: found 'abc', expected a finite number"),
     ({"value": "nan"}, "value_not_finite", "value: found 'nan', expected a finite number"),
     ({"value": "1e999"}, "value_not_finite", "value: found '1e999', expected a finite number"),
-    ({"position": -1}, "position_below_one", "position: found '-1', expected a whole number from 1"),
+    (
+        {"position": -1},
+        "position_below_one",
+        "position: found '-1', expected a whole number from 1",
+    ),
     (
         {"occurred_at": None},
         "missing_key",
-        "occurred_at: found nothing, expected ISO 8601 with a zone, or epoch milliseconds",
+        f"occurred_at: found nothing, {MOMENT}",
     ),
     (
         {"occurred_at": {"seconds": 1}},
         "unreadable_timestamp",
-        "occurred_at: found '{\"seconds\":1}', expected ISO 8601 with a zone, or epoch milliseconds",
+        f"occurred_at: found '{{\"seconds\":1}}', {MOMENT}",
     ),
 ]
 
 
 @pytest.mark.parametrize(("changes", "reason", "detail"), BAD_IMPRESSIONS)
 def test_a_bad_impression_is_kept_with_its_first_reason(
-    shop: Any, changes: dict[str, Any], reason: str, detail: str
+    shop: "Shop", changes: dict[str, Any], reason: str, detail: str
 ) -> None:
-    shop.write("impressions.jsonl", shop.impression(), shop.impression(**{"item_id": "i2"} | changes))
+    shop.write(
+        "impressions.jsonl", shop.impression(), shop.impression(**{"item_id": "i2"} | changes)
+    )
     shop.write("interactions.jsonl", shop.event())
     report = shop.ingest()
     assert (report.files[0].accepted, report.files[0].rejected) == (1, 1)
@@ -128,7 +144,7 @@ def test_a_bad_impression_is_kept_with_its_first_reason(
 
 @pytest.mark.parametrize(("changes", "reason", "detail"), BAD_EVENTS)
 def test_a_bad_event_is_kept_with_its_first_reason(
-    shop: Any, changes: dict[str, Any], reason: str, detail: str
+    shop: "Shop", changes: dict[str, Any], reason: str, detail: str
 ) -> None:
     shop.write("impressions.jsonl", shop.impression())
     shop.write("interactions.jsonl", shop.event(**changes), shop.event())
@@ -140,7 +156,7 @@ def test_a_bad_event_is_kept_with_its_first_reason(
 
 @pytest.mark.parametrize(("line", "reason", "detail"), BAD_LINES)
 def test_a_bad_line_costs_one_record(
-    shop: Any, line: str | bytes, reason: str | None, detail: str | None
+    shop: "Shop", line: str | bytes, reason: str | None, detail: str | None
 ) -> None:
     shop.write("impressions.jsonl", shop.impression(), line, shop.impression(item_id="i2"))
     shop.write("interactions.jsonl", shop.event())
@@ -150,7 +166,7 @@ def test_a_bad_line_costs_one_record(
     assert shop.table("rejected_records", "line, reason, detail") == expected
 
 
-def test_a_record_outside_a_closed_log_is_refused(shop: Any) -> None:
+def test_a_record_outside_a_closed_log_is_refused(shop: "Shop") -> None:
     late = shop.impression(shown_at="2026-10-03T00:00:00Z")
     shop.write("impressions.jsonl", shop.impression(), late)
     shop.write("interactions.jsonl", shop.event())
@@ -158,13 +174,12 @@ def test_a_record_outside_a_closed_log_is_refused(shop: Any) -> None:
     assert shop.table("rejected_records", "reason, detail") == [
         (
             "outside_problem_days",
-            "shown_at: found '2026-10-03T00:00:00Z', expected the problem's end_date 2026-10-02 or "
-            "earlier",
+            f"shown_at: found '2026-10-03T00:00:00Z', {LAST_DAY}",
         )
     ]
 
 
-def test_integer_ids_are_whole_numbers(shop: Any) -> None:
+def test_integer_ids_are_whole_numbers(shop: "Shop") -> None:
     fine = [{"request_id": 7, "item_id": "8", "query_id": 9.0}]
     bad = [{"request_id": "r1", "item_id": 8}, {"request_id": 7, "item_id": 1.5}]
     records = [shop.impression(query_id=1) | change for change in fine + bad]
@@ -191,7 +206,7 @@ def test_integer_ids_are_whole_numbers(shop: Any) -> None:
         "1790848800500",
     ],
 )
-def test_moments_in_their_spellings(shop: Any, moment: object) -> None:
+def test_moments_in_their_spellings(shop: "Shop", moment: object) -> None:
     shop.write("impressions.jsonl", shop.impression(shown_at=moment))
     shop.write("interactions.jsonl", shop.event())
     shop.ingest()
@@ -199,7 +214,7 @@ def test_moments_in_their_spellings(shop: Any, moment: object) -> None:
     assert shop.table("impressions", "shown_at") == [(expected,)]
 
 
-def test_parquet_types(shop: Any) -> None:
+def test_parquet_types(shop: "Shop") -> None:
     records = {
         "request_id": [1.0, 2.0, 2.5],
         "query_id": [1, 2, 3],
@@ -224,7 +239,7 @@ def test_parquet_types(shop: Any) -> None:
     ]
 
 
-def test_a_nested_parquet_column_is_no_id(shop: Any) -> None:
+def test_a_nested_parquet_column_is_no_id(shop: "Shop") -> None:
     records = {"request_id": [["r1"]], "query_id": ["q"], "item_id": ["a"], "position": [1]}
     records["shown_at"] = ["2026-10-01T10:00:00Z"]
     folder = shop.write("interactions.jsonl", shop.event()).parent

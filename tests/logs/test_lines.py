@@ -101,7 +101,9 @@ def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    parts=st.lists(st.sampled_from([b"a", b"\n", b"\r\n", b" ", b"\xff", "é".encode()]), max_size=30),
+    parts=st.lists(
+        st.sampled_from([b"a", b"\n", b"\r\n", b" ", b"\xff", "é".encode()]), max_size=30
+    ),
     block_bytes=st.integers(3, 40),
 )
 def test_blocks_of_any_size_give_the_lines_that_python_gives(

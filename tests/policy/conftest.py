@@ -68,7 +68,7 @@ def lake(tmp_path: Path) -> Lake:
 def make_problem(tmp_path: Path) -> MakeProblem:
     def make(**changes: object) -> Problem:
         path = tmp_path / "shop.yaml"
-        path.write_text(yaml.safe_dump(PROBLEM | changes))
+        path.write_text(yaml.safe_dump(PROBLEM | changes, sort_keys=False))
         return load_problem(path)
 
     return make

@@ -42,8 +42,10 @@ def negatives(**blocks: Changes) -> Changes:
 REFUSALS: list[tuple[Changes, str]] = [
     (
         {"signals": {"purchas": {"gain": 1}}},
-        "signals.purchas: the problem has no such signal; did you mean 'purchase'? "
-        "valid: add_to_cart, click, dwell_s, purchase",
+        (
+            "signals.purchas: the problem has no such signal; did you mean 'purchase'? "
+            "valid: add_to_cart, click, dwell_s, purchase"
+        ),
     ),
     (
         {"signals": {"click": {"gain": 0}, "purchase": {"gain": -1}}},
@@ -51,34 +53,46 @@ REFUSALS: list[tuple[Changes, str]] = [
     ),
     (
         quality("dwel"),
-        "signals.click.quality.of: the problem has no signal 'dwel'; did you mean 'dwell_s'? "
-        "valid: dwell_s",
+        (
+            "signals.click.quality.of: the problem has no signal 'dwel'; did you mean 'dwell_s'? "
+            "valid: dwell_s"
+        ),
     ),
     (
         quality("dwell_s", signal="purchase"),
-        "signals.purchase.quality.of: expected a signal that describes 'purchase', 'dwell_s' "
-        "describes 'click'; none does in this problem",
+        (
+            "signals.purchase.quality.of: expected a signal that describes 'purchase', 'dwell_s' "
+            "describes 'click'; none does in this problem"
+        ),
     ),
     (
         quality("purchase"),
-        "signals.click.quality.of: expected a signal that describes 'click', 'purchase' describes "
-        "no other signal (it has no key of); valid: dwell_s",
+        (
+            "signals.click.quality.of: expected a signal that describes 'click', 'purchase' "
+            "describes no other signal (it has no key of); valid: dwell_s"
+        ),
     ),
     (
         COEC | {"debias": {"method": "ips"}},
-        "debias.method: ips is for grain impression: averaged over a query and item, 1/theta lets "
-        "single clicks far down decide; use coec, which divides sums once",
+        (
+            "debias.method: ips is for grain impression: averaged over a query and item, 1/theta "
+            "lets single clicks far down decide; use coec, which divides sums once"
+        ),
     ),
     (
         IPS | {"debias": {"method": "coec"}},
-        "debias.method: coec is for grain query_item: it divides the clicks of many impressions "
-        "by the examinations they should have had; use ips",
+        (
+            "debias.method: coec is for grain query_item: it divides the clicks of many "
+            "impressions by the examinations they should have had; use ips"
+        ),
     ),
     *[
         (
             COEC | negatives(**{block: keys}),
-            f"negatives.{block}: is for grain impression: the label of a query and item already "
-            "counts its impressions without a click; never_examined is for this grain",
+            (
+                f"negatives.{block}: is for grain impression: the label of a query and item "
+                "already counts its impressions without a click; never_examined is for this grain"
+            ),
         )
         for block, keys in (
             ("skip_above", {}),
@@ -89,13 +103,17 @@ REFUSALS: list[tuple[Changes, str]] = [
     ],
     (
         negatives(never_examined={"rate": 0.1}),
-        "negatives.never_examined: is for grain query_item: one impression has no expected "
-        "examinations to add up; unexamined is for this grain",
+        (
+            "negatives.never_examined: is for grain query_item: one impression has no expected "
+            "examinations to add up; unexamined is for this grain"
+        ),
     ),
     (
         QUERY_ITEM | negatives(never_examined={"rate": 0.1}),
-        "negatives.never_examined: needs debias.method coec: without it nothing says how often a "
-        "query and item was examined",
+        (
+            "negatives.never_examined: needs debias.method coec: without it nothing says how often "
+            "a query and item was examined"
+        ),
     ),
     (
         negatives(examined={"weight": -1}),
@@ -107,39 +125,53 @@ REFUSALS: list[tuple[Changes, str]] = [
     ),
     (
         IPS | negatives(skip_above={}, examined={}, unexamined={"rate": 0.2}),
-        "negatives.examined.weight: ips already corrects for examination, by 1/theta on what was "
-        "clicked, so theta on what was not corrects twice; write weight: 1",
+        (
+            "negatives.examined.weight: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so theta on what was not corrects twice; write weight: 1"
+        ),
     ),
     (
         IPS | negatives(skip_above={}, examined={"weight": 0.5}, unexamined={"rate": 0.2}),
-        "negatives.examined.weight: ips already corrects for examination, by 1/theta on what was "
-        "clicked, so another weight than 1 corrects twice",
+        (
+            "negatives.examined.weight: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so another weight than 1 corrects twice"
+        ),
     ),
     (
         IPS | negatives(skip_above={}),
-        "negatives.unexamined: ips already corrects for examination, by 1/theta on what was "
-        "clicked, so skip_above or examined at full weight without it corrects twice; add it, or "
-        "leave all blocks out",
+        (
+            "negatives.unexamined: ips already corrects for examination, by 1/theta on what was "
+            "clicked, so skip_above or examined at full weight without it corrects twice; add it, "
+            "or leave all blocks out"
+        ),
     ),
     (
         IPS | negatives(unexamined={"rate": 0.2}),
-        "negatives.skip_above: ips already corrects for examination, by 1/theta on what was "
-        "clicked, so leaving it out beside other blocks corrects twice",
+        (
+            "negatives.skip_above: ips already corrects for examination, by 1/theta on what was "
+            "clicked, so leaving it out beside other blocks corrects twice"
+        ),
     ),
     (
         IPS | negatives(skip_above={"weight": 2}, unexamined={"rate": 0.2}),
-        "negatives.skip_above.weight: ips already corrects for examination, by 1/theta on what "
-        "was clicked, so another weight than 1 corrects twice",
+        (
+            "negatives.skip_above.weight: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so another weight than 1 corrects twice"
+        ),
     ),
     (
         IPS | negatives(skip_above={}, unexamined={"rate": 0.2, "weight": 1}),
-        "negatives.unexamined.weight: ips already corrects for examination, by 1/theta on what "
-        "was clicked, so another weight than inverse_rate is wrong",
+        (
+            "negatives.unexamined.weight: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so another weight than inverse_rate is wrong"
+        ),
     ),
     (
         negatives(random={}),
-        "negatives.random: an item that was not shown has no features of an impression, and their "
-        "absence would give it away; this problem's features are such: f_*",
+        (
+            "negatives.random: an item that was not shown has no features of an impression, and "
+            "their absence would give it away; this problem's features are such: f_*"
+        ),
     ),
     (
         {"rankers": [{"objective": "pointwise"}, {"objective": "pointwise", "position": "none"}]},
@@ -148,28 +180,36 @@ REFUSALS: list[tuple[Changes, str]] = [
     *[
         (
             rankers(weight=weight),
-            f"rankers.0.weight: {weight} is for grain query_item: a row of grain impression is "
-            "one impression; use one",
+            (
+                f"rankers.0.weight: {weight} is for grain query_item: a row of grain impression is "
+                "one impression; use one"
+            ),
         )
         for weight in ("impressions", "expected_examinations")
     ],
     *[
         (
             COEC | rankers(position=position),
-            f"rankers.0.position: {position} is for grain impression: a query and item was shown "
-            "at several positions; use debias_only",
+            (
+                f"rankers.0.position: {position} is for grain impression: a query and item was "
+                "shown at several positions; use debias_only"
+            ),
         )
         for position in ("feature", "both")
     ],
     (
         QUERY_ITEM | rankers(position="feature"),
-        "rankers.0.position: feature is for grain impression: a query and item was shown at "
-        "several positions; use none",
+        (
+            "rankers.0.position: feature is for grain impression: a query and item was shown at "
+            "several positions; use none"
+        ),
     ),
     (
         rankers(position="debias_only"),
-        "rankers.0.position: debias_only needs a debias.method other than none; without one write "
-        "none",
+        (
+            "rankers.0.position: debias_only needs a debias.method other than none; without one "
+            "write none"
+        ),
     ),
     (
         rankers(position="both"),
@@ -177,13 +217,17 @@ REFUSALS: list[tuple[Changes, str]] = [
     ),
     (
         IPS | rankers(position="none"),
-        "rankers.0.position: none contradicts debias.method ips, which uses it; did you mean "
-        "debias_only?",
+        (
+            "rankers.0.position: none contradicts debias.method ips, which uses it; did you mean "
+            "debias_only?"
+        ),
     ),
     (
         IPS | rankers(position="feature"),
-        "rankers.0.position: feature contradicts debias.method ips, which uses it too; did you "
-        "mean both?",
+        (
+            "rankers.0.position: feature contradicts debias.method ips, which uses it too; did you "
+            "mean both?"
+        ),
     ),
 ]
 

@@ -57,7 +57,7 @@ def test_ips_labels_average_to_relevance_and_raw_clicks_do_not(
         means[method] = np.array([mean for _, mean in found])
     # Var(c/theta) at one position = gamma/theta - gamma^2; five standard errors, five items and
     # five seeds: an unbiased label fails in one of 70,000 runs
-    shown = log.groupby("item_id")["position"].value_counts().unstack().to_numpy()
+    shown = pd.crosstab(log["item_id"], log["position"]).to_numpy()
     variance = shown * (RELEVANCE[:, None] / THETA[None, :] - RELEVANCE[:, None] ** 2)
     error = np.sqrt(variance.sum(axis=1)) / shown.sum(axis=1)
     assert (np.abs(means["ips"] - RELEVANCE) < 5 * error).all()

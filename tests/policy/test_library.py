@@ -19,8 +19,7 @@ POLICY = {
 }
 
 
-def write(folder: Path, name: str = "mine", **changes: object) -> Path:
-    path = folder / f"{name}.yaml"
+def write(path: Path, /, **changes: object) -> Path:
     path.write_text(yaml.safe_dump(POLICY | changes))
     return path
 
@@ -42,7 +41,7 @@ def test_policies_come_in_the_problems_order(make_problem: MakeProblem) -> None:
 
 
 def test_a_loaded_policy_knows_its_file(tmp_path: Path) -> None:
-    assert load_policy(write(tmp_path)).path == tmp_path / "mine.yaml"
+    assert load_policy(write(tmp_path / "mine.yaml")).path == tmp_path / "mine.yaml"
 
 
 def test_everything_that_is_wrong_is_told_at_once(
@@ -50,17 +49,21 @@ def test_everything_that_is_wrong_is_told_at_once(
 ) -> None:
     folder = tmp_path / "policies"
     folder.mkdir()
-    write(folder)
-    write(folder, "other", name="other", signals={"clik": {"gain": 1}})
+    write(folder / "mine.yaml")
+    write(folder / "other.yaml", name="other", signals={"clik": {"gain": 1}})
     use = ["mine", "mine", "mien", "other"]
     with pytest.raises(ConfigurationError) as refusal:
         load_policies(make_problem(policies={"from": str(folder), "use": use}))
     assert str(refusal.value).splitlines() == [
         "shop: policies.use: 'mine' stands there more than once",
-        f"shop: policies.use: no policy 'mien' in {folder}; did you mean 'mine'? "
-        "valid: mine, other",
-        f"{folder / 'other.yaml'}: signals.clik: the problem has no such signal; "
-        "did you mean 'click'? valid: add_to_cart, click, dwell_s, purchase",
+        (
+            f"shop: policies.use: no policy 'mien' in {folder}; did you mean 'mine'? "
+            "valid: mine, other"
+        ),
+        (
+            f"{folder / 'other.yaml'}: signals.clik: the problem has no such signal; "
+            "did you mean 'click'? valid: add_to_cart, click, dwell_s, purchase"
+        ),
     ]
 
 
@@ -89,6 +92,6 @@ def test_no_policy_or_no_file_at_all(tmp_path: Path, make_problem: MakeProblem) 
 def test_what_does_not_fit_the_form_is_named(
     tmp_path: Path, changes: dict[str, object], words: str
 ) -> None:
-    path = write(tmp_path, **changes)
+    path = write(tmp_path / "mine.yaml", **changes)
     with pytest.raises(ConfigurationError, match=re.escape(f"{path}: {words}")):
         load_policy(path)

@@ -32,7 +32,7 @@ REASON = "46 clicks on 4,077 randomised impressions"
     ],
 )
 def test_a_refused_curve_fails_the_policy_or_makes_it_fall_back(
-    make_policy: MakePolicy, verdict: str, gates: PropensityGates, used: bool
+    make_policy: MakePolicy, verdict: str, gates: PropensityGates, *, used: bool
 ) -> None:
     falling_back = make_policy(
         debias={"method": "ips", "on_refusal": {"fall_back_to": "none"}},
@@ -62,7 +62,7 @@ def test_a_refused_curve_fails_the_policy_or_makes_it_fall_back(
     ],
 )
 def test_who_needs_propensities(
-    make_policy: MakePolicy, changes: dict[str, Any], labels: bool, examples: bool
+    make_policy: MakePolicy, changes: dict[str, Any], *, labels: bool, examples: bool
 ) -> None:
     policy = make_policy(**changes)
     assert labels_need_propensities(policy) is labels

@@ -51,10 +51,14 @@ def test_versions_are_twelve_hex_digits(versions: Versions) -> None:
         ("negatives: {skip_above: {}}", "negatives: {skip_above: {weight: 1}}"),
         ("position: debias_only}", "weight: one, position: debias_only}"),
         (
-            "  click: {gain: 0.3, quality: {of: dwell_s, shape: log, cap: 300}}\n"
-            "  add_to_cart: {gain: 1}",
-            "  add_to_cart: {gain: 1}\n"
-            "  click: {quality: {cap: 300, shape: log, of: dwell_s}, gain: 0.3}",
+            (
+                "  click: {gain: 0.3, quality: {of: dwell_s, shape: log, cap: 300}}\n"
+                "  add_to_cart: {gain: 1}"
+            ),
+            (
+                "  add_to_cart: {gain: 1}\n"
+                "  click: {quality: {cap: 300, shape: log, of: dwell_s}, gain: 0.3}"
+            ),
         ),
     ],
 )

@@ -17,7 +17,7 @@ DAY_MS = 86_400_000
 _QUERY_EXPONENT = 0.5
 _JITTER = 0.25
 _BOT_CLICK_SHARE = 0.95
-_BOT_MIN_LISTS, _BOT_MAX_LISTS = 15, 30
+_BOT_MIN_LISTS, _BOT_MAX_LISTS = 10, 20
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def browse_day(
     offset_ms = _draw_times(session, bot_session, rng)
     order = np.argsort(offset_ms, kind="stable")
     session, bot = session[order], bot[order]
-    n_sessions, n_users = len(bot_session), max(20, n_lists * settings.days // 8)
+    n_sessions, n_users = len(bot_session), max(20, n_lists)
     # the square makes some people come often
     user = (n_users * rng.random(n_sessions) ** 2).astype(np.int64)
     device = rng.integers(0, len(settings.devices), n_sessions)[session]
@@ -117,7 +117,10 @@ def _draw_sessions(
         np.minimum(rng.geometric(0.5, n_lists), 12),
     )
     session = np.repeat(np.arange(n_lists), lists)[:n_lists]
-    return session, bot[: session[-1] + 1]
+    bot = bot[: session[-1] + 1]
+    # the day's last session is cut to fit, and a bot of two lists would be none
+    bot[-1] = False
+    return session, bot
 
 
 def _draw_times(

@@ -126,7 +126,7 @@ def interaction_lines(events: Events) -> list[str]:
         '","value":',
         texts,
         ',"occurred_at":"',
-        pa.array(moments.astype(object)),
+        pa.array(moments.astype(object), pa.string()),
         'Z","user_id":',
         pa.array(events.user_id).cast(pa.string()),
         ',"position":',

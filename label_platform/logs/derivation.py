@@ -1,0 +1,83 @@
+"""What follows from a record: its id, its defaults, its day, and whether anybody asked for it."""
+
+from label_platform.lake import quote_literal
+from label_platform.logs.contract import MOMENT_OF, Table
+from label_platform.problem import Problem
+
+
+def day_of(table: Table, problem: Problem) -> str:
+    """The expression of a record's partition."""
+    day = f"{MOMENT_OF[table]}::date"
+    first = f"{quote_literal(problem.start_date.isoformat())}::date"
+    return f"greatest({day}, {first})" if table == "items" else day
+
+
+def impression_columns(problem: Problem, ingested: str) -> list[str]:
+    """The columns of an impression and its stage, in SQL over a judged record.
+
+    Args:
+        problem: whose ids and days they are.
+        ingested: the expression of the moment of ingestion.
+    """
+    text = "md5(query_text)"
+    derived = f"('0x' || left({text}, 15))::bigint" if problem.ids == "integer" else text
+    return [
+        "md5(concat(request_id, '|', item_id, '|', position))::uuid as impression_id",
+        "request_id",
+        f"coalesce(query_id, {derived}) as query_id",
+        "query_text",
+        "user_id as user_key",
+        "session_id, item_id, position, shown_at, surface, device, ranker_id",
+        "coalesce(randomized, false) as randomized",
+        "logging_probability",
+        f"coalesce(ingested_at, {ingested}) as ingested_at",
+        "false as ignored",
+        f"{day_of('impressions', problem)} as day",
+    ]
+
+
+def interaction_columns(asked: tuple[str, ...], ingested: str) -> list[str]:
+    """The columns of an event and its stage, in SQL over a judged record.
+
+    Args:
+        asked: the signals that the problem asks for; others are ignored.
+        ingested: the expression of the moment of ingestion.
+    """
+    signals = ", ".join(map(quote_literal, asked))
+    given = "md5(interaction_id)::uuid"
+    derived = event_id("signal", "coalesce(value, 1)", "occurred_at")
+    return [
+        f"case when interaction_id is null then {derived} else {given} end as interaction_id",
+        "request_id, item_id, position, signal",
+        "coalesce(value, 1) as value",
+        "occurred_at",
+        f"coalesce(ingested_at, {ingested}) as ingested_at",
+        f"coalesce(signal not in ({signals}), false) as ignored",
+        "occurred_at::date as day",
+    ]
+
+
+def item_columns(problem: Problem) -> list[str]:
+    """The columns of an item and its stage: without a date, it is as old as the log."""
+    first = f"{quote_literal(f'{problem.start_date} 00:00:00+00')}::timestamptz"
+    return [
+        "item_id",
+        f"coalesce(valid_from, {first}) as valid_from",
+        "title",
+        "false as ignored",
+        f"greatest(coalesce(valid_from, {first}), {first})::date as day",
+    ]
+
+
+def event_id(signal: str, value: str, moment: str) -> str:
+    """The id of an event without one, from its content: sent again, it is the same event."""
+    separated = ", '|', ".join(
+        ["request_id", "item_id", signal, value, f"epoch_us({moment})", "position"]
+    )
+    return f"md5(concat({separated}))::uuid"
+
+
+def asked_signals(problem: Problem) -> tuple[str, ...]:
+    """The signals that a problem asks for, and the events that take them back."""
+    reversals = {signal.reversed_by for signal in problem.signals.values() if signal.reversed_by}
+    return tuple(sorted({*problem.signals, *reversals}))

@@ -1,0 +1,17 @@
+"""LightGBM rankers: training rows as arrays, training, scoring."""
+
+from label_platform.ranking.errors import TrainingError
+from label_platform.ranking.feature_matrix import read_features
+from label_platform.ranking.ranker import Ranker
+from label_platform.ranking.train import RankerTrainer, fit_ranker
+from label_platform.ranking.training_data import ResamplingUnits, TrainingData
+
+__all__ = [
+    "Ranker",
+    "RankerTrainer",
+    "ResamplingUnits",
+    "TrainingData",
+    "TrainingError",
+    "fit_ranker",
+    "read_features",
+]

@@ -1,0 +1,95 @@
+import re
+from datetime import date
+from typing import Any
+
+import pytest
+
+from label_platform.examples import FeatureColumns, resolve_features
+from label_platform.problem import Problem
+from label_platform.strict_yaml import ConfigurationError
+
+SIGNAL_COLUMNS = [
+    "impression_id",
+    "position",
+    "device",
+    "f_price",
+    "f_age",
+    "purchase",
+    "purchase_delay_s",
+    "list_length",
+    "last_clicked_position",
+    "excluded_reason",
+]
+ITEM_COLUMNS = ["item_id", "valid_from", "title", "item_rating", "item_brand"]
+
+
+def problem(**globs: list[str]) -> Problem:
+    content: dict[str, Any] = {
+        "name": "shop",
+        "start_date": date(2026, 10, 1),
+        "logs": [{"format": "native", "impressions": "i", "interactions": "e"}],
+        "signals": {"purchase": {"window": "3d"}},
+        "policies": {"use": ["raw_click"]},
+    }
+    return Problem.model_validate(content | globs)
+
+
+@pytest.mark.parametrize(
+    ("globs", "impression", "item"),
+    [
+        ({"features": ["f_*"], "item_features": ["item_*"]}, ("f_age", "f_price"), None),
+        ({"features": ["f_price"], "item_features": ["*rating"]}, ("f_price",), ("item_rating",)),
+        # neither keys nor position nor the outcome itself, whatever a glob matches
+        ({"features": ["*"], "item_features": ["*"]}, ("f_age", "f_price"), None),
+        ({"features": ["f_*", "f_price"]}, ("f_age", "f_price"), ()),
+        ({}, (), ()),
+    ],
+)
+def test_globs_meet_columns_that_can_be_features(
+    globs: dict[str, list[str]], impression: tuple[str, ...], item: tuple[str, ...] | None
+) -> None:
+    found = resolve_features(problem(**globs), SIGNAL_COLUMNS, ITEM_COLUMNS)
+    every_item = ("item_brand", "item_rating")
+    assert found == FeatureColumns(impression, every_item if item is None else item)
+
+
+@pytest.mark.parametrize(
+    ("globs", "message"),
+    [
+        (
+            {"features": ["f_prise"]},
+            (
+                "shop: features: 'f_prise' matches no feature column; did you mean 'f_price'? "
+                "valid: f_age, f_price"
+            ),
+        ),
+        (
+            {"features": ["purchase"]},
+            "shop: features: 'purchase' matches no feature column; valid: f_age, f_price",
+        ),
+        (
+            {"item_features": ["itm_*"]},
+            (
+                "shop: item_features: 'itm_*' matches no feature column; did you mean 'item_brand'? "
+                "valid: item_brand, item_rating"
+            ),
+        ),
+    ],
+)
+def test_a_glob_that_matches_nothing_names_the_nearest(
+    globs: dict[str, list[str]], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
+        resolve_features(problem(**globs), SIGNAL_COLUMNS, ITEM_COLUMNS)
+
+
+def test_names_that_are_taken_are_told_together() -> None:
+    features = problem(features=["f_*", "weight"], item_features=["f_*", "item_*"])
+    with pytest.raises(ConfigurationError) as refusal:
+        resolve_features(features, [*SIGNAL_COLUMNS, "weight"], [*ITEM_COLUMNS, "f_price"])
+    assert str(refusal.value).splitlines() == [
+        "shop: features: 'weight' is a name that the platform uses itself; rename it",
+        "shop: item_features: 'f_price' is logged with the impression too; rename one",
+    ]
+    with pytest.raises(ConfigurationError, match=r"item_features: 'item_\*' matches .* are none"):
+        resolve_features(problem(item_features=["item_*"]), SIGNAL_COLUMNS, [])
