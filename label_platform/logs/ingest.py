@@ -28,7 +28,7 @@ from label_platform.logs.publication import (
 from label_platform.logs.records import LogFile, UnreadableFileError
 from label_platform.logs.report import FileCounts, IngestReport
 from label_platform.logs.sources import log_files
-from label_platform.logs.staging import Staging, batch_table
+from label_platform.logs.staging import Staging, fresh
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 
@@ -142,7 +142,7 @@ class _Batch:
         return tuple(sorted(days))
 
     def _publish_table(self, table: str, columns: dict[str, str]) -> list[date]:
-        source = batch_table(table)
+        source = fresh(table)
         kept = ", ".join(map(quote_identifier, columns))
         days = [
             day for (day,) in self._engine.rows(f"select distinct day from {source} order by day")

@@ -34,13 +34,19 @@ class UserKeys:
         """Tells secrets apart without telling them: keys of two secrets never match."""
         return self._key("the fingerprint of this secret")[:8] if self._secret else "public"
 
-    def apply(self, engine: Engine, table: str) -> None:
-        """Replace the ids in a staging table's user_key column; once per distinct user."""
+    def apply(self, engine: Engine, table: str, where: str) -> None:
+        """Replace the ids in a table's user_key column; once per distinct user.
+
+        Args:
+            engine: has the table.
+            table: whose user_key column still holds ids.
+            where: the condition of the rows to change.
+        """
         if not self._secret:
             return
         engine.execute("create temp table if not exists user_keys (user_id varchar, key varchar)")
         new = engine.rows(
-            f"select distinct user_key from {table} where user_key is not null"
+            f"select distinct user_key from {table} where {where} and user_key is not null"
             " and user_key not in (select user_id from user_keys)"
         )
         users = [user for (user,) in new]
@@ -49,7 +55,7 @@ class UserKeys:
         engine.execute("insert into user_keys select * from new_user_keys")
         engine.execute(
             f"update {table} set user_key = user_keys.key from user_keys"
-            f" where {table}.user_key = user_keys.user_id"
+            f" where {where} and {table}.user_key = user_keys.user_id"
         )
 
     def _key(self, user: str) -> str:

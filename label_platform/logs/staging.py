@@ -1,7 +1,7 @@
-"""Collects the records of a batch in the engine, each once, before anything is published.
+"""Collects the records of a batch in the engine, before anything is published.
 
-Every file is read into a stage of its own. What is new there goes to the batch's tables, which
-the engine spills to disk when they outgrow its memory.
+Every record of a file goes into the batch's tables, with its file, line and verdict; the engine
+spills them to disk when they outgrow its memory. What is new among them is known file by file.
 """
 
 from collections.abc import Mapping
@@ -31,19 +31,16 @@ from label_platform.logs.records import LogFile, Records, UnreadableFileError
 from label_platform.logs.report import FileCounts
 from label_platform.problem import Problem
 
-_STAGE = "ingest_stage"
 _REPEATED = "ingest_repeated"
-_STAGE_COLUMNS = {
+_RECORD_COLUMNS = {
+    "record_file": "INTEGER",
     "record_line": "BIGINT",
     "record_verdict": "VARCHAR",
     "record_raw": "VARCHAR",
     "ignored": "BOOLEAN",
     "day": "DATE",
 }
-_FRESH = (
-    f"(select * from {_STAGE} where record_verdict is null and not ignored"
-    f" and record_line not in (select record_line from {_REPEATED}))"
-)
+_IS_VALID = "record_verdict is null and not ignored"
 
 
 @dataclass
@@ -71,10 +68,12 @@ class Staging:
     names: dict[Table, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._file = 0
         for table in KEY_OF:
             self.features.setdefault(table, {})
-            self._create(batch_table(table), self.layout(table) | {"day": "DATE"})
+            self._create(batch_table(table), self.layout(table) | _RECORD_COLUMNS)
         self._create(batch_table("rejected_records"), REJECTED_LAYOUT | {"day": "DATE"})
+        self._create(_REPEATED, {"record_file": "INTEGER", "record_line": "BIGINT"})
 
     def layout(self, table: Table) -> dict[str, str]:
         """The columns of a raw table, as far as its features are known."""
@@ -96,18 +95,29 @@ class Staging:
         Raises:
             UnreadableFileError: nothing of the file was kept.
         """
+        self._file += 1
         feedback = format_.feedback if file.table == "impressions" else {}
-        self._read(file, format_, feedback)
+        try:
+            self._read(file, format_, feedback)
+        except UnreadableFileError:
+            self.engine.execute(f"delete from {batch_table(file.table)} where {self._of_file}")
+            raise
         self._find_repeated(file.table)
         if file.table == "impressions":
-            self.user_keys.apply(self.engine, _STAGE)
-        self._insert(file.table, _FRESH)
+            self.user_keys.apply(self.engine, batch_table(file.table), self._of_file)
         for signal, column in feedback.items():
             if signal in self.asked:
-                self._insert("interactions", self._events(signal, column))
+                self._add_events(signal, column)
         counts = self._counts(file)
         self._quarantine(file, read_before=read_before)
         return counts
+
+    @property
+    def _of_file(self) -> str:
+        return f"record_file = {self._file}"
+
+    def _fresh_in_file(self, table: Table) -> str:
+        return f"(select * from {fresh(table)} where {self._of_file})"
 
     def _create(self, name: str, columns: Mapping[str, str]) -> None:
         typed = ", ".join(f"{quote_identifier(column)} {kind}" for column, kind in columns.items())
@@ -115,100 +125,107 @@ class Staging:
 
     def _read(self, file: LogFile, format_: LogFormat, feedback: Mapping[str, str]) -> None:
         wanted = self.wanted(file.table)
-        extra = {feedback_column(column): "DOUBLE" for column in feedback.values()}
-        self._create(_STAGE, _STAGE_COLUMNS | self.layout(file.table) | extra)
+        target = batch_table(file.table)
+        extra = [feedback_column(column) for column in feedback.values()]
+        self._add_columns(target, dict.fromkeys(extra, "DOUBLE"))
         for records in format_.read(self.engine, file, wanted):
             features = self._features(file.table, records, wanted)
             judged = judge(records, file.table, self.rules, features, tuple(feedback.values()))
-            derived = self._derived(file.table, judged, extra, features)
+            derived = self._derived(file.table, judged, [*features, *extra])
             try:
-                self.engine.execute(f"insert into {_STAGE} by name {derived}")
+                self.engine.execute(f"insert into {target} by name {derived}")
             except SqlError:
                 _require_readable(self.engine, records)
                 raise
+
+    def _add_columns(self, table: str, columns: Mapping[str, str]) -> None:
+        for name, kind in columns.items():
+            self.engine.execute(
+                f"alter table {table} add column if not exists {quote_identifier(name)} {kind}"
+            )
 
     def _features(self, table: Table, records: Records, wanted: Wanted) -> dict[str, str]:
         """The features of a block and their types; new ones become columns."""
         known = self.features[table]
         if wanted.globs:
             self.names.setdefault(table, set()).update(records.names)
-        for name, kind in new_feature_types(self.engine, records, wanted, known).items():
-            known[name] = kind
-            for target in (_STAGE, batch_table(table)):
-                self.engine.execute(
-                    f"alter table {target} add column {quote_identifier(name)} {kind}"
-                )
+        new = new_feature_types(self.engine, records, wanted, known)
+        self._add_columns(batch_table(table), new)
+        known |= new
         return {name: known[name] for name in records.columns if name in known}
 
-    def _derived(
-        self, table: Table, judged: str, extra: Mapping[str, str], features: Mapping[str, str]
-    ) -> str:
+    def _derived(self, table: Table, judged: str, extra: list[str]) -> str:
         """Records with their ids, defaults and day."""
-        kept = [*map(quote_identifier, [*features, *extra])]
         ingested = f"{quote_literal(self.rules.ingested_at.isoformat())}::timestamptz"
         derived = {
             "impressions": lambda: impression_columns(self.problem, ingested),
             "interactions": lambda: interaction_columns(self.asked, ingested),
             "items": lambda: item_columns(self.problem),
         }[table]()
-        columns = ", ".join([*derived, *kept])
-        return f"select record_line, record_verdict, record_raw, {columns} from ({judged})"
+        columns = ", ".join([*derived, *map(quote_identifier, extra)])
+        return (
+            f"select {self._file} as record_file, record_line, record_verdict, record_raw,"
+            f" {columns} from ({judged})"
+        )
 
     def _find_repeated(self, table: Table) -> None:
         """Note the lines whose key stands in an earlier line, file or batch, for the same day."""
         key = ", ".join([*KEY_OF[table], "day"])
-        valid = f"(select * from {_STAGE} where record_verdict is null and not ignored)"
+        valid = f"(select * from {batch_table(table)} where {self._of_file} and {_IS_VALID})"
         self.engine.execute(
-            f"""create or replace temp table {_REPEATED} as
-            select record_line
+            f"""insert into {_REPEATED}
+            select record_file, record_line
             from {valid} as again
             join (select {key}, min(record_line) as first_line from {valid}
                 group by {key} having count(*) > 1) using ({key})
             where record_line > first_line
             union
-            select record_line
+            select record_file, record_line
             from {valid} as again
             semi join {self._known(table)} using ({key})"""
         )
 
     def _known(self, table: Table) -> str:
-        """The keys of the stage's days in this batch and in the lake."""
+        """The keys of the file's days in earlier files of the batch and in the lake."""
         keys = ", ".join(KEY_OF[table])
-        found = self.engine.rows(f"select distinct day from {_STAGE} where record_verdict is null")
+        source = batch_table(table)
+        found = self.engine.rows(
+            f"select distinct day from {source} where {self._of_file} and {_IS_VALID}"
+        )
         days = [day for (day,) in found]
-        listed = ", ".join(f"{quote_literal(day.isoformat())}::date" for day in days)
-        known = f"select {keys}, day from {batch_table(table)} where day in ({listed or 'null'})"
+        listed = ", ".join(f"{quote_literal(day.isoformat())}::date" for day in days) or "null"
+        known = (
+            f"select {keys}, day from {source}"
+            f" where record_file < {self._file} and {_IS_VALID} and day in ({listed})"
+        )
         there = [day for day in days if self.lake.manifest(Partition(table, day)) is not None]
         if there:
             day = day_of(table, self.problem)
             known += f" union all select {keys}, {day} as day from {self.lake.scan(table, there)}"
         return f"({known})"
 
-    def _insert(self, table: Table, relation: str) -> None:
-        columns = ", ".join(map(quote_identifier, [*self.layout(table), "day"]))
-        self.engine.execute(
-            f"insert into {batch_table(table)} by name select {columns} from {relation}"
-        )
-
-    def _events(self, signal: str, column: str) -> str:
+    def _add_events(self, signal: str, column: str) -> None:
         """The interactions that stand in the impressions' own records."""
         value = quote_identifier(feedback_column(column))
         name = quote_literal(signal)
-        return f"""(
-            select {event_id(name, value, "shown_at")} as interaction_id, request_id, item_id,
-                position, {name} as signal, {value} as value, shown_at as occurred_at,
-                ingested_at, day
-            from {_FRESH} where {value} > 0
-        )"""
+        self.engine.execute(
+            f"""insert into {batch_table("interactions")} by name
+            select record_file, record_line, false as ignored, day,
+                {event_id(name, value, "shown_at")} as interaction_id, request_id, item_id,
+                position, {name} as signal, {value} as value, shown_at as occurred_at, ingested_at
+            from {self._fresh_in_file("impressions")} where {value} > 0"""
+        )
 
     def _counts(self, file: LogFile) -> FileCounts:
         records, rejected, ignored, duplicates = self.engine.row(
             f"""select count(*), count(record_verdict),
                 count(*) filter (record_verdict is null and ignored),
-                (select count(*) from {_REPEATED})
-            from {_STAGE}"""
+                (select count(*) from {_REPEATED} where {self._of_file})
+            from {batch_table(file.table)} where {self._of_file}"""
         )
-        days = self.engine.rows(f"select distinct day from {_FRESH} order by day")
+        days = self.engine.rows(
+            f"select distinct day from {self._fresh_in_file(file.table)} order by day"
+        )
         return FileCounts(
             source=file.source,
             records=records,
@@ -233,14 +250,15 @@ class Staging:
                 " on known.line = refused.record_line"
                 " and known.raw is not distinct from refused.record_raw"
             )
+        last_day = f"select max_by(day, record_line) from {self._fresh_in_file(file.table)}"
         self.engine.execute(
             f"""insert into {batch_table("rejected_records")} by name
             select {source} as source, record_line as line,
                 split_part(record_verdict, '|', 1) as reason,
                 substr(record_verdict, instr(record_verdict, '|') + 1) as detail,
                 record_raw as raw, {ingested}::timestamptz as ingested_at,
-                coalesce((select max_by(day, record_line) from {_FRESH}), {first}) as day
-            from {_STAGE} as refused{new}
+                coalesce(({last_day}), {first}) as day
+            from (select * from {batch_table(file.table)} where {self._of_file}) as refused{new}
             where record_verdict is not null"""
         )
 
@@ -257,3 +275,13 @@ def _require_readable(engine: Engine, records: Records) -> None:
 def batch_table(table: str) -> str:
     """The engine's table that collects a batch's records of a lake table."""
     return f"ingest_batch_{table}"
+
+
+def fresh(table: str) -> str:
+    """The relation of a batch's records that are to be published."""
+    if table == "rejected_records":
+        return batch_table(table)
+    return (
+        f"(select * from {batch_table(table)}"
+        f" anti join {_REPEATED} using (record_file, record_line) where {_IS_VALID})"
+    )

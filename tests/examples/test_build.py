@@ -163,6 +163,7 @@ def test_item_features_without_items_are_an_error(shop: Any, make_policy: MakePo
     nothing = ExampleRelations("l", "l", "s", "s", item_feature_columns=("item_a",))
     with pytest.raises(ValueError, match=r"\(item_a\), but there is no items table"):
         examples_sql(make_policy(), shop.problem, nothing)
+    random = make_policy(negatives={"random": {}})
+    without = ExampleRelations("l", "l", "s", "s")
     with pytest.raises(ValueError, match=r"negatives.random needs the items table"):
-        relations = ExampleRelations("l", "l", "s", "s")
-        examples_sql(make_policy(negatives={"random": {}}), shop.problem, relations)
+        examples_sql(random, shop.problem, without)

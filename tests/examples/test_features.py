@@ -65,13 +65,16 @@ def test_globs_meet_columns_that_can_be_features(
         ),
         (
             {"features": ["purchase"]},
-            "shop: features: 'purchase' matches no feature column; valid: f_age, f_price",
+            (
+                "shop: features: 'purchase' matches no feature column; did you mean 'f_price'? "
+                "valid: f_age, f_price"
+            ),
         ),
         (
             {"item_features": ["itm_*"]},
             (
-                "shop: item_features: 'itm_*' matches no feature column; did you mean 'item_brand'? "
-                "valid: item_brand, item_rating"
+                "shop: item_features: 'itm_*' matches no feature column; did you mean "
+                "'item_brand'? valid: item_brand, item_rating"
             ),
         ),
     ],

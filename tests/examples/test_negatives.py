@@ -33,7 +33,7 @@ def test_click_at_3_of_30(shop: Any, make_policy: MakePolicy) -> None:  # noqa: 
     shop.show(1, THIRTY, clicked=[3])
     blocks = {"skip_above": {"weight": 2}, "examined": {"depth": 2}, "unexamined": {"rate": RATE}}
     rows = shop.examples(make_policy(negatives=blocks), shop.theta(THETA))
-    everything = shop.examples(make_policy(name="mine"))
+    everything = shop.examples(make_policy())
     sampled = [
         int(position)
         for position, key in zip(everything["position"], everything["impression_id"], strict=True)

@@ -32,7 +32,7 @@ def shop(make_shop: Callable[..., Any]) -> Any:  # noqa: ANN401
 def random_items(rows: pd.DataFrame) -> dict[int, list[int]]:
     random = rows[rows["origin"] == "random"]
     return {
-        int(group): [int(item) for item in items]
+        int(str(group)): [int(item) for item in items]
         for group, items in random.groupby("group_id")["item_id"]
     }
 

@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
 from label_platform.lake import Engine, SqlError, quote_identifier, quote_literal
@@ -41,3 +44,14 @@ def test_times_are_utc_whatever_the_machine_thinks() -> None:
         assert engine.row("select (timestamptz '2026-10-01 23:30:00-02')::date::varchar") == (
             "2026-10-02",
         )
+
+
+def test_a_table_can_be_registered_after_any_statement(tmp_path: Path) -> None:
+    """An unfinished result would refuse it."""
+    target = quote_literal(str(tmp_path / "rows.parquet"))
+    with Engine() as engine:
+        engine.execute(f"copy (select 1 as a) to {target} (format parquet)")
+        engine.register("first", pd.DataFrame({"a": [2]}))
+        assert engine.row("select a from first") == (2,)
+        engine.register("second", pd.DataFrame({"a": [3]}))
+        assert engine.row("select a from second") == (3,)

@@ -1,0 +1,124 @@
+"""What one more policy costs: its labels against a copy-through of the columns that it reads.
+
+Both sides read the same published wide table and publish their result: Parquet file, content
+hash, manifest. The copy writes back as many columns as the policy reads. Sides alternate, each
+in the same process; the median ratio of the pairs counts.
+
+    python benchmarks/relabel.py --rows 5000000
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from label_platform.lake import Engine, Lake, Partition
+from label_platform.policy import compile_labels, load_policy
+from label_platform.problem import Problem, load_problem
+
+PROJECT = Path(__file__).parents[1]
+DAY = date(2026, 10, 1)
+READS = {
+    "raw_click": ("impression_id", "click", "excluded_reason"),
+    "ips_click": ("impression_id", "click", "position", "device", "excluded_reason"),
+    "multi_signal": ("impression_id", "click", "add_to_cart", "purchase", "excluded_reason"),
+}
+
+
+def wide_table(rows: int, ids: str) -> str:
+    """Impressions with signals as a shop's day has them: few clicks, two devices, ten positions."""
+    item = "(hash(range) % 60000)::bigint"
+    request = "(range // 10)::bigint"
+    if ids == "string":
+        item, request = f"'item-' || {item}", f"'request-' || md5(({request})::varchar)"
+    clicked = "(hash(range, 1) % 20 = 0)"
+    return f"""
+        select
+            md5(range::varchar)::uuid as impression_id,
+            {request} as request_id,
+            (hash(range // 10) % 3000)::bigint as query_id,
+            {item} as item_id,
+            (range % 10 + 1)::integer as position,
+            timestamptz '2026-10-01 00:00:00+00' + to_milliseconds(range * 17) as shown_at,
+            case when hash(range // 10, 2) % 2 = 0 then 'desktop' else 'mobile' end as device,
+            {clicked}::integer::double as click,
+            case when {clicked} then (hash(range, 3) % 300)::double else 0 end as dwell_s,
+            ({clicked} and hash(range, 4) % 5 = 0)::integer::double as add_to_cart,
+            ({clicked} and hash(range, 5) % 20 = 0)::integer::double as purchase,
+            null::varchar as excluded_reason
+        from range({rows})"""
+
+
+def curve() -> str:
+    """Propensities of two devices and of both together, 1/k."""
+    return """(
+        select 'randomized' as estimator, device, position::integer as position,
+               round(1 / position, 6) as propensity, 'ok' as verdict
+        from (values ('desktop'), ('mobile'), (null)) as devices(device), range(1, 11) as p(position)
+    )"""
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that the work takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def measure(problem: Problem, rows: int, ids: str, pairs: int) -> dict[str, dict[str, float]]:
+    """Per policy the seconds of both sides and their ratio."""
+    found: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as folder, Engine() as engine:
+        lake = Lake(Path(folder), "shop")
+        lake.publish(engine, Partition("impression_signals", DAY), wide_table(rows, ids), recipe="")
+        wide = lake.scan("impression_signals", [DAY])
+        for name, columns in READS.items():
+            policy = load_policy(PROJECT / "policies" / f"{name}.yaml")
+            keys = columns if ids == "integer" else ("request_id", "item_id", *columns)
+            copy = f"select {', '.join(keys)} from {wide}"
+            labels = compile_labels(policy, problem, wide, curve())
+            sides: dict[str, list[float]] = {"copy_s": [], "policy_s": []}
+            for pair in range(pairs + 1):
+                for side, query in (("copy_s", copy), ("policy_s", labels)):
+                    target = Partition(side.removesuffix("_s"), DAY, name)
+                    seconds = timed(
+                        lambda query=query, target=target: lake.publish(  # type: ignore[misc]
+                            engine, target, query, recipe=""
+                        )
+                    )
+                    if pair:  # the first pair warms up
+                        sides[side].append(seconds)
+                lake.collect(delay_s=0)
+            ratios = [
+                policy / copy
+                for policy, copy in zip(sides["policy_s"], sides["copy_s"], strict=True)
+            ]
+            found[name] = {
+                **{side: round(statistics.median(values), 3) for side, values in sides.items()},
+                "ratio": round(statistics.median(ratios), 3),
+                "worst_ratio": round(max(ratios), 3),
+            }
+            print(f"{ids:<8} {name:<14} {found[name]}", flush=True)
+    return found
+
+
+def main() -> None:
+    """Measure with integer ids, and with string ids beside it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--pairs", type=int, default=5)
+    options = parser.parse_args()
+    problem = load_problem(PROJECT / "data" / "problems" / "product_search.yaml")
+    figures = {
+        ids: measure(problem, options.rows, ids, options.pairs) for ids in ("integer", "string")
+    }
+    print(json.dumps({"rows": options.rows, "cores": os.cpu_count(), **figures}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""Yardsticks that do not depend on any policy's labels.
+
+A yardstick turns a score vector into parts per query; its value is the ratio of their sums. What
+the data cannot support comes back refused with a reason, never as a number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from label_platform.evaluation.click_auc import stratified_auc
+from label_platform.evaluation.metrics import Floats, Lists, dcg_at_k, ndcg_at_k, rank_discounts
+from label_platform.evaluation.off_policy import estimate_dcg
+from label_platform.evaluation.shown_lists import ShownLists
+from label_platform.propensity import PropensityCurve, Verdict
+from label_platform.ranking import read_features
+
+DEPTH = 10
+MIN_CLICKS = 10
+
+_NO_TEXTS = np.array([], dtype=np.str_)
+_NO_NUMBERS = np.array([], dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What a yardstick says of a score vector: sum of numerators over sum of denominators.
+
+    Attributes:
+        units: the query (or row) that each part belongs to, each once.
+        numerator: of each unit.
+        denominator: of each unit.
+        refused: why there is no number; then there are no parts either.
+    """
+
+    units: NDArray[np.str_] = field(default_factory=lambda: _NO_TEXTS)
+    numerator: Floats = field(default_factory=lambda: _NO_NUMBERS)
+    denominator: Floats = field(default_factory=lambda: _NO_NUMBERS)
+    refused: str = ""
+
+    @property
+    def value(self) -> float:
+        """The ratio; NaN where it is refused."""
+        if self.refused:
+            return float("nan")
+        return float(self.numerator.sum() / self.denominator.sum())
+
+
+class Yardstick(Protocol):
+    """Something to judge rankers by."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in tables."""
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """What a ranker has to score, without position."""
+
+    def measure(self, scores: Floats) -> Measurement:
+        """Parts per query for the scores of ``features``."""
+
+
+@dataclass(frozen=True, eq=False)
+class RefusedYardstick:
+    """A yardstick that the data cannot support, whatever the ranker."""
+
+    name: str
+    reason: str
+    features: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+    def measure(self, scores: Floats) -> Measurement:
+        """The refusal."""
+        del scores  # there is nothing to score
+        return Measurement(refused=self.reason)
+
+
+@dataclass(frozen=True, eq=False)
+class TrueNdcg:
+    """nDCG@10 of true relevance over all candidates of a query; simulations only."""
+
+    name: str
+    features: NDArray[np.float32]
+    lists: Lists
+    query: NDArray[np.str_]
+    relevance: Floats
+
+    def measure(self, scores: Floats) -> Measurement:
+        """One part per query; queries without anything relevant are left out."""
+        values = ndcg_at_k(self.relevance, scores, self.lists, DEPTH)
+        known = np.isfinite(values)
+        return Measurement(self.query[known], values[known], np.ones(int(known.sum())))
+
+
+@dataclass(frozen=True, eq=False)
+class RandomizedClickDcg:
+    """Mean over randomised lists of the DCG@10 of their clicks after re-ranking.
+
+    Positions there do not depend on items, so each click tells of relevance times the mean
+    examination: unbiased up to one constant, the same for all rankers.
+    """
+
+    shown: ShownLists
+    name: str = "randomized_click_dcg"
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """Of the randomised lists' items."""
+        return self.shown.features
+
+    def measure(self, scores: Floats) -> Measurement:
+        """Sums over each query's lists, and their number."""
+        values = dcg_at_k(self.shown.clicks, scores, self.shown.lists, DEPTH)
+        return _by_query(self.shown.query, values, np.ones(len(values)))
+
+
+@dataclass(frozen=True, eq=False)
+class OffPolicyDcg:
+    """SNIPS of the DCG@10 of re-ranking every shown list; refused where overlap is too little."""
+
+    shown: ShownLists
+    examination: Floats
+    name: str = "off_policy_dcg"
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """Of all items shown."""
+        return self.shown.features
+
+    def measure(self, scores: Floats) -> Measurement:
+        """Sums of SNIPS' parts over each query's lists."""
+        discounts = rank_discounts(scores, self.shown.lists, DEPTH)
+        found = estimate_dcg(discounts, self.shown.clicks, self.examination, self.shown.lists)
+        if found.overlap.verdict != "ok":
+            return Measurement(refused=f"no_overlap: {found.overlap.reason}")
+        return _by_query(self.shown.query, found.numerator, found.denominator)
+
+
+@dataclass(frozen=True, eq=False)
+class RandomizedClickAuc:
+    """Concordance of score and click among randomised impressions at the same position.
+
+    For logs whose lists have one item. Its parts are per impression: each one's influence on the
+    concordance, whose spread is that of a bootstrap over impressions (DeLong et al. 1988).
+    """
+
+    shown: ShownLists
+    name: str = "randomized_click_auc"
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """Of the randomised impressions."""
+        return self.shown.features
+
+    def measure(self, scores: Floats) -> Measurement:
+        """One part per impression."""
+        parts = stratified_auc(scores, self.shown.clicks > 0, self.shown.position)
+        return Measurement(self.shown.request, parts, np.ones(len(parts)))
+
+
+def true_ndcg_yardsticks(truth: pa.Table, feature_names: Sequence[str]) -> tuple[Yardstick, ...]:
+    """``true_ndcg_at_10`` over queries that were logged, ``..._unseen`` over the others.
+
+    Args:
+        truth: a simulation's query_id, item_id, relevance, seen_in_log and features.
+        feature_names: the rankers' features, without position.
+    """
+    rows = truth.sort_by([("query_id", "ascending"), ("item_id", "ascending")])
+    seen = rows.column("seen_in_log").to_numpy().astype(np.bool_)
+    return (
+        _true_ndcg("true_ndcg_at_10", rows.filter(pa.array(seen)), feature_names),
+        _true_ndcg("true_ndcg_at_10_unseen", rows.filter(pa.array(~seen)), feature_names),
+    )
+
+
+def click_yardsticks(
+    shown: ShownLists, curve: PropensityCurve | None, refused: str = ""
+) -> tuple[Yardstick, ...]:
+    """The yardsticks made of the evaluation days' clicks.
+
+    Args:
+        shown: all lists of the evaluation days, made with the curve.
+        curve: of the last training day, or None.
+        refused: why the curve must not be used; by default the curve's own refusal.
+    """
+    randomized = shown.chosen(shown.randomized)
+    if shown.are_single_items:
+        reason = f"nothing to re-rank: all {len(shown.lists)} lists have one item"
+        return (
+            RefusedYardstick("randomized_click_dcg", reason),
+            RefusedYardstick("off_policy_dcg", reason),
+            _with_enough_clicks(RandomizedClickAuc(randomized)),
+        )
+    return (_with_enough_clicks(RandomizedClickDcg(randomized)), _off_policy(shown, curve, refused))
+
+
+def _off_policy(shown: ShownLists, curve: PropensityCurve | None, refused: str) -> Yardstick:
+    if curve is None or shown.examination is None:
+        reason = refused or "there are no propensities to weigh clicks by"
+        return RefusedYardstick("off_policy_dcg", reason)
+    if curve.verdict is Verdict.INSUFFICIENT_INTERVENTIONS:
+        refused = refused or f"{curve.verdict}: {curve.reason}"
+    if refused:
+        return RefusedYardstick("off_policy_dcg", refused)
+    return OffPolicyDcg(shown, shown.examination)
+
+
+def _with_enough_clicks(yardstick: RandomizedClickDcg | RandomizedClickAuc) -> Yardstick:
+    shown = yardstick.shown
+    clicks = int(shown.clicks.sum())
+    if clicks >= MIN_CLICKS:
+        return yardstick
+    kind = "impressions" if isinstance(yardstick, RandomizedClickAuc) else "lists"
+    reason = (
+        f"{clicks} clicks on {len(shown.lists)} randomised {kind} of the evaluation days, "
+        f"needed {MIN_CLICKS}"
+    )
+    return RefusedYardstick(yardstick.name, reason)
+
+
+def _true_ndcg(name: str, rows: pa.Table, feature_names: Sequence[str]) -> Yardstick:
+    relevance = rows.column("relevance").to_numpy().astype(np.float64)
+    if not (relevance > 0).any():
+        return RefusedYardstick(name, "no such query has anything relevant in the truth")
+    keys = rows.column("query_id").to_numpy()
+    lists = Lists.of_sorted(keys)
+    query = keys[lists.starts].astype(np.str_)
+    return TrueNdcg(name, read_features(rows, feature_names), lists, query, relevance)
+
+
+def _by_query(query: NDArray[np.str_], numerator: Floats, denominator: Floats) -> Measurement:
+    names, codes = np.unique(query, return_inverse=True)
+    return Measurement(names, np.bincount(codes, numerator), np.bincount(codes, denominator))
