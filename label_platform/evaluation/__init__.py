@@ -1,0 +1,55 @@
+"""Judging rankers: metrics, yardsticks, off-policy estimates, comparisons with intervals."""
+
+from label_platform.evaluation.arms import Arm, ArmEvaluation, Side, SideCache, evaluate_arm
+from label_platform.evaluation.comparison import Estimate, compare
+from label_platform.evaluation.metrics import (
+    Lists,
+    dcg_at_k,
+    lists_without_positives,
+    ndcg_at_k,
+    rank_discounts,
+)
+from label_platform.evaluation.off_policy import (
+    OffPolicyEstimate,
+    Overlap,
+    estimate_dcg,
+    logged_examination,
+)
+from label_platform.evaluation.panel import Panel
+from label_platform.evaluation.resampling import poisson_counts, row_counts
+from label_platform.evaluation.shown_lists import ShownLists
+from label_platform.evaluation.yardsticks import (
+    Measurement,
+    RefusedYardstick,
+    Yardstick,
+    click_yardsticks,
+    true_ndcg_yardsticks,
+)
+
+__all__ = [
+    "Arm",
+    "ArmEvaluation",
+    "Estimate",
+    "Lists",
+    "Measurement",
+    "OffPolicyEstimate",
+    "Overlap",
+    "Panel",
+    "RefusedYardstick",
+    "ShownLists",
+    "Side",
+    "SideCache",
+    "Yardstick",
+    "click_yardsticks",
+    "compare",
+    "dcg_at_k",
+    "estimate_dcg",
+    "evaluate_arm",
+    "lists_without_positives",
+    "logged_examination",
+    "ndcg_at_k",
+    "poisson_counts",
+    "rank_discounts",
+    "row_counts",
+    "true_ndcg_yardsticks",
+]

@@ -40,7 +40,8 @@ def stratified_auc(
         raise ValueError("no stratum has both a clicked and an unclicked row")
     value = concordance[clicked].sum() / pairs
     # each pair is the doing of both of its rows, hence the value once and the excess in full
-    return value + len(scores) / pairs * (concordance - value * opponents)
+    parts: Floats = value + len(scores) / pairs * (concordance - value * opponents)
+    return parts
 
 
 def _wins(of: Floats, over: Floats) -> Floats:

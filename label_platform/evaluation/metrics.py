@@ -45,8 +45,7 @@ class Lists:
 
     def totals(self, values: Floats) -> Floats:
         """Sums over each list."""
-        sums: Floats = np.bincount(self.codes, values, minlength=len(self))
-        return sums
+        return np.bincount(self.codes, values, minlength=len(self)).astype(np.float64)
 
 
 def rank_discounts(scores: NDArray[np.floating], lists: Lists, k: int) -> Floats:
@@ -108,7 +107,8 @@ def ndcg_at_k(
     positive = best > 0
     ratio = np.divide(reached, best, out=np.full(len(lists), np.nan), where=positive)
     # the same products added in another order may exceed the best by a rounding error
-    return np.minimum(ratio, 1.0)
+    capped: Floats = np.minimum(ratio, 1.0)
+    return capped
 
 
 def lists_without_positives(gains: NDArray[np.floating], lists: Lists) -> int:

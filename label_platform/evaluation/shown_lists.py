@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -14,8 +13,6 @@ from label_platform.evaluation.metrics import Floats, Integers, Lists
 from label_platform.evaluation.off_policy import logged_examination
 from label_platform.propensity import PropensityCurve
 from label_platform.ranking import read_features
-
-_KEYS = ("request_id", "query_id", "position", "randomized")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +68,7 @@ class ShownLists:
         lists = Lists.of_sorted(request)
         first = lists.starts
         context = [] if curve is None else [*curve.context, "position"]
-        frame: pd.DataFrame = rows.select(context).to_pandas()
+        frame = rows.select(context).to_pandas()
         return cls(
             features=read_features(rows, feature_names),
             lists=lists,
@@ -106,4 +103,5 @@ class ShownLists:
 def _texts(rows: pa.Table, name: str) -> NDArray[np.str_]:
     column = rows.column(name).combine_chunks().dictionary_encode()
     names = np.array(column.dictionary.cast(pa.string()).to_pylist(), dtype=np.str_)
-    return names[column.indices.to_numpy()]
+    texts: NDArray[np.str_] = names[column.indices.to_numpy()]
+    return texts

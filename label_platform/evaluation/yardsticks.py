@@ -158,7 +158,11 @@ class RandomizedClickAuc:
 
     def measure(self, scores: Floats) -> Measurement:
         """One part per impression."""
-        parts = stratified_auc(scores, self.shown.clicks > 0, self.shown.position)
+        clicked = self.shown.clicks > 0
+        try:
+            parts = stratified_auc(scores, clicked, self.shown.position)
+        except ValueError as error:
+            return Measurement(refused=str(error))
         return Measurement(self.shown.request, parts, np.ones(len(parts)))
 
 
@@ -234,4 +238,8 @@ def _true_ndcg(name: str, rows: pa.Table, feature_names: Sequence[str]) -> Yards
 
 def _by_query(query: NDArray[np.str_], numerator: Floats, denominator: Floats) -> Measurement:
     names, codes = np.unique(query, return_inverse=True)
-    return Measurement(names, np.bincount(codes, numerator), np.bincount(codes, denominator))
+    return Measurement(
+        names,
+        np.bincount(codes, numerator).astype(np.float64),
+        np.bincount(codes, denominator).astype(np.float64),
+    )

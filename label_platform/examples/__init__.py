@@ -1,6 +1,7 @@
 """Training examples: the split into days, negatives, features."""
 
 from label_platform.examples.build import examples_sql, origin_counts_sql
+from label_platform.examples.evaluation_rows import evaluation_rows_sql
 from label_platform.examples.features import FeatureColumns, resolve_features
 from label_platform.examples.relations import ExampleRelations
 from label_platform.examples.split import Split, SplitError, split_days
@@ -10,6 +11,7 @@ __all__ = [
     "FeatureColumns",
     "Split",
     "SplitError",
+    "evaluation_rows_sql",
     "examples_sql",
     "origin_counts_sql",
     "resolve_features",

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 import dagster as dg
-from label_platform.pipeline.pictures import pictures_of
 
 from label_platform.lake import Partition, load_models
 from label_platform.logs import IngestReport, ingest
@@ -12,6 +11,7 @@ from label_platform.pipeline.attribution import window_days
 from label_platform.pipeline.checks import checks_for
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.metadata import ingestion_metadata, partition_metadata, picture
+from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.steps import STEPS, Step, build_partition
 from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
 

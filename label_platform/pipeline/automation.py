@@ -10,11 +10,11 @@ from label_platform.pipeline.context import Project
 from label_platform.pipeline.planner import next_work, work_key
 
 if TYPE_CHECKING:  # Dagster does not export the name of what its own function returns
-    from dagster._core.definitions.unresolved_asset_job_definition import (
-        UnresolvedAssetJobDefinition,
-    )
     from dagster._core.definitions.partitions.partitioned_schedule import (
         UnresolvedPartitionedAssetScheduleDefinition,
+    )
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
     )
 
     AnySchedule = dg.ScheduleDefinition | UnresolvedPartitionedAssetScheduleDefinition

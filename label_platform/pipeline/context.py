@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+from label_platform.evaluation import SideCache
 from label_platform.examples import Split, split_days
 from label_platform.lake import Engine, Lake, Manifest, MissingPartitionError, Partition
 from label_platform.pipeline.workspace import Workspace
@@ -22,11 +23,14 @@ class Project:
         problem: the problem file, checked.
         policies: its active label policies, checked against it.
         workspace: where everything built lies.
+        fitted_sides: what this process has fitted already: policies with the same rows have the
+            same baseline.
     """
 
     problem: Problem
     policies: tuple[Policy, ...]
     workspace: Workspace
+    fitted_sides: SideCache = field(default_factory=SideCache, compare=False, repr=False)
 
     @classmethod
     def load(cls, path: Path, workspace: Workspace, logs: Path | None = None) -> "Project":

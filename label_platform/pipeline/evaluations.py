@@ -1,2 +1,136 @@
-def evaluations_recipe(context, partition): return {}
-def build_evaluations(context, partition): raise RuntimeError("stub")
+"""examples + evaluation days -> how well a policy's rankers do on every yardstick."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from label_platform.evaluation import (
+    Arm,
+    ArmEvaluation,
+    Panel,
+    ShownLists,
+    Yardstick,
+    click_yardsticks,
+    evaluate_arm,
+    true_ndcg_yardsticks,
+)
+from label_platform.examples import evaluation_rows_sql
+from label_platform.lake import Manifest, Partition, quote_identifier, recipe_hash, scan_parquet
+from label_platform.pipeline.context import Context
+from label_platform.pipeline.examples import feature_columns
+from label_platform.pipeline.rankers import SEED, ranker_features
+from label_platform.policy import RankerSpec, click_signal
+from label_platform.propensity import PropensityCurve
+from label_platform.ranking import TrainingData, TrainingError
+
+TRUTH_FILE = "relevance.parquet"
+SEMANTICS = 1
+"""Raised when a yardstick or a fit changes its meaning, so that it is measured anew."""
+
+
+def evaluations_recipe(context: Context, partition: Partition) -> dict[str, Any]:
+    """What a policy's evaluation is made from."""
+    policy = context.project.policy(partition.policy)
+    split = context.split(partition.day)
+    truth = truth_path(context)
+    training = context.problem.training
+    return {
+        "examples": context.content("examples", partition.day, policy.name),
+        "rankers": [spec.model_dump() for spec in policy.rankers],
+        "features": ranker_features(context, partition),
+        "impression_signals": context.contents("impression_signals", split.evaluate),
+        "items": context.contents("items", tuple(context.lake.days("items"))),
+        "propensities": context.content("propensities", split.train[-1]),
+        "truth": [truth.stat().st_size, truth.stat().st_mtime_ns] if truth else None,
+        "fits": [training.rounds, training.fits, SEED],
+        "baseline": context.problem.policies.baseline,
+        "semantics": SEMANTICS,
+    }
+
+
+def build_evaluations(context: Context, partition: Partition) -> Manifest:
+    """Fit a policy and raw clicks on the same rows and resamples, and measure every fit."""
+    policy = context.project.policy(partition.policy)
+    examples = context.engine.arrow(
+        f"from {context.lake.scan('examples', [partition.day], policy.name)}"
+    )
+    panel = Panel.of(yardsticks(context, partition))
+    arms = [_evaluate(context, partition, spec, examples, panel) for spec in policy.rankers]
+    context.engine.register("evaluated", pd.concat([arm.to_frame() for arm in arms]))
+    return context.lake.publish(
+        context.engine,
+        partition,
+        "from evaluated order by objective, side, fit, yardstick, query_id",
+        recipe=recipe_hash(evaluations_recipe(context, partition)),
+        as_of=partition.day.isoformat(),
+        attributes={
+            f"{arm.arm.spec.objective} {name}": None if pd.isna(value) else round(value, 4)
+            for arm in arms
+            for name, value in arm.values.items()
+        },
+    )
+
+
+def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
+    """What rankers are judged by: the evaluation days' clicks and, in simulations, the truth."""
+    features = ranker_features(context, partition)
+    split = context.split(partition.day)
+    relation = context.lake.scan("propensities", [split.train[-1]])
+    curve = PropensityCurve.from_table(
+        context.engine.frame(f"from {relation}"), context.problem.context
+    )
+    shown = ShownLists.from_impressions(
+        _evaluation_rows(context, partition), features, click_signal(context.problem), curve
+    )
+    of_clicks = click_yardsticks(shown, curve)
+    truth = truth_path(context)
+    if truth is None:
+        return of_clicks
+    columns = ["query_id", "item_id", "relevance", "seen_in_log", *features]
+    chosen = ", ".join(map(quote_identifier, columns))
+    table = context.engine.arrow(f"select {chosen} from {scan_parquet([truth])}")
+    return (*true_ndcg_yardsticks(table, features), *of_clicks)
+
+
+def truth_path(context: Context) -> Path | None:
+    """A simulation's true relevance; None for real logs."""
+    if context.problem.truth is None:
+        return None
+    path = context.problem.resolve(context.problem.truth) / TRUTH_FILE
+    return path if path.is_file() else None
+
+
+def _evaluation_rows(context: Context, partition: Partition) -> pa.Table:
+    """What was shown on the evaluation days, with item features as of then."""
+    split = context.split(partition.day)
+    item_days = context.lake.days("items")
+    signals = context.lake.scan("impression_signals", split.evaluate)
+    items = context.lake.scan("items", item_days) if item_days else None
+    names = feature_columns(context, split.train).item
+    return context.engine.arrow(evaluation_rows_sql(signals, items, names))
+
+
+def _evaluate(
+    context: Context, partition: Partition, spec: RankerSpec, examples: pa.Table, panel: Panel
+) -> ArmEvaluation:
+    policy = context.project.policy(partition.policy)
+    training = context.problem.training
+    arm = Arm(policy.name, policy.grain, spec)
+    features = ranker_features(context, partition)
+    try:
+        return evaluate_arm(
+            TrainingData.from_examples(examples, spec, features),
+            TrainingData.from_examples(examples, spec, features, "validate"),
+            arm,
+            panel,
+            rounds=training.rounds,
+            fits=training.fits,
+            seed=SEED,
+            with_baseline=policy.name != context.problem.policies.baseline,
+            cache=context.project.fitted_sides,
+        )
+    except TrainingError as error:
+        return ArmEvaluation.refused(arm, panel, str(error))

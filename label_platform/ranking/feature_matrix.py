@@ -27,29 +27,29 @@ class FeatureMatrix:
     """Features of training rows, binned once for all fits on them.
 
     Attributes:
-        values: shape (rows, features).
+        matrix: shape (rows, features).
         names: of the columns.
     """
 
-    values: Matrix
+    matrix: Matrix
     names: tuple[str, ...]
 
     @cached_property
     def binned(self) -> lgb.Dataset:
         """The LightGBM dataset that subsets with labels of their own are taken from."""
-        unlabelled = np.zeros(len(self.values), dtype=np.float32)
-        return lgb.Dataset(self.values, unlabelled, params=dict(_BIN_PARAMETERS)).construct()
+        unlabelled = np.zeros(len(self.matrix), dtype=np.float32)
+        return lgb.Dataset(self.matrix, unlabelled, params=dict(_BIN_PARAMETERS)).construct()
 
     def binned_like(self, reference: "FeatureMatrix") -> lgb.Dataset:
         """The LightGBM dataset with another matrix's bins, for validation."""
-        unlabelled = np.zeros(len(self.values), dtype=np.float32)
+        unlabelled = np.zeros(len(self.matrix), dtype=np.float32)
         parameters = dict(_BIN_PARAMETERS)
-        rows = lgb.Dataset(self.values, unlabelled, reference=reference.binned, params=parameters)
+        rows = lgb.Dataset(self.matrix, unlabelled, reference=reference.binned, params=parameters)
         return rows.construct()
 
     def without_last(self) -> "FeatureMatrix":
         """The matrix without its last column."""
-        return FeatureMatrix(self.values[:, :-1], self.names[:-1])
+        return FeatureMatrix(self.matrix[:, :-1], self.names[:-1])
 
 
 def read_features(

@@ -108,9 +108,7 @@ class TrackingStore:
         for name, text in tags.items():
             self._client.set_tag(run_id, name, text)
 
-    def log_comparison(
-        self, name: str, tags: Mapping[str, str], texts: Mapping[str, str], csv: str
-    ) -> str:
+    def log_comparison(self, name: str, tags: Mapping[str, str], csv: str) -> str:
         """Record a comparison of policies as a run of its own; returns the run's id."""
         mlflow = import_mlflow()
         with mlflow.start_run(
@@ -118,8 +116,6 @@ class TrackingStore:
             run_name=name,
             tags={**tags, "kind": "comparison", "code_revision": code_revision()},
         ) as run:
-            for file, text in texts.items():
-                mlflow.log_text(text, file)
             mlflow.log_text(csv, "comparison.csv")
             return str(run.info.run_id)
 

@@ -49,6 +49,13 @@ def test_impression_rows_by_hand(shop: Any, make_policy: MakePolicy) -> None:  #
     ]
 
 
+def test_an_item_is_valid_from_the_very_moment(shop: Any, make_policy: MakePolicy) -> None:  # noqa: ANN401
+    shop.stock([(11, FIRST, 0.1), (11, SECOND, 0.2)])
+    shop.show(1, [11], day=FIRST, shown_at=f"{SECOND} 00:00:00+00")
+    shop.show(2, [11], day=FIRST, shown_at=f"{FIRST} 23:59:59.999+00")
+    assert shop.examples(make_policy())["item_a"].tolist() == [0.2, 0.1]
+
+
 def test_cells_add_up_days_and_divide_once(shop: Any, make_policy: MakePolicy) -> None:  # noqa: ANN401
     shop.stock([(11, date(2026, 9, 1), 0.1), (11, SECOND, 0.2), (12, SECOND, 0.3)])
     shop.show(1, [11, 12], clicked=[1], day=FIRST)

@@ -54,6 +54,18 @@ def test_the_guard(shop: Any, make_policy: MakePolicy) -> None:  # noqa: ANN401
     }
 
 
+def test_a_positive_stays_one_when_its_features_change(
+    make_shop: Callable[..., Any], make_policy: MakePolicy
+) -> None:
+    shop = make_shop(features=[])
+    shop.stock([(1, LONG_AGO, 0.1), (2, LONG_AGO, 0.2), (2, SECOND, 0.3), (3, LONG_AGO, 0.4)])
+    shop.show(100, [2], clicked=[1], day=FIRST)
+    shop.show(200, [1], clicked=[1], day=SECOND)
+    rows = shop.examples(make_policy(negatives={"random": {"per_positive": 100}}))
+    # item 2 looks new on the second day, but it is what the query's first click was on
+    assert random_items(rows) == {100: [3], 200: [3]}
+
+
 def test_random_rows_by_hand(shop: Any, make_policy: MakePolicy) -> None:  # noqa: ANN401
     shop.show(100, [1, 2, 3, 4, 5, 6], clicked=[1], query_id=1, day=FIRST)
     shop.show(200, [1, 2, 3, 4, 5, 7], clicked=[1], query_id=1, day=SECOND)

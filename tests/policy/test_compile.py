@@ -161,6 +161,17 @@ def test_max_takes_the_best_signal(
     assert labels == pytest.approx({1: 0.3, 2: 0.5, 3: 0, 4: 1.0, 5: 0.3, 6: 0})
 
 
+def test_the_order_of_keys_does_not_reach_the_sql(
+    problem: Problem, make_policy: MakePolicy
+) -> None:
+    """Versions do not depend on it, and sums of floating-point numbers must not either."""
+    gains = {"click": {"gain": 0.3}, "add_to_cart": {"gain": 0.5}, "purchase": {"gain": 1.0}}
+    policy = make_policy(signals=gains)
+    other = policy.model_copy(update={"signals": dict(reversed(policy.signals.items()))})
+    assert list(other.signals) != list(policy.signals)
+    assert compile_labels(other, problem, "s", None) == compile_labels(policy, problem, "s", None)
+
+
 def test_a_policy_that_falls_back_builds_without_propensities(
     engine: Engine, problem: Problem, publish: Publish, make_policy: MakePolicy
 ) -> None:

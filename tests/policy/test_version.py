@@ -123,6 +123,22 @@ def test_only_definitions_that_the_policy_uses_count(
         assert versions(POLICY, make_problem(signals=signals | {name: changed}))[0] != before[0]
 
 
+def test_the_definition_of_a_described_signal_counts(
+    versions: Versions, make_problem: MakeProblem
+) -> None:
+    """A dwell counts only where its click does, so the click's window decides too."""
+    quality = "click: {gain: 0.3, quality: {of: dwell_s, shape: log, cap: 300}}"
+    dwell = POLICY.replace(quality, "dwell_s: {gain: 1}").replace("add_to_cart", "purchase")
+    signals = {
+        "click": {"window": "30m"},
+        "dwell_s": {"of": "click", "window": "30m"},
+        "purchase": {"window": "3d"},
+    }
+    before = versions(dwell, make_problem(signals=signals))
+    longer = make_problem(signals=signals | {"click": {"window": "1h"}})
+    assert versions(dwell, longer)[0] != before[0]
+
+
 def test_context_counts_where_it_is_debiased(versions: Versions, make_problem: MakeProblem) -> None:
     elsewhere = make_problem(context=["device", "surface"])
     assert versions(POLICY, elsewhere)[0] != versions(POLICY)[0]
