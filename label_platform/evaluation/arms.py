@@ -163,7 +163,7 @@ def _fit_side(trainer: RankerTrainer, panel: Panel, *, rounds: int, fits: int, s
         ranker = trainer.fit(rounds=rounds, seed=seed, multiplicity=resample)
         return ranker, panel.measure(ranker)
 
-    with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         done = list(pool.map(fit, range(fits + 1)))
     return Side(done[MAIN_FIT][0], tuple(measured for _, measured in done))
 

@@ -174,7 +174,10 @@ def _compare_arm(
     if refusal:
         return row | {"verdict": f"refused: {refusal}", "reason": refusal}
     contender = _fit_values(sides["contender"])
-    found = estimate(contender)
+    try:
+        found = estimate(contender)
+    except ValueError as error:
+        return row | {"verdict": f"refused: {error}", "reason": str(error)}
     row |= {"value": found.value, "queries": len(contender.queries)}
     row["ci_low"], row["ci_high"] = found.interval(confidence)
     if key["policy"] == baseline:

@@ -20,6 +20,7 @@ from label_platform.propensity import PropensityCurve, Verdict
 from label_platform.ranking import read_features
 
 DEPTH = 10
+MIN_QUERIES = 30
 MIN_CLICKS = 10
 
 _NO_TEXTS = np.array([], dtype=np.str_)
@@ -115,7 +116,7 @@ class RandomizedClickDcg:
     def measure(self, scores: Floats) -> Measurement:
         """Sums over each query's lists, and their number."""
         values = dcg_at_k(self.shown.clicks, scores, self.shown.lists, DEPTH)
-        return _by_query(self.shown.query, values, np.ones(len(values)))
+        return _by_query(self.shown, values, np.ones(len(values)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +138,7 @@ class OffPolicyDcg:
         found = estimate_dcg(discounts, self.shown.clicks, self.examination, self.shown.lists)
         if found.overlap.verdict != "ok":
             return Measurement(refused=f"no_overlap: {found.overlap.reason}")
-        return _by_query(self.shown.query, found.numerator, found.denominator)
+        return _by_query(self.shown, found.numerator, found.denominator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,8 +237,11 @@ def _true_ndcg(name: str, rows: pa.Table, feature_names: Sequence[str]) -> Yards
     return TrueNdcg(name, read_features(rows, feature_names), lists, query, relevance)
 
 
-def _by_query(query: NDArray[np.str_], numerator: Floats, denominator: Floats) -> Measurement:
-    names, codes = np.unique(query, return_inverse=True)
+def _by_query(shown: ShownLists, numerator: Floats, denominator: Floats) -> Measurement:
+    """Sums over the lists of each query; per list where a log hardly tells queries apart."""
+    names, codes = np.unique(shown.query, return_inverse=True)
+    if len(names) < MIN_QUERIES:
+        names, codes = np.unique(shown.request, return_inverse=True)
     return Measurement(
         names,
         np.bincount(codes, numerator).astype(np.float64),

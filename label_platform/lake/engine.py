@@ -6,7 +6,8 @@ processes work on the same lake at once.
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -110,9 +111,10 @@ class Engine:
         """A query's result as a data frame."""
         return self._run(sql, parameters).df()
 
-    def arrow(self, sql: str, parameters: Sequence[Any] | None = None) -> pa.Table:
+    def arrow(self, sql: str) -> pa.Table:
         """A query's result as an Arrow table."""
-        return self._run(sql, parameters).to_arrow_table()
+        with _named(sql):
+            return self._connection.sql(sql).to_arrow_table()
 
     def schema(self, relation: str) -> dict[str, str]:
         """Column names and SQL types of a relation: a table's name or a parenthesised query."""
@@ -127,10 +129,17 @@ class Engine:
         self.execute(f"create or replace temp view {quote_identifier(name)} as from {relation}")
 
     def _run(self, sql: str, parameters: Sequence[Any] | None) -> duckdb.DuckDBPyConnection:
-        try:
+        with _named(sql):
             return self._connection.execute(sql, parameters)
-        except duckdb.Error as error:
-            raise SqlError(f"{error}\nin: {sql.strip()[:2000]}") from error
+
+
+@contextmanager
+def _named(sql: str) -> Iterator[None]:
+    """Errors of the engine with the statement that they come from."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise SqlError(f"{error}\nin: {sql.strip()[:2000]}") from error
 
 
 def scan_parquet(files: Sequence[Path]) -> str:

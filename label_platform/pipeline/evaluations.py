@@ -69,7 +69,7 @@ def build_evaluations(context: Context, partition: Partition) -> Manifest:
         attributes={
             f"{arm.arm.spec.objective} {name}": None if pd.isna(value) else round(value, 4)
             for arm in arms
-            for name, value in arm.values.items()
+            for name, value in arm.values.items()  # noqa: PD011 - not a data frame
         },
     )
 
@@ -129,7 +129,6 @@ def _evaluate(
             rounds=training.rounds,
             fits=training.fits,
             seed=SEED,
-            with_baseline=policy.name != context.problem.policies.baseline,
             cache=context.project.fitted_sides,
         )
     except TrainingError as error:

@@ -34,11 +34,15 @@ def _label_picture(context: Context, partition: Partition) -> bytes:
     label = "label" if impression_grain else "gain_sum / nullif(expected_examinations, 0)"
     counts = context.engine.frame(f"""
         with labels as (select cast({label} as double) as label from {relation}),
-        bounds as (select least(min(label), 0) as low, greatest(max(label), 1e-9) as high from labels)
+        bounds as (
+            select least(min(label), 0) as low, greatest(max(label), 1e-9) as high from labels
+        )
         select
             any_value(low) as low,
             any_value(high) as high,
-            least(cast(floor((label - low) / (high - low) * {_BINS}) as integer), {_BINS - 1}) as bin,
+            least(
+                cast(floor((label - low) / (high - low) * {_BINS}) as integer), {_BINS - 1}
+            ) as bin,
             count(*) as labels
         from labels, bounds
         where label is not null
