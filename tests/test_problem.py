@@ -78,6 +78,13 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
         load_problem(tmp_path / "shpo.yaml")
 
 
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_text(path.read_text() + "name: again\n")
+    with pytest.raises(ConfigurationError, match="the key 'name' stands twice"):
+        load_problem(path)
+
+
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "!!python/object/apply:os.system [ls]"])
 def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "p.yaml"

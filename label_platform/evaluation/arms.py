@@ -65,7 +65,7 @@ class ArmEvaluation:
     baseline: Side | None
 
     @property
-    def values(self) -> dict[str, float]:
+    def main_values(self) -> dict[str, float]:
         """The contender's main values by yardstick; NaN where refused."""
         return {name: found.value for name, found in self.contender.fits[MAIN_FIT].items()}
 

@@ -14,6 +14,7 @@ Student's t with the degrees of freedom of Satterthwaite (1946). Verdicts are co
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -154,12 +155,12 @@ def compare(
         _compare_arm(dict(zip(_ARM, map(str, key), strict=True)), parts, baseline, confidence)
         for key, parts in evaluations.groupby(_ARM, sort=True, observed=True)
     ]
+    tested = [row for row in rows if "p_value" in row]
+    corrected = holm(np.array([row["p_value"] for row in tested]))
+    for row, p_value in zip(tested, corrected.tolist(), strict=True):
+        row["p_value_holm"] = p_value
+        row["verdict"], row["reason"] = _judge(row, baseline, 1 - confidence, len(tested))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    tested = table["p_value"].notna().to_numpy()
-    table.loc[tested, "p_value_holm"] = holm(table.loc[tested, "p_value"].to_numpy(np.float64))
-    for index, row in table[tested].iterrows():
-        verdict, reason = _judge(row, baseline, 1 - confidence, int(tested.sum()))
-        table.loc[index, ["verdict", "reason"]] = [verdict, reason]
     numbers = dict.fromkeys(COLUMNS[6:15], "float64")
     texts = dict.fromkeys([*_ARM, "verdict", "reason"], "str")
     return table.astype({**numbers, **texts, "fits": "int32", "queries": "int64"})
@@ -167,8 +168,8 @@ def compare(
 
 def _compare_arm(
     key: dict[str, str], parts: pd.DataFrame, baseline: str, confidence: float
-) -> dict[str, object]:
-    row: dict[str, object] = {**key, "reason": "", "fits": int(parts["fit"].max()), "queries": 0}
+) -> dict[str, Any]:
+    row: dict[str, Any] = {**key, "reason": "", "fits": int(parts["fit"].max()), "queries": 0}
     sides = {str(name): side for name, side in parts.groupby("side", observed=True)}
     refusal = _refusal(sides["contender"])
     if refusal:
@@ -210,7 +211,7 @@ def _fit_values(side: pd.DataFrame) -> FitValues:
     )
 
 
-def _judge(row: pd.Series, baseline: str, level: float, tests: int) -> tuple[str, str]:
+def _judge(row: dict[str, Any], baseline: str, level: float, tests: int) -> tuple[str, str]:
     interval = f"{row['difference_low']:+.4f} to {row['difference_high']:+.4f}"
     shown = f"difference {row['difference']:+.4f} ({interval})"
     if row["p_value_holm"] < level:

@@ -168,7 +168,7 @@ def _moment_checks(name: str, column: Column, rules: Rules, table: Table) -> lis
     latest = rules.ingested_at + timedelta(days=1)
     # a catalogue may have been valid forever; the moment of an impression or event is a clock's
     earliest = [f"{value} < {_moment(EARLIEST)}"] if table != "items" else []
-    range_ = f"{EARLIEST:%Y-%m-%d} to one day after ingestion ({latest:%Y-%m-%d %H:%M} UTC)"
+    range_ = f"{EARLIEST:%Y-%m-%d} to one day after ingestion"
     reason = RejectionReason
     checks = [
         _when(lacks_zone(given, column.type), reason.TIMESTAMP_WITHOUT_ZONE, name, expected),

@@ -8,6 +8,7 @@ from typing import Any
 
 from label_platform.lake import Manifest, Partition, create_models, load_models, recipe_hash
 from label_platform.pipeline.context import Context
+from label_platform.policy import click_signal
 from label_platform.problem import Problem
 
 NO_LIMIT = "9999-12-31 00:00:00+00"
@@ -106,7 +107,7 @@ def variables_of(context: Context, day: date) -> dict[str, Any]:
             }
             for name, signal in problem.signals.items()
         ],
-        "click_signal": "click" if "click" in problem.signals else next(iter(problem.signals)),
+        "click_signal": click_signal(problem),
         "context": list(problem.context),
         "features": [
             name

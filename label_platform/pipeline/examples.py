@@ -44,6 +44,7 @@ def examples_recipe(context: Context, partition: Partition) -> dict[str, Any]:
         "impression_signals": context.contents("impression_signals", days),
         "items": context.contents("items", tuple(context.lake.days("items"))),
         "propensities": context.content("propensities", split.train[-1]) if weighted else None,
+        "gates": context.problem.propensity.model_dump() if weighted else None,
     }
 
 

@@ -36,6 +36,7 @@ def labels_recipe(context: Context, partition: Partition) -> dict[str, Any]:
     return {
         "impression_signals": context.content("impression_signals", partition.day),
         "propensities": context.content("propensities", partition.day) if debiased else None,
+        "gates": context.problem.propensity.model_dump() if debiased else None,
         "label_version": label_version(policy, context.problem),
     }
 

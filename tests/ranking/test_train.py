@@ -1,5 +1,7 @@
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,13 +17,15 @@ POINTWISE = RankerSpec(objective="pointwise")
 LAMBDARANK = RankerSpec(objective="lambdarank")
 
 
-def fit(examples, spec, **options):
+def fit(examples: pd.DataFrame, spec: RankerSpec, **options: Any) -> Ranker:
     train = TrainingData.from_examples(examples, spec, FEATURES)
     return fit_ranker(train, None, spec, **{"rounds": 15, "seed": 1, **options})
 
 
 @pytest.mark.parametrize("spec", [POINTWISE, LAMBDARANK])
-def test_learns_what_is_clicked(make_examples, spec):
+def test_learns_what_is_clicked(
+    make_examples: Callable[..., pd.DataFrame], spec: RankerSpec
+) -> None:
     ranker = fit(make_examples(), spec)
 
     low, high = ranker.score(np.array([[0.1, 0.5], [0.9, 0.5]]))
@@ -31,14 +35,16 @@ def test_learns_what_is_clicked(make_examples, spec):
 
 
 @pytest.mark.parametrize("spec", [POINTWISE, LAMBDARANK])
-def test_same_seed_same_bytes_whatever_the_threads(make_examples, spec):
+def test_same_seed_same_bytes_whatever_the_threads(
+    make_examples: Callable[..., pd.DataFrame], spec: RankerSpec
+) -> None:
     first = fit(make_examples(lists=400), spec)
 
     assert fit(make_examples(lists=400), spec) == first
     assert fit(make_examples(lists=400), spec, threads=2) == first
 
 
-def test_position_is_fixed_when_scoring(make_examples):
+def test_position_is_fixed_when_scoring(make_examples: Callable[..., pd.DataFrame]) -> None:
     examples = make_examples(lists=400)
     examples["label"] = (examples["position"] == 1).astype(float) + 0.1 * examples["f_good"]
     ranker = fit(examples, RankerSpec(objective="pointwise", position="feature"))
@@ -52,7 +58,7 @@ def test_position_is_fixed_when_scoring(make_examples):
     assert ranker.feature_names == tuple(FEATURES)
 
 
-def test_text_scores_the_same(make_examples):
+def test_text_scores_the_same(make_examples: Callable[..., pd.DataFrame]) -> None:
     examples = make_examples()
     ranker = fit(examples, LAMBDARANK)
 
@@ -62,7 +68,9 @@ def test_text_scores_the_same(make_examples):
     np.testing.assert_array_equal(again.score(examples), ranker.score(examples))
 
 
-def test_validation_stops_early_and_keeps_the_best_round(make_examples):
+def test_validation_stops_early_and_keeps_the_best_round(
+    make_examples: Callable[..., pd.DataFrame],
+) -> None:
     examples = pd.concat([make_examples(), make_examples(seed=1, part="validate")])
     train = TrainingData.from_examples(examples, POINTWISE, FEATURES)
     validate = TrainingData.from_examples(examples, POINTWISE, FEATURES, "validate")
@@ -74,7 +82,9 @@ def test_validation_stops_early_and_keeps_the_best_round(make_examples):
     np.testing.assert_array_equal(shorter.score(examples), ranker.score(examples))
 
 
-def test_validation_with_nothing_to_compare_does_not_stop(make_examples):
+def test_validation_with_nothing_to_compare_does_not_stop(
+    make_examples: Callable[..., pd.DataFrame],
+) -> None:
     flat = make_examples(part="validate").assign(label=1.0)
     examples = pd.concat([make_examples(), flat])
     train = TrainingData.from_examples(examples, LAMBDARANK, FEATURES)
@@ -84,7 +94,9 @@ def test_validation_with_nothing_to_compare_does_not_stop(make_examples):
 
 
 @pytest.mark.parametrize("spec", [POINTWISE, LAMBDARANK])
-def test_multiplicity_weighs_queries_and_drops_those_drawn_never(make_examples, spec):
+def test_multiplicity_weighs_queries_and_drops_those_drawn_never(
+    make_examples: Callable[..., pd.DataFrame], spec: RankerSpec
+) -> None:
     examples = make_examples()
     train = TrainingData.from_examples(examples, spec, FEATURES)
     counts = np.where(examples["query_id"] % 2 == 0, 3, 0)
@@ -98,7 +110,9 @@ def test_multiplicity_weighs_queries_and_drops_those_drawn_never(make_examples, 
     assert (resampled.score(examples) != fit(examples, spec).score(examples)).any()
 
 
-def test_items_of_one_list_are_resampled_by_repeating_rows(make_examples):
+def test_items_of_one_list_are_resampled_by_repeating_rows(
+    make_examples: Callable[..., pd.DataFrame],
+) -> None:
     examples = make_examples(lists=1, length=200).assign(query_id=0)
     train = TrainingData.from_examples(examples, LAMBDARANK, FEATURES)
     counts = np.arange(200) % 3
@@ -126,19 +140,28 @@ def test_items_of_one_list_are_resampled_by_repeating_rows(make_examples):
         (POINTWISE, {"weight": 0.0}, "all 600 rows have weight 0"),
     ],
 )
-def test_what_cannot_be_learnt_from_is_refused(make_examples, spec, changes, message):
+def test_what_cannot_be_learnt_from_is_refused(
+    make_examples: Callable[..., pd.DataFrame],
+    spec: RankerSpec,
+    changes: dict[str, float],
+    message: str,
+) -> None:
     with pytest.raises(TrainingError, match=re.escape(message)):
         fit(make_examples().assign(**changes), spec)
 
 
-def test_lists_of_one_item_are_refused_for_lambdarank(make_examples):
+def test_lists_of_one_item_are_refused_for_lambdarank(
+    make_examples: Callable[..., pd.DataFrame],
+) -> None:
     examples = make_examples(lists=100, length=1)
 
     with pytest.raises(TrainingError, match=r"nothing to compare: all lists have one item \(100"):
         fit(examples, LAMBDARANK)
 
 
-def test_lists_of_equal_labels_are_refused_for_lambdarank(make_examples):
+def test_lists_of_equal_labels_are_refused_for_lambdarank(
+    make_examples: Callable[..., pd.DataFrame],
+) -> None:
     examples = make_examples()
     examples["label"] = (examples["group_id"] % 2).astype(float)
 
@@ -146,7 +169,7 @@ def test_lists_of_equal_labels_are_refused_for_lambdarank(make_examples):
         fit(examples, LAMBDARANK)
 
 
-def test_a_resample_without_contrast_is_refused(make_examples):
+def test_a_resample_without_contrast_is_refused(make_examples: Callable[..., pd.DataFrame]) -> None:
     examples = make_examples()
     train = TrainingData.from_examples(examples, POINTWISE, FEATURES)
 
@@ -156,14 +179,16 @@ def test_a_resample_without_contrast_is_refused(make_examples):
         )
 
 
-def test_rows_made_for_another_position_mode_are_a_mistake(make_examples):
+def test_rows_made_for_another_position_mode_are_a_mistake(
+    make_examples: Callable[..., pd.DataFrame],
+) -> None:
     train = TrainingData.from_examples(make_examples(), POINTWISE, FEATURES)
 
     with pytest.raises(ValueError, match="not made for a ranker with position: both"):
         RankerTrainer(train, None, RankerSpec(objective="pointwise", position="both"))
 
 
-def test_an_array_of_another_width_is_refused(make_examples):
+def test_an_array_of_another_width_is_refused(make_examples: Callable[..., pd.DataFrame]) -> None:
     ranker = fit(make_examples(), RankerSpec(objective="pointwise", position="feature"))
 
     with pytest.raises(TrainingError, match=r"shape \(2, 3\), expected \(rows, 2\)"):
@@ -172,7 +197,7 @@ def test_an_array_of_another_width_is_refused(make_examples):
 
 @pytest.mark.skipif(not REAL.exists(), reason="the shared sample data is not beside the project")
 @pytest.mark.parametrize("spec", [POINTWISE, LAMBDARANK])
-def test_ranks_real_judgments_better_than_chance(spec):
+def test_ranks_real_judgments_better_than_chance(spec: RankerSpec) -> None:
     train = read_libsvm(REAL / "rank.train", spec)
     test = read_libsvm(REAL / "rank.test", spec)
 
