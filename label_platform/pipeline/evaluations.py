@@ -69,7 +69,7 @@ def build_evaluations(context: Context, partition: Partition) -> Manifest:
         attributes={
             f"{arm.arm.spec.objective} {name}": None if pd.isna(value) else round(value, 4)
             for arm in arms
-            for name, value in arm.values.items()  # noqa: PD011 - not a data frame
+            for name, value in arm.main_values.items()
         },
     )
 

@@ -21,6 +21,8 @@ from label_platform.strict_yaml import ConfigurationError, nearest
 from label_platform.tracking import TrackingStore
 
 SIMULATED = "product_search"
+DEMONSTRATION = ProductSearchSettings(lists_per_day=3000, n_queries=1500, n_unseen_queries=500)
+"""Large enough to tell the policies apart, small enough for a first run of a minute."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Session:
         if logs.exists():
             return
         with self.console.status("simulating search logs ..."):
-            settings = ProductSearchSettings(start_date=self.project.problem.start_date)
+            settings = replace(DEMONSTRATION, start_date=self.project.problem.start_date)
             summary = simulate_product_search(settings, logs.parent)
         self.console.print(
             f"simulated {summary.impressions:,} impressions and "

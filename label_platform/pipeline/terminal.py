@@ -47,9 +47,9 @@ def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) 
     if comparison.empty:
         return
     for yardstick, rows in comparison.groupby("yardstick", sort=False):
-        refused = rows["reason"].iloc[0] if (rows["value"].isna()).all() else ""
-        if refused:
-            console.print(f"[bold]{yardstick}[/]: no answer. {refused}", highlight=False)
+        if rows["value"].isna().all():
+            reasons = "; ".join(dict.fromkeys(rows["reason"]))
+            console.print(f"[bold]{yardstick}[/]: no answer. {reasons}", highlight=False)
             continue
         fits, queries = rows["fits"].max(), rows["queries"].max()
         table = Table(

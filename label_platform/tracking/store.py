@@ -167,8 +167,8 @@ class TrackingStore:
 
         inputs = Schema([ColSpec("double", name) for name in record.features])
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-            # an input example would be a row of a user's log
-            warnings.filterwarnings("ignore", message="An input example was not provided")
+            # it asks for an input example, which would be a row of a user's log
+            warnings.simplefilter("ignore")
             path = Path(folder) / "ranker.json"
             path.write_text(record.model)
             mlflow.pyfunc.log_model(

@@ -1,7 +1,6 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ POINTWISE = RankerSpec(objective="pointwise")
 LAMBDARANK = RankerSpec(objective="lambdarank")
 
 
-def fit(examples: pd.DataFrame, spec: RankerSpec, **options: Any) -> Ranker:
+def fit(examples: pd.DataFrame, spec: RankerSpec, **options: int) -> Ranker:
     train = TrainingData.from_examples(examples, spec, FEATURES)
     return fit_ranker(train, None, spec, **{"rounds": 15, "seed": 1, **options})
 
