@@ -92,7 +92,7 @@ def main() -> None:
         "arms": {name: rows.to_dict("records") for name, rows in summaries.items()},
         "seconds": round(time.perf_counter() - started, 1),
     }
-    print(json.dumps(figures))
+    print(json.dumps(without_nan(figures), allow_nan=False))
     sys.exit(not all(verdict["met"] for verdict in verdicts.values()))
 
 
@@ -294,8 +294,8 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
     for (policy, objective), arm in rows.groupby(["policy_name", "objective"], sort=False):
         difference, gap = arm["policy"] - arm["raw"], arm["truth"] - arm["raw"]
         n = len(arm)
-        spread = float(difference.std()) if n > 1 else float("nan")
-        clear = gap.mean() > CLEAR_GAP
+        spread = difference.std()
+        share = difference / gap if gap.mean() > CLEAR_GAP else pd.Series(dtype=float)
         found.append(
             {
                 "policy": policy,
@@ -306,13 +306,12 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
                 "truth": arm["truth"].mean(),
                 "minus_raw": difference.mean(),
                 "sd": spread,
-                "bound": difference.mean() - student.ppf(0.95, max(n - 1, 1)) * spread / sqrt(n),
-                "share": (difference / gap).mean() if clear else None,
-                "lowest": (difference / gap).min() if clear else None,
+                "bound": difference.mean() - student.ppf(0.95, n - 1) * spread / sqrt(n),
+                "share": share.mean(),
+                "lowest": share.min(),
             }
         )
-    arms = pd.DataFrame(found).round(5)
-    return arms.astype(object).where(arms.notna(), None)  # JSON knows no NaN
+    return pd.DataFrame(found).round(5)
 
 
 def judge(logger: str, arms: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -322,11 +321,20 @@ def judge(logger: str, arms: pd.DataFrame) -> dict[str, dict[str, Any]]:
     name = " ".join(DEFAULT)
     if logger == "weak":
         text = f"{logger}: {name} closes at least {WANTED_SHARE:.0%} of the gap on average"
-        share = float("nan") if default["share"] is None else float(default["share"])
-        return {text: {"met": share >= WANTED_SHARE, "found": round(share, 4)}}
+        share = float(default["share"])
+        return {text: {"met": share >= WANTED_SHARE, "found": share}}
     text = f"{logger}: {name} minus raw has a one-sided 95% bound above {MARGIN}"
     bound = float(default["bound"])
-    return {text: {"met": bound > MARGIN, "found": round(bound, 5)}}
+    return {text: {"met": bound > MARGIN, "found": bound}}
+
+
+def without_nan(found: Any) -> Any:  # noqa: ANN401 - as JSON is
+    """The same with null where a figure does not exist, as JSON wants it."""
+    if isinstance(found, dict):
+        return {key: without_nan(value) for key, value in found.items()}
+    if isinstance(found, list):
+        return [without_nan(value) for value in found]
+    return None if isinstance(found, float) and np.isnan(found) else found
 
 
 def as_table(logger: str, rows: pd.DataFrame, arms: pd.DataFrame) -> Table:
@@ -346,10 +354,19 @@ def as_table(logger: str, rows: pd.DataFrame, arms: pd.DataFrame) -> Table:
         table.add_column(heading, justify="right")
     for arm in arms.itertuples():
         style = "bold" if (arm.policy, arm.objective) == DEFAULT else None
-        ends = [f"{value:.4f}" for value in (arm.value, arm.raw, arm.truth)]
-        differences = [f"{value:+.4f}" for value in (arm.minus_raw, arm.sd, arm.bound)]
-        shares = ["-" if pd.isna(value) else f"{value:.2f}" for value in (arm.share, arm.lowest)]
-        table.add_row(arm.policy, arm.objective, *ends, *differences, *shares, style=style)
+        columns = (
+            ("{:.4f}", (arm.value, arm.raw, arm.truth)),
+            ("{:+.4f}", (arm.minus_raw,)),
+            ("{:.4f}", (arm.sd,)),
+            ("{:+.4f}", (arm.bound,)),
+            ("{:.2f}", (arm.share, arm.lowest)),
+        )
+        cells = [
+            "-" if pd.isna(value) else form.format(value)
+            for form, values in columns
+            for value in values
+        ]
+        table.add_row(arm.policy, arm.objective, *cells, style=style)
     return table
 
 
