@@ -1,42 +1,46 @@
 """How good are estimated propensities on logs whose truth is known?
 
-Each seed simulates a product search with its bots, duplicates and malformed rows, ingests it,
-attributes its clicks and estimates the curve of each device from the randomised lists:
-``python benchmarks/propensity_coverage.py --seeds 20``. The last line is one JSON object.
+Each seed simulates a product search with its bots, duplicates and malformed rows, ingests it and
+estimates the curve of each device from the randomised lists, by the pipeline's own steps:
+
+    python benchmarks/propensity_coverage.py --seeds 20
 
 ``coverage`` is the share of 95% intervals that hold the true propensity (position 1 left out, as
 it is 1 by definition), ``mean_error`` the mean relative error, ``expected_error`` what METHODS'
-formula says it should be.
+formula says it should be. The exit code is 1 if they are not what ``judge`` demands. The last
+line is one JSON object.
 """
 
 import argparse
 import json
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from label_platform.lake import Engine, Lake, create_models
-from label_platform.logs import ingest
+from label_platform.lake import Partition
+from label_platform.logs import IngestReport, ingest
 from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
-from label_platform.problem import Problem, load_problem
-from label_platform.propensity import (
-    estimate_randomized,
-    expected_error,
-    randomized_statistics_sql,
-)
+from label_platform.pipeline.context import Context, Project
+from label_platform.pipeline.steps import build_partition
+from label_platform.pipeline.workspace import Workspace
+from label_platform.propensity import expected_error, randomized_statistics_sql
 
 PROBLEM = Path(__file__).parents[1] / "data" / "problems" / "product_search.yaml"
+COVERAGE = (0.90, 0.99)
+MAX_ERROR_RATIO = 1.2
 
 
 def main() -> None:
-    """Run the benchmark and print its figures."""
+    """Run the benchmark, print its figures and whether they are good enough."""
     parser = argparse.ArgumentParser(description="coverage and error of estimated propensities")
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--days", type=int, default=2)
-    parser.add_argument("--lists-per-day", type=int, default=4000)
+    parser.add_argument("--days", type=int, default=5, help="of log; fewer leave none to train on")
+    parser.add_argument("--lists-per-day", type=int, default=1600)
     parser.add_argument("--randomized-share", type=float, default=0.5)
     options = parser.parse_args()
     started = time.perf_counter()
@@ -50,32 +54,31 @@ def main() -> None:
         )
         rows = measure(settings)
         measured.append(rows.assign(seed=seed))
-        print(
-            f"seed {seed}: covered {rows['covered'].mean():.2f}, error {rows['error'].mean():.3f}"
-        )
-    print(json.dumps(figures(pd.concat(measured), options, time.perf_counter() - started)))
+        covered, error = rows["covered"].mean(), rows["error"].mean()
+        print(f"seed {seed}: covered {covered:.2f}, error {error:.3f}", flush=True)
+    found = figures(pd.concat(measured), options, time.perf_counter() - started)
+    met = judge(found)
+    for text, verdict in met.items():
+        print(f"{'met   ' if verdict else 'MISSED'}  {text}")
+    print(json.dumps({**found, "met": met}))
+    sys.exit(not all(met.values()))
 
 
 def measure(settings: ProductSearchSettings) -> pd.DataFrame:
     """One row per device and position: is the truth covered, and how far is the estimate off?"""
-    with tempfile.TemporaryDirectory() as folder, Engine() as engine:
-        simulate_product_search(settings, Path(folder))
-        problem = load_problem(PROBLEM, logs=Path(folder) / "logs")
-        lake = Lake(Path(folder) / "lake", problem.name)
-        ingest(problem, lake, engine)
-        statistics = randomized_statistics(problem, lake, engine, settings)
-    rows = estimate_randomized(statistics, problem.context, problem.propensity).table
-    truth = pd.DataFrame(
-        settings.examination_table().T,
-        columns=list(settings.devices),
-        index=range(1, settings.list_length + 1),
-    )
-    rows = rows[rows["device"].notna() & (rows["position"] > 1)].reset_index(drop=True)
-    found = zip(rows["position"], rows["device"], strict=True)
-    true = pd.Series([truth.loc[position, device] for position, device in found])
-    formula = {
-        device: expected_error(part) for device, part in statistics.groupby("device", sort=True)
-    }
+    with tempfile.TemporaryDirectory(prefix="coverage-") as name:
+        folder = Path(name)
+        simulate_product_search(settings, folder)
+        project = Project.load(PROBLEM, Workspace(folder / "data"), folder / "logs")
+        with project.open() as context:
+            report = ingest(project.problem, context.lake, context.engine)
+        with project.open() as context:
+            curve, formula = estimate(context)
+    truth = true_curve(settings)
+    rows = curve.merge(truth, on=["device", "position"], validate="one_to_one")
+    if len(rows) != len(truth):
+        raise RuntimeError(f"found propensities of {len(rows)} of {len(truth)} positions")
+    true = rows["true"]
     return pd.DataFrame(
         {
             "device": rows["device"],
@@ -84,48 +87,47 @@ def measure(settings: ProductSearchSettings) -> pd.DataFrame:
             "error": (rows["propensity"] - true).abs() / true,
             "bias": rows["propensity"] / true - 1,
             "expected": rows["device"].map(formula),
+            "set_aside": set_aside(report),
         }
     )
 
 
-def randomized_statistics(
-    problem: Problem, lake: Lake, engine: Engine, settings: ProductSearchSettings
-) -> pd.DataFrame:
-    """What the estimator reads, from the tables that ingestion published."""
-    create_models(
-        engine,
-        ["position_statistics"],
-        variables={
-            "signals": [
-                {
-                    "name": name,
-                    "window_s": int(signal.window.total_seconds()),
-                    "of": signal.of,
-                    "reversed_by": signal.reversed_by,
-                }
-                for name, signal in problem.signals.items()
-            ],
-            "click_signal": "click",
-            "context": list(problem.context),
-            "features": [],
-            "bot_clicks_per_minute": problem.bots.clicks_per_minute if problem.bots else 2**31 - 1,
-            "as_of": "9999-12-31 00:00:00+00",
-        },
-        sources={
-            table: lake.scan(table, settings.log_days) for table in ("impressions", "interactions")
-        },
+def estimate(context: Context) -> tuple[pd.DataFrame, dict[str, float]]:
+    """The last day's curve, whose window is the whole log, and each device's expected error."""
+    for table in ("impression_signals", "position_statistics"):
+        for day in context.log_days:
+            build_partition(context, Partition(table, day))
+    last_day = context.log_days[-1]
+    build_partition(context, Partition("propensities", last_day))
+    curve = context.engine.frame(f"from {context.lake.scan('propensities', [last_day])}")
+    relation = context.lake.scan("position_statistics", context.log_days)
+    statistics = context.engine.frame(randomized_statistics_sql(relation, context.problem.context))
+    by_device = statistics.groupby("device", sort=True)
+    return curve, {str(device): expected_error(part) for device, part in by_device}
+
+
+def true_curve(settings: ProductSearchSettings) -> pd.DataFrame:
+    """What the simulator drew from, beyond the reference position."""
+    truth = pd.DataFrame(
+        settings.examination_table().T,
+        columns=list(settings.devices),
+        index=pd.RangeIndex(1, settings.list_length + 1, name="position"),
     )
-    return engine.frame(randomized_statistics_sql("position_statistics", problem.context))
+    rows = truth.reset_index().melt("position", var_name="device", value_name="true")
+    return rows[rows["position"] > 1]
 
 
-def figures(
-    measured: pd.DataFrame, options: argparse.Namespace, seconds: float
-) -> dict[str, object]:
+def set_aside(report: IngestReport) -> int:
+    """Records that ingestion refused, or had read before."""
+    return sum(file.rejected + file.duplicates for file in report.files)
+
+
+def figures(measured: pd.DataFrame, options: argparse.Namespace, seconds: float) -> dict[str, Any]:
     """The benchmark's result."""
     return {
         "benchmark": "propensity_coverage",
         "cores": os.cpu_count(),
-        **{name.replace("-", "_"): value for name, value in vars(options).items()},
+        **vars(options),
         "intervals": len(measured),
         "coverage": round(float(measured["covered"].mean()), 4),
         "mean_error": round(float(measured["error"].mean()), 4),
@@ -133,7 +135,19 @@ def figures(
         "error_ratio": round(float(measured["error"].mean() / measured["expected"].mean()), 3),
         "mean_bias": round(float(measured["bias"].mean()), 4),
         "verdicts": {str(k): int(v) for k, v in measured["verdict"].value_counts().items()},
+        "records_set_aside": int(measured.groupby("seed")["set_aside"].first().sum()),
         "seconds": round(seconds, 1),
+    }
+
+
+def judge(found: dict[str, Any]) -> dict[str, bool]:
+    """What is demanded, and whether it was met."""
+    low, high = COVERAGE
+    return {
+        f"coverage of 95% intervals is within {low} and {high}": low <= found["coverage"] <= high,
+        f"mean error is at most {MAX_ERROR_RATIO} x what the formula expects": (
+            found["error_ratio"] <= MAX_ERROR_RATIO
+        ),
     }
 
 

@@ -70,7 +70,7 @@ def main() -> None:
     """Run the benchmark, print tables and verdicts."""
     options = parse_options()
     started = time.perf_counter()
-    console = Console(width=110)
+    console = Console(width=118)
     all_settings = settings_of(options)
     measured = pd.concat(list(measure_all(all_settings)), ignore_index=True)
     verdicts: dict[str, Any] = {}
@@ -164,15 +164,15 @@ def measure(settings: ProductSearchSettings, folder: Path, show: OnStep) -> pd.D
         return arms.assign(logger=settings.logger, seed=settings.seed, **evidence(context, day))
 
 
-def measure_arms(context: Context, day: date, show: OnStep) -> Iterator[dict[str, Any]]:
+def measure_arms(context: Context, day: date, show: OnStep) -> Iterator[dict[str, str | float]]:
     """Every ranker of every policy with what raw clicks and the truth teach on its rows."""
     rankers = Rankers.of(context, day)
     for policy in context.project.policies:
         examples = examples_with_truth(context, day, policy)
         for spec in policy.rankers:
             show(f"{policy.name} {spec.objective}")
-            values = rankers.measure(examples, spec)
-            yield {"policy_name": policy.name, "objective": spec.objective, **values}
+            names = {"policy_name": policy.name, "objective": spec.objective}
+            yield {**names, **rankers.measure(examples, spec)}
 
 
 def build_tables(context: Context, last_day: date, show: OnStep) -> None:
@@ -247,7 +247,7 @@ class Rankers:
         unseen = true_ndcg_yardsticks(truth, features)[1]
         return cls(features, unseen, context.problem.training.rounds)
 
-    def measure(self, examples: pa.Table, spec: RankerSpec) -> dict[Side, float]:
+    def measure(self, examples: pa.Table, spec: RankerSpec) -> dict[str, float]:
         """Train and judge a policy's ranker, and raw clicks and the truth on its rows."""
         train = self._sides(examples, spec, "train")
         validate = self._sides(examples, spec, "validate")
@@ -352,21 +352,21 @@ def as_table(logger: str, rows: pd.DataFrame, arms: pd.DataFrame) -> Table:
     table.add_column("objective")
     for heading in ("policy", "raw", "truth", "minus raw", "sd", "bound", "gap closed", "lowest"):
         table.add_column(heading, justify="right")
-    for arm in arms.itertuples():
-        style = "bold" if (arm.policy, arm.objective) == DEFAULT else None
+    for arm in arms.to_dict("records"):
+        style = "bold" if (arm["policy"], arm["objective"]) == DEFAULT else None
         columns = (
-            ("{:.4f}", (arm.value, arm.raw, arm.truth)),
-            ("{:+.4f}", (arm.minus_raw,)),
-            ("{:.4f}", (arm.sd,)),
-            ("{:+.4f}", (arm.bound,)),
-            ("{:.2f}", (arm.share, arm.lowest)),
+            ("{:.4f}", (arm["value"], arm["raw"], arm["truth"])),
+            ("{:+.4f}", (arm["minus_raw"],)),
+            ("{:.4f}", (arm["sd"],)),
+            ("{:+.4f}", (arm["bound"],)),
+            ("{:.2f}", (arm["share"], arm["lowest"])),
         )
         cells = [
             "-" if pd.isna(value) else form.format(value)
             for form, values in columns
             for value in values
         ]
-        table.add_row(arm.policy, arm.objective, *cells, style=style)
+        table.add_row(arm["policy"], arm["objective"], *cells, style=style)
     return table
 
 

@@ -91,8 +91,8 @@ class ArmEvaluation:
         table = pd.concat(parts, ignore_index=True)
         table.insert(0, "policy", self.arm.policy)
         table.insert(1, "grain", self.arm.grain)
-        for place, name in enumerate(("objective", "position", "weight"), start=2):
-            table.insert(place, name, getattr(self.arm.spec, name))
+        table.insert(2, "objective", self.arm.spec.objective)
+        table.insert(3, "ranker", self.arm.spec.title)
         return table
 
 

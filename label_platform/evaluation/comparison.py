@@ -25,9 +25,8 @@ from label_platform.evaluation.metrics import Floats
 
 COLUMNS = (
     "policy",
+    "ranker",
     "objective",
-    "position",
-    "weight",
     "grain",
     "yardstick",
     "value",
@@ -44,7 +43,7 @@ COLUMNS = (
     "fits",
     "queries",
 )
-_ARM = ["policy", "objective", "position", "weight", "grain", "yardstick"]
+_ARM = ["policy", "ranker", "objective", "grain", "yardstick"]
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def compare(
         confidence: of the intervals, which are not corrected; verdicts are, at 1 - confidence.
 
     Returns:
-        One row per policy, objective and yardstick, in the order of these. ``verdict`` is
+        One row per policy, ranker and yardstick, in the order of these. ``verdict`` is
         ``better than <baseline>``, ``worse than <baseline>``, ``no difference shown``,
         ``baseline`` or ``refused: <reason>``; numbers that are refused are null. ``fits`` counts
         the resampled ones.
@@ -161,7 +160,7 @@ def compare(
         row["p_value_holm"] = p_value
         row["verdict"], row["reason"] = _judge(row, baseline, 1 - confidence, len(tested))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    numbers = dict.fromkeys(COLUMNS[6:15], "float64")
+    numbers = dict.fromkeys(COLUMNS[5:14], "float64")
     texts = dict.fromkeys([*_ARM, "verdict", "reason"], "str")
     return table.astype({**numbers, **texts, "fits": "int32", "queries": "int64"})
 

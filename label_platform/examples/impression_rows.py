@@ -1,7 +1,12 @@
 """Training rows at impression grain: one per impression, grouped by the list it was shown in."""
 
 from label_platform.examples.columns import feature_list_sql, item_join_sql
-from label_platform.examples.negatives import block_weight_sql, kept_sql, origin_sql
+from label_platform.examples.negatives import (
+    block_weight_sql,
+    kept_sql,
+    origin_sql,
+    sampling_weight_sql,
+)
 from label_platform.examples.relations import ExampleRelations, Part
 from label_platform.lake import quote_identifier
 from label_platform.policy import EXAMINATION, Policy, click_signal, with_examination
@@ -43,7 +48,7 @@ select
     kept.label,
     round(kept.weight * cast({weight} as double), 6) as weight,
     kept.raw_label,
-    cast(1 as double) as raw_weight,
+    cast({sampling_weight_sql(policy.negatives)} as double) as raw_weight,
     cast(1 as bigint) as impressions,
     {examination} as expected_examinations,
     kept.origin{feature_list_sql(relations, "kept")}

@@ -61,6 +61,13 @@ def kept_sql(negatives: Negatives) -> str:
     return condition
 
 
+def sampling_weight_sql(negatives: Negatives) -> str:
+    """How many shown rows a kept row stands for: raw clicks on the same rows weigh them so."""
+    if negatives.unexamined is None:
+        return "1.0"
+    return f"case origin when 'unexamined' then {1 / negatives.unexamined.rate!r} else 1.0 end"
+
+
 def block_weight_sql(policy: Policy, *, has_examination: bool) -> str:
     """The weight that a shown row has by its block.
 

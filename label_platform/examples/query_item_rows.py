@@ -61,7 +61,7 @@ select
     round(kept.gain_sum / kept.expected_examinations, 6) as label,
     round(cast({weight} as double), 6) as weight,
     round(kept.clicks / kept.impressions, 6) as raw_label,
-    cast(kept.impressions as double) as raw_weight,
+    round(kept.impressions * cast({weight} as double), 6) as raw_weight,
     kept.impressions,
     kept.expected_examinations,
     'cell' as origin{feature_list_sql(relations, "kept")}

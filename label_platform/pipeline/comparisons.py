@@ -49,7 +49,7 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
 
 
 def supported_arms(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """The policies and objectives that the comparison supports, best first.
+    """The policies and rankers that the comparison supports, best first.
 
     Such an arm is better than the baseline on some yardstick made of clicks and worse on none; the
     order is that of the highest lower bound of its differences. True relevance, which only a
@@ -57,8 +57,8 @@ def supported_arms(table: pd.DataFrame) -> list[tuple[str, str]]:
     """
     known = table[~table["yardstick"].str.startswith(TRUTH_PREFIX)]
     better = {
-        (str(policy), str(objective)): float(rows["difference_low"].max())
-        for (policy, objective), rows in known.groupby(["policy", "objective"])
+        (str(policy), str(ranker)): float(rows["difference_low"].max())
+        for (policy, ranker), rows in known.groupby(["policy", "ranker"])
         if rows["verdict"].str.startswith("better").any()
         and not rows["verdict"].str.startswith("worse").any()
     }
@@ -73,11 +73,11 @@ def _track(
     for name in policies:
         manifest = context.lake.manifest(Partition("rankers", partition.day, name))
         runs = manifest.attributes["mlflow_runs"] if manifest else {}
-        for objective, run_id in runs.items():
-            rows = table[(table["policy"] == name) & (table["objective"] == objective)]
+        for title, run_id in runs.items():
+            rows = table[(table["policy"] == name) & (table["ranker"] == title)]
             store.add_metrics(run_id, _metrics(rows), _verdicts(rows))
-            if (name, objective) in aliases:
-                store.register(run_id, aliases[name, objective])
+            if (name, title) in aliases:
+                store.register(run_id, aliases[name, title])
     return store.log_comparison(
         f"comparison {partition.day}",
         {"day": partition.day.isoformat(), "dagster_run_id": context.run_id},

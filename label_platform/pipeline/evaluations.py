@@ -67,7 +67,7 @@ def build_evaluations(context: Context, partition: Partition) -> Manifest:
         recipe=recipe_hash(evaluations_recipe(context, partition)),
         as_of=partition.day.isoformat(),
         attributes={
-            f"{arm.arm.spec.objective} {name}": None if pd.isna(value) else round(value, 4)
+            f"{arm.arm.spec.title} {name}": None if pd.isna(value) else round(value, 4)
             for arm in arms
             for name, value in arm.main_values.items()
         },
@@ -118,7 +118,8 @@ def _evaluate(
 ) -> ArmEvaluation:
     policy = context.project.policy(partition.policy)
     training = context.problem.training
-    arm = Arm(policy.name, policy.grain, spec)
+    is_baseline = policy.name == context.problem.policies.baseline
+    arm = Arm(policy.name, policy.grain, spec, is_baseline=is_baseline)
     features = ranker_features(context, partition)
     try:
         return evaluate_arm(

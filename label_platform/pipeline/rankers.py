@@ -40,12 +40,11 @@ def build_rankers(context: Context, partition: Partition) -> Manifest:
         try:
             rankers.append((spec, _fit(context, partition, spec, examples)))
         except TrainingError as error:
-            untrained[spec.objective] = str(error)
+            untrained[spec.title] = str(error)
     if not rankers:
         raise TrainingError(f"{policy.name}: {'; '.join(untrained.values())}")
     runs = {
-        spec.objective: _record(context, partition, spec, ranker, examples)
-        for spec, ranker in rankers
+        spec.title: _record(context, partition, spec, ranker, examples) for spec, ranker in rankers
     }
     context.engine.register("trained", _table(rankers))
     return context.lake.publish(
@@ -102,7 +101,7 @@ def _record(
         pictures |= pictures_of(context, Partition("propensities", last_training_day))
     return store.log_ranker(
         RankerRecord(
-            name=f"{policy.name} {spec.objective} {partition.day}",
+            name=f"{policy.name} {spec.title} {partition.day}",
             tags=_tags(context, partition, policy, spec),
             parameters={
                 **{f"ranker.{name}": value for name, value in spec.model_dump().items()},

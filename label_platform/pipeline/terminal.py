@@ -46,7 +46,8 @@ def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) 
     """Per yardstick the policies, their value, and the paired difference to raw clicks."""
     if comparison.empty:
         return
-    for yardstick, rows in comparison.groupby("yardstick", sort=False):
+    for yardstick in sorted(comparison["yardstick"].unique(), key=_yardstick_order):
+        rows = comparison[comparison["yardstick"] == yardstick]
         if rows["value"].isna().all():
             reasons = "; ".join(dict.fromkeys(rows["reason"]))
             console.print(f"[bold]{yardstick}[/]: no answer. {reasons}", highlight=False)
@@ -86,8 +87,14 @@ def print_end(console: Console, summary: RunSummary, store: TrackingStore) -> No
         console.print(f"`make ui` opens Dagster and MLflow; the rankers: {store.link()}")
 
 
+def _yardstick_order(name: str) -> tuple[int, str]:
+    """What simulations know for certain first, what needs a model of examination last."""
+    prefixes = ("true_", "randomized_", "off_policy_")
+    return next(n for n, each in enumerate((*prefixes, "")) if name.startswith(each)), name
+
+
 def _comparison_cells(row: dict[Hashable, Any]) -> list[str]:
-    names = [str(row["policy"]), str(row["objective"])]
+    names = [str(row["policy"]), str(row["ranker"])]
     if pd.isna(row["value"]):
         return [*names, "", "", "", "", str(row["reason"])]
     value = [f"{row['value']:.4f}", f"{row['ci_low']:.4f} to {row['ci_high']:.4f}"]

@@ -132,6 +132,13 @@ class RankerSpec(StrictModel):
     position: Literal["none", "feature", "debias_only", "both"] = "none"
 
     @property
+    def title(self) -> str:
+        """What tells the ranker from the policy's others, for people: never twice in a policy."""
+        position = "" if self.position in {"none", "debias_only"} else f", position {self.position}"
+        weight = "" if self.weight == "one" else f", weight {self.weight}"
+        return f"{self.objective}{position}{weight}"
+
+    @property
     def uses_position_feature(self) -> bool:
         """Whether position is among the features."""
         return self.position in {"feature", "both"}

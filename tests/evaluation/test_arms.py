@@ -79,7 +79,7 @@ def test_the_table_holds_every_side_fit_and_query() -> None:
     assert len(refused) == 2 * (1 + 3)
     assert refused["numerator"].isna().all()
     assert list(table.columns) == [
-        *("policy", "grain", "objective", "position", "weight"),
+        *("policy", "grain", "objective", "ranker"),
         *("side", "fit", "yardstick", "query_id", "numerator", "denominator", "refused"),
     ]
 

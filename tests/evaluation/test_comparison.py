@@ -8,7 +8,7 @@ from label_platform.evaluation import compare
 from label_platform.evaluation.comparison import COLUMNS, FitValues, estimate, holm
 from label_platform.evaluation.metrics import Floats
 
-ARM = {"objective": "pointwise", "position": "none", "weight": "one", "grain": "impression"}
+ARM = {"ranker": "pointwise", "objective": "pointwise", "grain": "impression"}
 
 
 def side(numerator: ArrayLike, denominator: ArrayLike | None = None) -> FitValues:
