@@ -68,7 +68,7 @@ def _ingestion_asset(
     )
     def ingestion(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         """Read what is new in the log files; every refused record is kept with its reason."""
-        with project.open(context.run_id) as work:
+        with project.open(context.run.run_id) as work:
             report = ingest(work.problem, work.lake, work.engine)
             on_ingested(report)
             for table in RAW_TABLES:
@@ -102,7 +102,7 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
         days = [date.fromisoformat(day) for day in context.partition_keys]
         partitions = [Partition(step.table, day, name) for day in days]
         manifests = []
-        with project.open(context.run_id) as work:
+        with project.open(context.run.run_id) as work:
             for partition in partitions:
                 try:
                     manifest, built = build_partition(work, partition)

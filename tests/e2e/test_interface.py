@@ -1,6 +1,7 @@
 """The pages of `make ui`, seen by a real browser, and a materialisation started as they do it."""
 
 import json
+import os
 import shutil
 import socket
 import time
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from label_platform.pipeline.servers import Servers, serving
 from tests.e2e.conftest import Installation
@@ -105,11 +107,13 @@ def test_schedule_and_sensor_are_there(servers: Servers) -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 def test_the_pages_show_what_was_built(servers: Servers, tmp_path: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
     asset = f"{servers.dagster}/assets/product_search"
     pages = {
-        "lineage": (f"{servers.dagster}/asset-groups", "impression_signals"),
+        "lineage": (f"{servers.dagster}/asset-groups", "coec_multi_signal"),
+        "policy": (
+            f"{servers.dagster}/locations/label_platform/asset-groups/ips_click/lineage",
+            "evaluations",
+        ),
         "partitions": (f"{asset}/impression_signals?view=partitions", "2026-10-02"),
         "checks": (f"{asset}/impression_signals?view=checks", "impression_id_unique"),
         "automation": (f"{servers.dagster}/automation", "product_search_daily_schedule"),
@@ -133,8 +137,6 @@ def test_the_pages_show_what_was_built(servers: Servers, tmp_path: Path) -> None
 
 def screenshot(folder: Path, name: str) -> Path:
     """Where a picture goes: LOOK_AT names a folder for people who want to look at it."""
-    import os
-
     chosen = Path(os.environ.get("LOOK_AT", folder))
     chosen.mkdir(parents=True, exist_ok=True)
     return chosen / f"{name}.png"

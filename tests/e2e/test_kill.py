@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from label_platform.lake import Engine, Lake, scan_parquet
+from label_platform.lake import Engine, Lake, Partition, scan_parquet
 from label_platform.lake.tables import row_hash_sql
 from label_platform.logs import ingest
 from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
@@ -75,8 +75,6 @@ def read_until(stop: Event, folder: str, problem: str, seen: "os.PathLike[str]")
     with Engine(threads=1) as engine:
         while not stop.is_set():
             for table, policy in [(t, "") for t in TABLES] + [("labels", p) for p in POLICIES]:
-                from label_platform.lake import Partition
-
                 for day in lake.days(table, policy):
                     partition = Partition(table, day, policy)
                     manifest = lake.manifest(partition)

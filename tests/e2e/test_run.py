@@ -49,9 +49,7 @@ def test_a_second_run_builds_nothing(finished: Installation) -> None:
     assert finished.content_hashes() == before
 
 
-def test_a_run_from_nothing_gives_the_same_contents(
-    finished: Installation, tmp_path: Path
-) -> None:
+def test_a_run_from_nothing_gives_the_same_contents(finished: Installation, tmp_path: Path) -> None:
     again = installed(tmp_path)
     again.run_json("run")
     assert again.content_hashes() == finished.content_hashes()
@@ -124,5 +122,3 @@ def test_wrong_usage_is_one_line_and_code_2(
     assert done.returncode == 2, done.stdout + done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
-
-

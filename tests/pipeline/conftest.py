@@ -1,0 +1,200 @@
+"""A small simulated log with three policies, built once; tests change copies of it."""
+
+import gzip
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from label_platform.lake import Manifest, Partition
+from label_platform.lake.manifest import MANIFEST_NAME
+from label_platform.logs import ingest
+from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
+from label_platform.pipeline.context import Project
+from label_platform.pipeline.run import dagster_instance, run_chain
+from label_platform.pipeline.steps import build_partition
+from label_platform.pipeline.workspace import Workspace
+
+PROJECT = Path(__file__).parents[2]
+PROBLEM = "product_search"
+POLICIES = ("raw_click", "multi_signal", "coec_click")
+SMALL = ProductSearchSettings(
+    days=6,
+    lists_per_day=200,
+    n_queries=50,
+    n_unseen_queries=20,
+    n_items=300,
+    randomized_share=0.4,
+)
+DAYS = tuple(SMALL.log_days)
+"""Train on the first three, validate on the fourth, evaluate on the sixth; the fifth is immature"""
+
+_CHANGES = {
+    "purchase:    {window: 3d": "purchase:    {window: 2d",
+    "{window: 14d, validate: 1d, evaluate: 2d, fits: 5, rounds: 100}": (
+        "{window: 14d, validate: 1d, evaluate: 1d, fits: 2, rounds: 10}"
+    ),
+    "[raw_click, ips_click, multi_signal, coec_click, coec_multi_signal]": (
+        f"[{', '.join(POLICIES)}]"
+    ),
+}
+_SECOND_RANKERS = {
+    "raw_click": "  - {objective: lambdarank, position: none}\n",
+    "coec_click": "  - {objective: lambdarank, weight: one, position: debias_only}\n",
+}
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The files that a user edits, logs, and a workspace."""
+
+    folder: Path
+
+    @property
+    def problem_file(self) -> Path:
+        return self.folder / "data" / "problems" / f"{PROBLEM}.yaml"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "data" / "simulated" / PROBLEM / "logs"
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.folder / "data")
+
+    def project(self) -> Project:
+        """The problem as its files are now."""
+        return Project.load(self.problem_file, self.workspace)
+
+    def policy_file(self, name: str) -> Path:
+        return self.folder / "policies" / f"{name}.yaml"
+
+    def content_hashes(self) -> dict[str, str]:
+        """The content hash of every partition by its folder."""
+        lake = self.workspace.lake(PROBLEM).folder
+        return {
+            str(path.parent.relative_to(lake)): json.loads(path.read_text())["content_hash"]
+            for path in sorted(lake.rglob(MANIFEST_NAME))
+        }
+
+    def manifest(self, table: str, day: date, policy: str = "") -> Manifest:
+        found = self.workspace.lake(PROBLEM).manifest(Partition(table, day, policy))
+        assert found is not None
+        return found
+
+    def forget(self, table: str, *days: date, policy: str = "") -> None:
+        """As if these partitions had never been published."""
+        for day in days:
+            folder = self.workspace.lake(PROBLEM).folder / Partition(table, day, policy).folder
+            (folder / MANIFEST_NAME).unlink()
+
+    def ingest(self) -> None:
+        with self.project().open() as context:
+            ingest(context.problem, context.lake, context.engine)
+
+    def build(self, table: str, *days: date, policy: str = "") -> None:
+        with self.project().open() as context:
+            for day in days:
+                build_partition(context, Partition(table, day, policy))
+
+    def add_events(self, name: str, *events: dict[str, Any]) -> None:
+        """Drop one more file of interactions into the logs."""
+        path = self.logs / "interactions" / f"{name}.jsonl.gz"
+        path.write_bytes(gzip.compress("".join(json.dumps(each) + "\n" for each in events).encode()))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Change a file; what is to be changed has to be there."""
+    text = path.read_text()
+    assert old in text, f"{path.name} no longer says {old!r}"
+    path.write_text(text.replace(old, new))
+
+
+def day(number: int) -> date:
+    """A log day by its number, from 1."""
+    return DAYS[0] + timedelta(days=number - 1)
+
+
+def _install(folder: Path) -> None:
+    installation = Installation(folder)
+    (folder / "policies").mkdir()
+    for name in POLICIES:
+        shutil.copy(PROJECT / "policies" / f"{name}.yaml", installation.policy_file(name))
+    for name, ranker in _SECOND_RANKERS.items():
+        edit(installation.policy_file(name), ranker, "")
+    installation.problem_file.parent.mkdir(parents=True)
+    shutil.copy(PROJECT / "data" / "problems" / f"{PROBLEM}.yaml", installation.problem_file)
+    for old, new in _CHANGES.items():
+        edit(installation.problem_file, old, new)
+    simulate_product_search(SMALL, installation.logs.parent)
+    installation.ingest()
+
+
+def _build(folder: Path, ingested: Path) -> None:
+    shutil.copytree(ingested, folder, dirs_exist_ok=True)
+    installation = Installation(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "as it was")  # put back at the end
+        with dagster_instance(installation.workspace.dagster_home) as instance:
+            summary = run_chain(installation.project(), instance)
+    assert (summary.refused, summary.broken) == ({}, {})
+
+
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
+) -> Path:
+    """A folder that is filled once, also where several processes share the tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = shared / name, shared / f"{name}.done"
+    with FileLock(shared / f"{name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ingested_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(tmp_path_factory, "ingested", _install)
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory: pytest.TempPathFactory, ingested_once: Path) -> Path:
+    return made_once(tmp_path_factory, "built", lambda folder: _build(folder, ingested_once))
+
+
+@pytest.fixture
+def ingested(tmp_path: Path, ingested_once: Path) -> Installation:
+    """A copy whose logs were read and nothing else built."""
+    return Installation(Path(shutil.copytree(ingested_once, tmp_path / "ingested")))
+
+
+@pytest.fixture
+def finished(built_once: Path) -> Installation:
+    """The whole chain, built; only to be looked at."""
+    return Installation(built_once)
+
+
+@pytest.fixture
+def built(tmp_path: Path, built_once: Path) -> Installation:
+    """A copy of the whole chain, to be changed."""
+    folder = Path(shutil.copytree(built_once, tmp_path / "built"))
+    database = folder / "data" / "mlflow" / "mlflow.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute(
+            "update experiments set artifact_location = replace(artifact_location, ?, ?)",
+            (str(built_once), str(folder)),
+        )
+    connection.close()
+    return Installation(folder)

@@ -1,0 +1,176 @@
+"""What counts as stale after the usual changes: late events, changed policies, lost partitions."""
+
+from datetime import date, timedelta
+
+import pandas as pd
+
+from label_platform.pipeline.planner import Work, next_work, stale_work, work_key
+from label_platform.pipeline.steps import STEPS, step_of
+from tests.pipeline.conftest import DAYS, POLICIES, Installation, day, edit
+
+LAST = DAYS[-1]
+
+
+def stale(installation: Installation) -> list[Work]:
+    """All stale work, whether it could start or not."""
+    with installation.project().open() as context:
+        return [
+            work
+            for step in STEPS
+            for name in (POLICIES if step.per_policy else ("",))
+            for work in stale_work(context, step, name, LAST)
+        ]
+
+
+def startable(installation: Installation) -> list[Work]:
+    with installation.project().open() as context:
+        return next_work(context, LAST)
+
+
+def key_of(installation: Installation, work: Work) -> str:
+    with installation.project().open() as context:
+        return work_key(context, work)
+
+
+def buy_late(installation: Installation, shown_on: date) -> None:
+    """A purchase that arrives in a file of its own and happened two calendar days after the list.
+
+    The impression was shown in the afternoon without being bought: 1 day and 18 hours later is
+    within the purchase window of 2 days, and on the second day after.
+    """
+    with installation.project().open() as context:
+        shown = context.engine.frame(
+            "select request_id, item_id, shown_at from "
+            f"{context.lake.scan('impression_signals', [shown_on])} "
+            "where purchase = 0 and excluded_reason is null and hour(shown_at) between 12 and 22 "
+            "order by impression_id limit 1"
+        ).iloc[0]
+    bought_at = pd.Timestamp(shown["shown_at"]) + pd.Timedelta(days=1, hours=18)
+    assert bought_at.date() == shown_on + timedelta(days=2)
+    installation.add_events(
+        "late",
+        {
+            "request_id": int(shown["request_id"]),
+            "item_id": int(shown["item_id"]),
+            "signal": "purchase",
+            "value": 1,
+            "occurred_at": bought_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        },
+    )
+    installation.ingest()
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    assert before.keys() == after.keys()
+    return {folder for folder in after if after[folder] != before[folder]}
+
+
+def test_nothing_is_stale_after_a_build(finished: Installation) -> None:
+    assert stale(finished) == []
+    assert startable(finished) == []
+
+
+def test_a_late_event_makes_the_days_stale_that_it_could_belong_to(built: Installation) -> None:
+    buy_late(built, day(2))
+    assert stale(built) == [
+        Work("impression_signals", "", day(2), day(4)),
+        Work("orphaned_interactions", "", day(4), day(4)),
+    ]
+    assert startable(built) == [Work("impression_signals", "", day(2), day(4))]
+
+
+def test_a_late_event_changes_one_day_of_the_policies_that_use_it(built: Installation) -> None:
+    before = built.content_hashes()
+    buy_late(built, day(2))
+    built.build("impression_signals", day(2), day(3), day(4))
+    built.build("orphaned_interactions", day(4))
+    assert changed(before, built.content_hashes()) == {
+        f"interactions/day={day(4)}",
+        f"impression_signals/day={day(2)}",
+    }
+    assert [work for work in stale(built) if work.table in {"labels", "propensities"}] == [
+        Work("labels", name, day(2), day(2)) for name in POLICIES
+    ]
+
+    built.build("position_statistics", day(2))
+    for name in POLICIES:
+        built.build("labels", day(2), policy=name)
+    assert changed(before, built.content_hashes()) == {
+        f"interactions/day={day(4)}",
+        f"impression_signals/day={day(2)}",
+        f"labels/policy=multi_signal/day={day(2)}",
+    }
+    assert [work for work in stale(built) if work.table in {"labels", "propensities"}] == []
+
+
+def test_a_changed_gain_makes_the_labels_of_its_policy_stale(built: Installation) -> None:
+    edit(built.policy_file("multi_signal"), "add_to_cart: {gain: 0.5}", "add_to_cart: {gain: 0.6}")
+    assert [work for work in stale(built) if work.policy != "multi_signal"] == []
+    assert startable(built) == [Work("labels", "multi_signal", DAYS[0], LAST)]
+
+
+def test_a_comment_makes_nothing_stale(built: Installation) -> None:
+    edit(built.policy_file("multi_signal"), "combine: sum", "combine: sum  # of gains")
+    assert stale(built) == []
+
+
+def test_a_changed_ranker_leaves_labels_alone(built: Installation) -> None:
+    edit(built.policy_file("raw_click"), "objective: pointwise", "objective: lambdarank")
+    assert [work.table for work in stale(built) if work.policy == "raw_click"] == [
+        "examples",
+        "rankers",
+        "evaluations",
+    ]
+    assert startable(built) == [Work("examples", "raw_click", LAST, LAST)]
+
+
+def test_stale_days_are_joined_into_runs_and_split_at_gaps(built: Installation) -> None:
+    built.forget("labels", day(2), day(3), day(5), policy="raw_click")
+    with built.project().open() as context:
+        labels = step_of("labels")
+        both = [
+            Work("labels", "raw_click", day(2), day(3)),
+            Work("labels", "raw_click", day(5), day(5)),
+        ]
+        assert stale_work(context, labels, "raw_click", LAST) == both
+        assert [work.days for work in both] == [2, 1]
+        assert stale_work(context, labels, "raw_click", day(4)) == both[:1]
+        assert stale_work(context, labels, "raw_click", LAST, first_day=day(3)) == [
+            Work("labels", "raw_click", day(3), day(3)),
+            both[1],
+        ]
+        assert stale_work(context, labels, "multi_signal", LAST) == []
+
+
+def test_shared_tables_come_first_and_the_comparison_last(built: Installation) -> None:
+    comparison = Work("comparisons", "", LAST, LAST)
+    built.forget("comparisons", LAST)
+    assert startable(built) == [comparison]
+
+    built.forget("rankers", LAST, policy="coec_click")
+    built.forget("labels", day(3), policy="raw_click")
+    assert startable(built) == [
+        Work("labels", "raw_click", day(3), day(3)),
+        Work("rankers", "coec_click", LAST, LAST),
+    ]
+
+    built.forget("position_statistics", day(1))
+    assert startable(built) == [Work("position_statistics", "", day(1), day(1))]
+
+
+def test_the_key_of_work_changes_with_its_recipe_and_with_nothing_else(
+    built: Installation,
+) -> None:
+    works = {name: Work("labels", name, day(2), day(3)) for name in POLICIES}
+    keys = {name: key_of(built, work) for name, work in works.items()}
+    assert len(set(keys.values())) == len(POLICIES)
+
+    built.forget("labels", day(2), policy="raw_click")
+    edit(built.policy_file("raw_click"), "name: raw_click", "name: raw_click  # the baseline")
+    assert {name: key_of(built, work) for name, work in works.items()} == keys
+
+    edit(built.policy_file("raw_click"), "gain: 1.0", "gain: 2.0")
+    now = {name: key_of(built, work) for name, work in works.items()}
+    assert {name for name in POLICIES if now[name] != keys[name]} == {"raw_click"}
+    shorter = Work("labels", "coec_click", day(2), day(2))
+    assert key_of(built, shorter) != keys["coec_click"]
