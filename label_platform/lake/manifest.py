@@ -10,7 +10,7 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 MANIFEST_NAME = "_current.json"
 FORMAT_VERSION = 1
@@ -24,13 +24,11 @@ class DataFile:
         name: file name inside the partition's folder.
         rows: rows in the file.
         row_hash: sum over the file's rows of the engine's row hash; adding a file adds its sum.
-        batch: the ingestion batch that wrote the file, empty for built tables.
     """
 
     name: str
     rows: int
     row_hash: int
-    batch: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,17 @@ class Manifest:
         columns = sha256(json.dumps(self.columns, sort_keys=True).encode()).hexdigest()[:8]
         return f"{self.engine}:{columns}:{self.rows}:{total:x}"
 
+    def to_facts(self) -> dict[str, Any]:
+        """The manifest as JSON holds it, with what people want to read from it."""
+        return asdict(self) | {"rows": self.rows, "content_hash": self.content_hash}
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Self:
+        """The manifest that ``to_facts`` gave."""
+        derived = {"rows", "content_hash"}
+        stored = {name: value for name, value in facts.items() if name not in derived}
+        return cls(**stored | {"files": tuple(DataFile(**file) for file in stored["files"])})
+
 
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a partition's folder, or None where nothing was published yet.
@@ -84,16 +93,13 @@ def read_manifest(folder: Path) -> Manifest | None:
             f"{path}: format version {stored['format_version']}, "
             f"this version of the platform reads up to {FORMAT_VERSION}"
         )
-    stored["files"] = tuple(DataFile(**file) for file in stored["files"])
-    stored.pop("rows")
-    stored.pop("content_hash")
-    return Manifest(**stored)
+    return Manifest.from_facts(stored)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace a partition's manifest in one step that a crash cannot split."""
-    facts = asdict(manifest) | {"rows": manifest.rows, "content_hash": manifest.content_hash}
-    replace_file(folder / MANIFEST_NAME, json.dumps(facts, indent=1, sort_keys=True))
+    facts = json.dumps(manifest.to_facts(), indent=1, sort_keys=True)
+    replace_file(folder / MANIFEST_NAME, facts)
 
 
 def replace_file(path: Path, text: str) -> None:

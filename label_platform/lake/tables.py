@@ -199,9 +199,7 @@ class Lake:
             self._pinned.pop(partition, None)
 
 
-def write_data_file(
-    engine: Engine, folder: Path, query: str, batch: str = ""
-) -> tuple[DataFile, dict[str, str]]:
+def write_data_file(engine: Engine, folder: Path, query: str) -> tuple[DataFile, dict[str, str]]:
     """Write a query's result as a new Parquet file; returns its facts and its columns.
 
     The hash is read back from the file, so it vouches for what is on disk.
@@ -218,7 +216,7 @@ def write_data_file(
     rows, row_hash = engine.row(
         f"select count(*), coalesce(sum({row_hash_sql(columns)}), 0) from {relation}"
     )
-    return DataFile(name, int(rows), int(row_hash), batch), columns
+    return DataFile(name, int(rows), int(row_hash)), columns
 
 
 def row_hash_sql(columns: Iterable[str]) -> str:

@@ -1,12 +1,11 @@
 """Reads a problem's new log files into the lake, every record exactly once.
 
-A batch is all files of one call. Before the first of its data files becomes visible, the ledger
-names the batch as pending; its last step replaces the ledger once more, with the counts of its
-files. A batch that died in between is taken out of the lake by the next call, which then reads
-the same files again.
+A batch is all files of one call. It counts from the moment in which the ledger is replaced by one
+that has the counts of its files and the manifests that make its rows visible. A call that died
+before that leaves nothing behind, and the next one reads the same files; one that died after it
+is finished by the next call.
 """
 
-import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -19,12 +18,7 @@ from label_platform.logs.formats import FORMATS
 from label_platform.logs.judging import Rules
 from label_platform.logs.ledger import Ledger, fingerprint, read_ledger
 from label_platform.logs.privacy import UserKeys
-from label_platform.logs.publication import (
-    add_to_partition,
-    missing_days,
-    publish_empty_days,
-    remove_batch,
-)
+from label_platform.logs.publication import Publication, missing_days, publish
 from label_platform.logs.records import LogFile, UnreadableFileError
 from label_platform.logs.report import FileCounts, IngestReport
 from label_platform.logs.sources import log_files
@@ -66,24 +60,27 @@ def ingest(
     with lake.locked("ingestion"):
         ledger = read_ledger(lake.folder)
         if ledger.pending:
-            remove_batch(engine, lake, ledger.pending)
+            _show(lake, ledger)
         asked = asked_signals(problem)
         changed = [file for file in files if not ledger.is_unchanged(file, asked)]
-        if (
-            not changed
-            and not ledger.pending
-            and not missing_days(lake, problem.start_date, _DAILY)
-        ):
+        if not changed and not missing_days(lake, problem.start_date, _DAILY):
             return IngestReport((), (), len(files))
         batch = _Batch(problem, lake, engine, ledger, as_if or datetime.now(UTC))
         read = batch.read(changed, on_file or (lambda _: None))
-        days = batch.publish()
-        batch.finish()
+        days = batch.write()
+        _show(lake, ledger)
     return IngestReport(read, days, len(files) - len(changed))
 
 
+def _show(lake: Lake, ledger: Ledger) -> None:
+    """Make visible what the ledger counts already."""
+    publish(lake, ledger.pending)
+    ledger.pending = {}
+    ledger.save()
+
+
 class _Batch:
-    """All files of one call, read first and then published."""
+    """All files of one call, read first and then written."""
 
     def __init__(
         self, problem: Problem, lake: Lake, engine: Engine, ledger: Ledger, moment: datetime
@@ -97,7 +94,6 @@ class _Batch:
                 "another secret or setting; new ones would not match them"
             )
         ledger.user_keys = keys.fingerprint
-        self._name = uuid.uuid4().hex
         rules = Rules(problem.ids, problem.start_date, problem.end_date, moment)
         asked = asked_signals(problem)
         self._staging = Staging(engine, lake, problem, rules, asked, keys, ledger.features)
@@ -123,42 +119,29 @@ class _Batch:
             check_globs(key, globs, names | self._ledger.features[table].keys())
         return tuple(report)
 
-    def publish(self) -> tuple[date, ...]:
-        """Make the collected records visible, and the days on which nothing happened."""
-        self._ledger.pending = self._name
-        self._ledger.save()
+    def write(self) -> tuple[date, ...]:
+        """Write the collected records, and note in one step that they count from now on.
+
+        Returns:
+            The days that get something new.
+        """
         staging = self._staging
         layouts = {table: staging.layout(table) for table in (*_DAILY, "items")}
-        days: set[date] = set()
+        publication = Publication(self._engine, self._lake)
         for table, columns in (layouts | {"rejected_records": REJECTED_LAYOUT}).items():
-            touched = self._publish_table(table, columns)
-            days.update(touched if table != "rejected_records" else ())
+            self._write_table(publication, table, columns)
         daily = {table: layouts[table] for table in _DAILY}
-        days.update(
-            publish_empty_days(
-                self._engine, self._lake, self._problem.start_date, daily, self._name
-            )
-        )
-        return tuple(sorted(days))
+        publication.add_empty_days(self._problem.start_date, daily)
+        for file, found, counts in self._read:
+            self._ledger.record(file, found, counts, staging.rules.ingested_at, staging.asked)
+        self._ledger.pending = publication.manifests
+        self._ledger.save()
+        return publication.days
 
-    def _publish_table(self, table: str, columns: dict[str, str]) -> list[date]:
+    def _write_table(self, publication: Publication, table: str, columns: dict[str, str]) -> None:
         source = fresh(table)
         kept = ", ".join(map(quote_identifier, columns))
-        days = [
-            day for (day,) in self._engine.rows(f"select distinct day from {source} order by day")
-        ]
-        for day in days:
-            query = (
-                f"select {kept} from {source} where day = {quote_literal(day.isoformat())}::date"
-            )
-            add_to_partition(self._engine, self._lake, Partition(table, day), query, self._name)
-        return days
-
-    def finish(self) -> None:
-        """Note in one step that the batch is complete."""
-        for file, found, counts in self._read:
-            self._ledger.record(
-                file, found, counts, self._staging.rules.ingested_at, self._staging.asked
-            )
-        self._ledger.pending = ""
-        self._ledger.save()
+        for (day,) in self._engine.rows(f"select distinct day from {source} order by day"):
+            wanted = f"{quote_literal(day.isoformat())}::date"
+            query = f"select {kept} from {source} where day = {wanted}"
+            publication.add(Partition(table, day), query)

@@ -1,13 +1,13 @@
-"""The ledger of a problem's log files: what was read, when, and what an unfinished batch is."""
+"""The ledger of a problem's log files: what was read, when, and what is still to be shown."""
 
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from label_platform.lake import replace_file
+from label_platform.lake import Manifest, Partition, replace_file
 from label_platform.logs.records import LogFile
 from label_platform.logs.report import FileCounts
 
@@ -23,14 +23,14 @@ class Ledger:
         path: the file in the lake.
         files: per file (its ledger key) its fingerprint, when it was read and its counts.
         features: the feature columns of a table and their types, fixed when first seen.
-        pending: the batch whose publication began and did not end, or empty.
+        pending: the manifests of a batch that counts, and may not be visible yet.
         user_keys: the fingerprint of the secret that made the user keys.
     """
 
     path: Path
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     features: dict[str, dict[str, str]] = field(default_factory=dict)
-    pending: str = ""
+    pending: dict[Partition, Manifest] = field(default_factory=dict)
     user_keys: str = ""
 
     def save(self) -> None:
@@ -40,7 +40,10 @@ class Ledger:
             "format_version": FORMAT_VERSION,
             "files": self.files,
             "features": self.features,
-            "pending": self.pending,
+            "pending": [
+                [partition.table, partition.day.isoformat(), manifest.to_facts()]
+                for partition, manifest in self.pending.items()
+            ],
             "user_keys": self.user_keys,
         }
         replace_file(self.path, json.dumps(content, indent=1, sort_keys=True))
@@ -92,7 +95,11 @@ def read_ledger(folder: Path) -> Ledger:
             f"{path}: format version {version}, this version of the platform reads up to "
             f"{FORMAT_VERSION}"
         )
-    return Ledger(path, **content)
+    pending = {
+        Partition(table, date.fromisoformat(day)): Manifest.from_facts(facts)
+        for table, day, facts in content.pop("pending")
+    }
+    return Ledger(path, pending=pending, **content)
 
 
 def fingerprint(file: LogFile) -> dict[str, Any]:

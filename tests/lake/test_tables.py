@@ -49,7 +49,7 @@ def test_an_appended_file_adds_its_rows_to_the_hash(lake: Lake) -> None:
         partition = Partition("numbers", DAY)
         lake.publish(engine, partition, "select range as a from range(4)", recipe="r")
         added, _ = write_data_file(
-            engine, lake.folder / partition.folder, "select range as a from range(4, 10)", "batch"
+            engine, lake.folder / partition.folder, "select range as a from range(4, 10)"
         )
     manifest = lake.manifest(partition)
     assert manifest is not None

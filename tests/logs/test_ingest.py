@@ -10,11 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from label_platform.lake import Partition
-from label_platform.logs import FileCounts, ingest
-from label_platform.logs import ingest as ingest_package
+from label_platform.lake import Lake, Partition
+from label_platform.logs import FileCounts, ingest, publication
 from label_platform.logs.ledger import LEDGER_NAME
-from label_platform.logs.publication import add_to_partition
 from label_platform.strict_yaml import ConfigurationError
 
 if TYPE_CHECKING:
@@ -196,51 +194,42 @@ class PowerCutError(Exception):
     """Stands for a kill -9."""
 
 
-@pytest.mark.parametrize("publications", [0, 1, 2, 4])
-def test_a_batch_that_died_leaves_no_trace(
-    shop: "Shop", monkeypatch: pytest.MonkeyPatch, publications: int
+@pytest.mark.parametrize("files", [0, 1, 2, 4])
+def test_a_batch_that_died_before_it_counted_leaves_no_trace(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, files: int
 ) -> None:
     two_days(shop)
     shop.ingest()
     undisturbed = shop.hashes()
     shutil.rmtree(shop.lake.folder)
-    done = []
-
-    def dying(*arguments: object) -> None:
-        if len(done) == publications:
-            raise PowerCutError
-        done.append(arguments)
-        add_to_partition(*arguments)
-
-    module = ingest_package.__globals__
     with monkeypatch.context() as patch:
-        patch.setitem(module, "add_to_partition", dying)
+        _die_after(patch, files, publication, "write_data_file")
         with pytest.raises(PowerCutError):
             shop.ingest()
-    assert len(shop.hashes()) == publications
+    assert shop.hashes() == {}
     assert len(shop.ingest().files) == 3
     assert shop.hashes() == undisturbed
 
 
-def test_a_batch_that_died_before_its_last_step_is_read_again(
-    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("manifests", [0, 1, 2, 4])
+def test_a_batch_that_died_after_it_counted_is_finished_by_the_next_call(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, manifests: int
 ) -> None:
     two_days(shop)
     shop.ingest()
-    late = [shop.impression(request_id="r3"), shop.impression(request_id="r4", shown_at=on(3))]
-    shop.write("impressions-3.jsonl", *late)
+    undisturbed = shop.hashes()
+    shutil.rmtree(shop.lake.folder)
     with monkeypatch.context() as patch:
-        patch.setattr("label_platform.logs.ledger.Ledger.record", _raise)
+        _die_after(patch, manifests, Lake, "replace_files")
         with pytest.raises(PowerCutError):
             shop.ingest()
-    published = shop.hashes()
-    [counts] = shop.ingest().files
-    assert counts.accepted == 2
-    assert shop.hashes() == published
-    assert len(shop.table("impressions")) == 5
+    assert len(shop.hashes()) == manifests
+    again = shop.ingest()
+    assert (len(again.files), again.unchanged) == (0, 3)
+    assert shop.hashes() == undisturbed
 
 
-def test_a_batch_that_died_is_taken_out_even_if_its_files_are_gone(
+def test_what_a_reader_has_seen_never_goes_away(
     shop: "Shop", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two_days(shop)
@@ -248,16 +237,29 @@ def test_a_batch_that_died_is_taken_out_even_if_its_files_are_gone(
     before = shop.hashes()
     new = shop.write("impressions-3.jsonl", shop.impression(request_id="r4", shown_at=on(3)))
     with monkeypatch.context() as patch:
-        patch.setattr("label_platform.logs.ledger.Ledger.record", _raise)
+        _die_after(patch, 1, Lake, "replace_files")
         with pytest.raises(PowerCutError):
             shop.ingest()
+    seen = shop.hashes()
     new.unlink()
     shop.ingest()
-    assert shop.hashes() == before
+    after = shop.hashes()
+    assert len(after) > len(before)
+    assert seen.items() <= after.items()
 
 
-def _raise(*_: object) -> None:
-    raise PowerCutError
+def _die_after(patch: pytest.MonkeyPatch, calls: int, owner: object, name: str) -> None:
+    """Let a function work a number of times and then fail like a power cut."""
+    real = getattr(owner, name)
+    done = []
+
+    def dying(*arguments: object) -> object:
+        if len(done) == calls:
+            raise PowerCutError
+        done.append(arguments)
+        return real(*arguments)
+
+    patch.setattr(owner, name, dying)
 
 
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(shop: "Shop") -> None:
@@ -318,7 +320,6 @@ def test_one_day_has_as_many_files_as_batches(shop: "Shop") -> None:
     manifest = shop.lake.manifest(Partition("impressions", DAY_1))
     assert manifest is not None
     assert [file.rows for file in manifest.files] == [2, 1]
-    assert len({file.batch for file in manifest.files}) == 2
 
 
 def test_items(shop: "Shop") -> None:

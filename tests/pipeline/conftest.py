@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from filelock import FileLock
 
@@ -19,12 +20,14 @@ from label_platform.lake.manifest import MANIFEST_NAME
 from label_platform.logs import ingest
 from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
 from label_platform.pipeline.context import Project
-from label_platform.pipeline.run import dagster_instance, run_chain
+from label_platform.pipeline.run import run_chain
 from label_platform.pipeline.steps import build_partition
 from label_platform.pipeline.workspace import Workspace
+from label_platform.tracking import TrackingStore
 
 PROJECT = Path(__file__).parents[2]
 PROBLEM = "product_search"
+RUN_IDS = "run_ids.json"
 POLICIES = ("raw_click", "multi_signal", "coec_click")
 SMALL = ProductSearchSettings(
     days=6,
@@ -38,6 +41,7 @@ DAYS = tuple(SMALL.log_days)
 """Train on the first three, validate on the fourth, evaluate on the sixth; the fifth is immature"""
 
 _CHANGES = {
+    "start_date: 2026-10-01\n": f"start_date: {DAYS[0]}\nend_date: {DAYS[-1]}\n",
     "purchase:    {window: 3d": "purchase:    {window: 2d",
     "{window: 14d, validate: 1d, evaluate: 2d, fits: 5, rounds: 100}": (
         "{window: 14d, validate: 1d, evaluate: 1d, fits: 2, rounds: 10}"
@@ -118,6 +122,12 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+def quiet_instance() -> dg.DagsterInstance:
+    """A Dagster that remembers nothing and prints nothing."""
+    settings = {"python_logs": {"python_log_level": "CRITICAL"}}
+    return dg.DagsterInstance.ephemeral(settings=settings)
+
+
 def day(number: int) -> date:
     """A log day by its number, from 1."""
     return DAYS[0] + timedelta(days=number - 1)
@@ -138,13 +148,19 @@ def _install(folder: Path) -> None:
     installation.ingest()
 
 
-def _build(folder: Path, ingested: Path) -> None:
+def _migrate(folder: Path) -> None:
+    TrackingStore(folder, "").prepare()
+
+
+def _build(folder: Path, ingested: Path, migrated: Path) -> None:
     shutil.copytree(ingested, folder, dirs_exist_ok=True)
     installation = Installation(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_HOME", "as it was")  # put back at the end
-        with dagster_instance(installation.workspace.dagster_home) as instance:
-            summary = run_chain(installation.project(), instance)
+    mlflow_folder = installation.workspace.mlflow_folder
+    shutil.copytree(migrated, mlflow_folder)
+    with quiet_instance() as instance:
+        summary = run_chain(installation.project(), instance)
+        run_ids = [run.run_id for run in instance.get_runs()]
+    (folder / RUN_IDS).write_text(json.dumps(run_ids))
     assert (summary.refused, summary.broken) == ({}, {})
 
 
@@ -170,8 +186,18 @@ def ingested_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def built_once(tmp_path_factory: pytest.TempPathFactory, ingested_once: Path) -> Path:
-    return made_once(tmp_path_factory, "built", lambda folder: _build(folder, ingested_once))
+def migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database: bringing a new one up to date takes seconds."""
+    return made_once(tmp_path_factory, "migrated", _migrate)
+
+
+@pytest.fixture(scope="session")
+def built_once(
+    tmp_path_factory: pytest.TempPathFactory, ingested_once: Path, migrated_once: Path
+) -> Path:
+    return made_once(
+        tmp_path_factory, "built", lambda folder: _build(folder, ingested_once, migrated_once)
+    )
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """What counts as stale after the usual changes: late events, changed policies, lost partitions."""
 
-from datetime import date, timedelta
-
-import pandas as pd
+from datetime import UTC, date, datetime, timedelta
 
 from label_platform.pipeline.planner import Work, next_work, stale_work, work_key
 from label_platform.pipeline.steps import STEPS, step_of
@@ -39,22 +37,22 @@ def buy_late(installation: Installation, shown_on: date) -> None:
     within the purchase window of 2 days, and on the second day after.
     """
     with installation.project().open() as context:
-        shown = context.engine.frame(
-            "select request_id, item_id, shown_at from "
+        request_id, item_id, shown_at = context.engine.row(
+            "select request_id, item_id, epoch_ms(shown_at) from "
             f"{context.lake.scan('impression_signals', [shown_on])} "
             "where purchase = 0 and excluded_reason is null and hour(shown_at) between 12 and 22 "
             "order by impression_id limit 1"
-        ).iloc[0]
-    bought_at = pd.Timestamp(shown["shown_at"]) + pd.Timedelta(days=1, hours=18)
+        )
+    bought_at = datetime.fromtimestamp(shown_at / 1000, UTC) + timedelta(days=1, hours=18)
     assert bought_at.date() == shown_on + timedelta(days=2)
     installation.add_events(
         "late",
         {
-            "request_id": int(shown["request_id"]),
-            "item_id": int(shown["item_id"]),
+            "request_id": request_id,
+            "item_id": item_id,
             "signal": "purchase",
             "value": 1,
-            "occurred_at": bought_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "occurred_at": bought_at.isoformat(),
         },
     )
     installation.ingest()
