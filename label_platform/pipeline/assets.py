@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -9,8 +10,13 @@ from label_platform.lake import Partition, load_models
 from label_platform.logs import IngestReport, ingest
 from label_platform.pipeline.attribution import window_days
 from label_platform.pipeline.checks import checks_for
-from label_platform.pipeline.context import Project
-from label_platform.pipeline.metadata import ingestion_metadata, partition_metadata, picture
+from label_platform.pipeline.context import Context, Project
+from label_platform.pipeline.metadata import (
+    comparison_metadata,
+    ingestion_metadata,
+    partition_metadata,
+    picture,
+)
 from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.steps import STEPS, Step, build_partition
 from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
@@ -59,7 +65,11 @@ def _ingestion_asset(
     @dg.multi_asset(
         name=f"{project.problem.name}__ingestion",
         specs=[
-            dg.AssetSpec(asset_key(project, table), group_name="logs", partitions_def=partitions)
+            dg.AssetSpec(
+                asset_key(project, table),
+                group_name=_group(project, "logs"),
+                partitions_def=partitions,
+            )
             for table in RAW_TABLES
         ],
         partitions_def=partitions,
@@ -92,7 +102,7 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
         partitions_def=partitions_definition(project),
         backfill_policy=_ONE_RUN,
         code_version=_code_version(project, step, policy),
-        group_name=name or _GROUPS.get(step.table, "signals"),
+        group_name=_group(project, name or _GROUPS.get(step.table, "signals")),
         deps=_dependencies(project, step, name),
         check_specs=checks.specs(key),
         description=step.build.__doc__,
@@ -111,13 +121,25 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
                 manifests.append(manifest)
                 facts = partition_metadata(manifest) | {"rebuilt": built}
                 context.add_asset_metadata(facts, key, partition.day.isoformat())
-            pictures = pictures_of(work, partitions[-1])
             return dg.MaterializeResult(
-                metadata={name: picture(png, name) for name, png in pictures.items()},
+                metadata=_shown(work, partitions[-1]),
                 check_results=checks.results(work, partitions, manifests),
             )
 
     return table
+
+
+def _shown(work: Context, partition: Partition) -> dict[str, Any]:
+    """Pictures and tables of a run's last day."""
+    if partition.table == "comparisons":
+        relation = work.lake.scan(partition.table, [partition.day])
+        return comparison_metadata(work.engine.frame(f"from {relation}"))
+    return {name: picture(png, name) for name, png in pictures_of(work, partition).items()}
+
+
+def _group(project: Project, name: str) -> str:
+    """Groups are named after their problem too: all problems stand on one page."""
+    return f"{project.problem.name}__{name}"
 
 
 def _code_version(project: Project, step: Step, policy: Policy | None) -> str:

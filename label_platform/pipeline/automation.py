@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from label_platform.examples import SplitError
 from label_platform.lake import MissingPartitionError
-from label_platform.pipeline.assets import asset_key, partitions_definition
+from label_platform.pipeline.assets import asset_key
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.planner import next_work, work_key
 
@@ -32,11 +33,10 @@ def build_jobs(project: Project) -> list["UnresolvedAssetJobDefinition"]:
     name = project.problem.name
     comparison = dg.AssetSelection.assets(asset_key(project, "comparisons"))
     everything = dg.AssetSelection.key_prefixes([name])
-    partitions = partitions_definition(project)
     return [
-        dg.define_asset_job(f"{name}_daily", everything - comparison, partitions_def=partitions),
-        dg.define_asset_job(f"{name}_comparison", comparison, partitions_def=partitions),
-        dg.define_asset_job(f"{name}_stale", everything, partitions_def=partitions),
+        dg.define_asset_job(f"{name}_daily", everything - comparison),
+        dg.define_asset_job(f"{name}_comparison", comparison),
+        dg.define_asset_job(f"{name}_stale", everything),
     ]
 
 
@@ -59,8 +59,8 @@ def build_stale_sensor(
     def sensor(_context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         with project.open() as work:
             try:
-                last_day = work.log_days[-1]
-            except MissingPartitionError as error:
+                stale_now = next_work(work, work.log_days[-1])
+            except (MissingPartitionError, SplitError) as error:  # no log, or too short a one, yet
                 return dg.SkipReason(str(error))
             requests = [
                 dg.RunRequest(
@@ -68,7 +68,7 @@ def build_stale_sensor(
                     asset_selection=[asset_key(project, each.table, each.policy)],
                     tags={RANGE_START: str(each.first), RANGE_END: str(each.last)},
                 )
-                for each in next_work(work, last_day)
+                for each in stale_now
             ]
         return dg.SensorResult(requests) if requests else dg.SkipReason("nothing is stale")
 

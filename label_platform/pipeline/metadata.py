@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from label_platform.lake import Manifest
 from label_platform.logs import IngestReport
@@ -34,6 +35,22 @@ def ingestion_metadata(report: IngestReport) -> dict[str, Any]:
         "files_read": len(report.files),
         "files_unchanged": report.unchanged,
     }
+
+
+def comparison_metadata(table: pd.DataFrame) -> dict[str, Any]:
+    """The comparison as a table per yardstick, as the terminal shows it."""
+    shown = {}
+    for yardstick, rows in table.groupby("yardstick"):
+        lines = ["| policy | ranker | value | minus baseline | verdict |", "|---|---|---|---|---|"]
+        for row in rows.itertuples():
+            value = f"{row.value:.4f} ({row.ci_low:.4f} to {row.ci_high:.4f})"
+            difference = (
+                f"{row.difference:+.4f} ({row.difference_low:+.4f} to {row.difference_high:+.4f})"
+            )
+            cells = [row.policy, row.ranker, value, difference, row.verdict]
+            lines.append(f"| {' | '.join(str(cell).replace('nan', '') for cell in cells)} |")
+        shown[str(yardstick)] = dg.MetadataValue.md("\n".join(lines))
+    return shown
 
 
 def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:

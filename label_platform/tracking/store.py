@@ -3,11 +3,13 @@
 import os
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from label_platform.tracking.quiet import import_mlflow
@@ -67,13 +69,18 @@ class TrackingStore:
     def _client(self) -> "MlflowClient":
         mlflow: Any = import_mlflow()
         self.folder.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(self.uri)
         client: MlflowClient = mlflow.MlflowClient(self.uri)
         return client
 
+    def _current(self) -> ModuleType:
+        """MLflow's own functions, which write to one store at a time, made to write to this one."""
+        mlflow = import_mlflow()
+        mlflow.set_tracking_uri(self.uri)
+        return mlflow
+
     def prepare(self) -> None:
-        """Make the database and the experiment, where they do not exist yet."""
-        _ = self.experiment_id
+        """Make the database, where it does not exist yet."""
+        self._client.search_experiments(max_results=1)
 
     @cached_property
     def experiment_id(self) -> str:
@@ -86,8 +93,8 @@ class TrackingStore:
 
     def log_ranker(self, record: RankerRecord) -> str:
         """Record a trained ranker as a run of its own; returns the run's id."""
-        mlflow = import_mlflow()
         experiment_id = self.experiment_id
+        mlflow = self._current()
         tags = {**record.tags, "code_revision": code_revision()}
         with mlflow.start_run(experiment_id=experiment_id, run_name=record.name, tags=tags) as run:
             mlflow.log_params(dict(record.parameters))
@@ -103,16 +110,23 @@ class TrackingStore:
         self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str]
     ) -> None:
         """Add what was found out later to an earlier run."""
-        for name, value in metrics.items():
-            self._client.log_metric(run_id, name, value)
-        for name, text in tags.items():
-            self._client.set_tag(run_id, name, text)
+        import_mlflow()
+        from mlflow.entities import Metric, RunTag
+
+        # one request; one per metric would take seconds
+        now = int(time.time() * 1000)
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now, step=0) for name, value in metrics.items()],
+            tags=[RunTag(name, text) for name, text in tags.items()],
+        )
 
     def log_comparison(self, name: str, tags: Mapping[str, str], csv: str) -> str:
         """Record a comparison of policies as a run of its own; returns the run's id."""
-        mlflow = import_mlflow()
+        experiment_id = self.experiment_id
+        mlflow = self._current()
         with mlflow.start_run(
-            experiment_id=self.experiment_id,
+            experiment_id=experiment_id,
             run_name=name,
             tags={**tags, "kind": "comparison", "code_revision": code_revision()},
         ) as run:

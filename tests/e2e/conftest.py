@@ -16,6 +16,7 @@ from label_platform.pipeline.workspace import Workspace
 
 PROJECT = Path(__file__).parents[2]
 LABEL_PLATFORM = Path(sys.executable).with_name("label-platform")
+NETWORK_WATCH = Path(__file__).with_name("network_watch")
 SMALL = ProductSearchSettings(lists_per_day=1200, n_queries=300, n_unseen_queries=100)
 
 
@@ -29,11 +30,21 @@ class Installation:
     def workspace(self) -> Workspace:
         return Workspace(self.folder / "data")
 
+    @property
+    def network_log(self) -> Path:
+        """Where every attempt to reach beyond this machine is written down."""
+        return self.folder / "network.log"
+
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The command line, as a user types it."""
         return subprocess.run(
             [LABEL_PLATFORM, *arguments],
-            env={**os.environ, "LABEL_PLATFORM_DATA": str(self.workspace.folder)},
+            env={
+                **os.environ,
+                "LABEL_PLATFORM_DATA": str(self.workspace.folder),
+                "NETWORK_LOG": str(self.network_log),
+                "PYTHONPATH": str(NETWORK_WATCH),
+            },
             capture_output=True,
             text=True,
             check=False,

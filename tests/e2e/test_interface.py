@@ -111,10 +111,10 @@ def test_the_pages_show_what_was_built(servers: Servers, tmp_path: Path) -> None
     pages = {
         "lineage": (f"{servers.dagster}/asset-groups", "coec_multi_signal"),
         "policy": (
-            f"{servers.dagster}/locations/label_platform/asset-groups/ips_click/lineage",
+            f"{servers.dagster}/locations/label_platform/asset-groups/product_search__ips_click/lineage",
             "evaluations",
         ),
-        "partitions": (f"{asset}/impression_signals?view=partitions", "2026-10-02"),
+        "partitions": (f"{asset}/impression_signals?view=partitions", "2026-10-10"),
         "checks": (f"{asset}/impression_signals?view=checks", "impression_id_unique"),
         "automation": (f"{servers.dagster}/automation", "product_search_daily_schedule"),
     }

@@ -1,5 +1,8 @@
 """The command line on the whole product: again, from nothing, and after a policy has changed."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from label_platform.pipeline.context import Project
 from label_platform.pipeline.definitions import project_definitions
 from label_platform.pipeline.run import dagster_instance
 from label_platform.tracking import TrackingStore
-from tests.e2e.conftest import Installation, installed
+from tests.e2e.conftest import NETWORK_WATCH, Installation, installed
 
 pytestmark = pytest.mark.e2e
 
@@ -47,6 +50,23 @@ def test_a_second_run_builds_nothing(finished: Installation) -> None:
     assert {path.split("/")[0] for path in before} >= {"impressions", "labels", "comparisons"}
     assert finished.run_json("run")["built"] == {}
     assert finished.content_hashes() == before
+
+
+def test_a_run_reaches_for_no_network(finished: Installation) -> None:
+    watched = finished.run("policies", "list")
+    assert watched.returncode == 0
+    assert not finished.network_log.exists(), finished.network_log.read_text()
+
+
+def test_the_watch_would_see_a_network_call(tmp_path: Path) -> None:
+    log = tmp_path / "network.log"
+    subprocess.run(
+        [sys.executable, "-c", "import socket; socket.create_connection(('192.0.2.1', 9), 0.01)"],
+        env={**os.environ, "NETWORK_LOG": str(log), "PYTHONPATH": str(NETWORK_WATCH)},
+        capture_output=True,
+        check=False,
+    )
+    assert "192.0.2.1" in log.read_text()
 
 
 def test_a_run_from_nothing_gives_the_same_contents(finished: Installation, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 from filelock import FileLock
+from mlflow import MlflowClient
 
 from label_platform.lake import Manifest, Partition
 from label_platform.lake.manifest import MANIFEST_NAME
@@ -41,18 +43,10 @@ DAYS = tuple(SMALL.log_days)
 """Train on the first three, validate on the fourth, evaluate on the sixth; the fifth is immature"""
 
 _CHANGES = {
-    "start_date: 2026-10-01\n": f"start_date: {DAYS[0]}\nend_date: {DAYS[-1]}\n",
-    "purchase:    {window: 3d": "purchase:    {window: 2d",
-    "{window: 14d, validate: 1d, evaluate: 2d, fits: 5, rounds: 100}": (
-        "{window: 14d, validate: 1d, evaluate: 1d, fits: 2, rounds: 10}"
-    ),
-    "[raw_click, ips_click, multi_signal, coec_click, coec_multi_signal]": (
-        f"[{', '.join(POLICIES)}]"
-    ),
-}
-_SECOND_RANKERS = {
-    "raw_click": "  - {objective: lambdarank, position: none}\n",
-    "coec_click": "  - {objective: lambdarank, weight: one, position: debias_only}\n",
+    "end_date": DAYS[-1],
+    "signals.purchase.window": "2d",
+    "training": {"window": "14d", "validate": "1d", "evaluate": "1d", "fits": 2, "rounds": 10},
+    "policies.use": list(POLICIES),
 }
 
 
@@ -81,6 +75,14 @@ class Installation:
     def policy_file(self, name: str) -> Path:
         return self.folder / "policies" / f"{name}.yaml"
 
+    def change_problem(self, changes: dict[str, Any]) -> None:
+        """Set keys of the problem file, written as signals.purchase.window; None takes one out."""
+        _change(self.problem_file, changes)
+
+    def change_policy(self, name: str, changes: dict[str, Any]) -> None:
+        """Set keys of a policy file."""
+        _change(self.policy_file(name), changes)
+
     def content_hashes(self) -> dict[str, str]:
         """The content hash of every partition by its folder."""
         lake = self.workspace.lake(PROBLEM).folder
@@ -93,6 +95,9 @@ class Installation:
         found = self.workspace.lake(PROBLEM).manifest(Partition(table, day, policy))
         assert found is not None
         return found
+
+    def mlflow(self) -> MlflowClient:
+        return MlflowClient(TrackingStore(self.workspace.mlflow_folder, PROBLEM).uri)
 
     def forget(self, table: str, *days: date, policy: str = "") -> None:
         """As if these partitions had never been published."""
@@ -112,14 +117,24 @@ class Installation:
     def add_events(self, name: str, *events: dict[str, Any]) -> None:
         """Drop one more file of interactions into the logs."""
         path = self.logs / "interactions" / f"{name}.jsonl.gz"
-        path.write_bytes(gzip.compress("".join(json.dumps(each) + "\n" for each in events).encode()))
+        path.write_bytes(
+            gzip.compress("".join(json.dumps(each) + "\n" for each in events).encode())
+        )
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    """Change a file; what is to be changed has to be there."""
-    text = path.read_text()
-    assert old in text, f"{path.name} no longer says {old!r}"
-    path.write_text(text.replace(old, new))
+def _change(path: Path, changes: dict[str, Any]) -> None:
+    content = yaml.safe_load(path.read_text())
+    for key, value in changes.items():
+        *parents, last = key.split(".")
+        block = content
+        for parent in parents:
+            block = block[parent]
+        assert block.get(last) != value, f"{path.name}: {key} is {value!r} already"
+        if value is None:
+            del block[last]
+        else:
+            block[last] = value
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 def quiet_instance() -> dg.DagsterInstance:
@@ -137,13 +152,13 @@ def _install(folder: Path) -> None:
     installation = Installation(folder)
     (folder / "policies").mkdir()
     for name in POLICIES:
-        shutil.copy(PROJECT / "policies" / f"{name}.yaml", installation.policy_file(name))
-    for name, ranker in _SECOND_RANKERS.items():
-        edit(installation.policy_file(name), ranker, "")
+        path = installation.policy_file(name)
+        policy = yaml.safe_load((PROJECT / "policies" / path.name).read_text())
+        one_ranker = {**policy, "rankers": policy["rankers"][:1]}
+        path.write_text(yaml.safe_dump(one_ranker, sort_keys=False))
     installation.problem_file.parent.mkdir(parents=True)
     shutil.copy(PROJECT / "data" / "problems" / f"{PROBLEM}.yaml", installation.problem_file)
-    for old, new in _CHANGES.items():
-        edit(installation.problem_file, old, new)
+    installation.change_problem(_CHANGES)
     simulate_product_search(SMALL, installation.logs.parent)
     installation.ingest()
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from label_platform.pipeline.planner import Work, next_work, stale_work, work_key
 from label_platform.pipeline.steps import STEPS, step_of
-from tests.pipeline.conftest import DAYS, POLICIES, Installation, day, edit
+from tests.pipeline.conftest import DAYS, POLICIES, Installation, day
 
 LAST = DAYS[-1]
 
@@ -102,18 +102,19 @@ def test_a_late_event_changes_one_day_of_the_policies_that_use_it(built: Install
 
 
 def test_a_changed_gain_makes_the_labels_of_its_policy_stale(built: Installation) -> None:
-    edit(built.policy_file("multi_signal"), "add_to_cart: {gain: 0.5}", "add_to_cart: {gain: 0.6}")
+    built.change_policy("multi_signal", {"signals.add_to_cart.gain": 0.6})
     assert [work for work in stale(built) if work.policy != "multi_signal"] == []
     assert startable(built) == [Work("labels", "multi_signal", DAYS[0], LAST)]
 
 
 def test_a_comment_makes_nothing_stale(built: Installation) -> None:
-    edit(built.policy_file("multi_signal"), "combine: sum", "combine: sum  # of gains")
+    policy = built.policy_file("multi_signal")
+    policy.write_text("# three signals\n" + policy.read_text())
     assert stale(built) == []
 
 
 def test_a_changed_ranker_leaves_labels_alone(built: Installation) -> None:
-    edit(built.policy_file("raw_click"), "objective: pointwise", "objective: lambdarank")
+    built.change_policy("raw_click", {"rankers": [{"objective": "lambdarank"}]})
     assert [work.table for work in stale(built) if work.policy == "raw_click"] == [
         "examples",
         "rankers",
@@ -164,10 +165,10 @@ def test_the_key_of_work_changes_with_its_recipe_and_with_nothing_else(
     assert len(set(keys.values())) == len(POLICIES)
 
     built.forget("labels", day(2), policy="raw_click")
-    edit(built.policy_file("raw_click"), "name: raw_click", "name: raw_click  # the baseline")
+    built.change_policy("raw_click", {"description": "The same in other words."})
     assert {name: key_of(built, work) for name, work in works.items()} == keys
 
-    edit(built.policy_file("raw_click"), "gain: 1.0", "gain: 2.0")
+    built.change_policy("raw_click", {"signals.click.gain": 2.0})
     now = {name: key_of(built, work) for name, work in works.items()}
     assert {name for name in POLICIES if now[name] != keys[name]} == {"raw_click"}
     shorter = Work("labels", "coec_click", day(2), day(2))

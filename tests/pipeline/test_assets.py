@@ -1,0 +1,147 @@
+"""What a run in Dagster does: metadata, pictures, and checks that stop what comes after."""
+
+import base64
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from label_platform.lake import Engine, Partition
+from label_platform.pipeline.assets import asset_key, build_assets
+from label_platform.pipeline.run import run_chain
+from tests.pipeline.conftest import DAYS, Installation, day, quiet_instance
+
+PNG = b"\x89PNG"
+
+
+def materialize(
+    installation: Installation, *tables: tuple[str, str], on: date
+) -> dg.ExecuteInProcessResult:
+    project = installation.project()
+    with quiet_instance() as instance:
+        return dg.materialize(
+            build_assets(project),
+            selection=[asset_key(project, *table) for table in tables],
+            partition_key=str(on),
+            instance=instance,
+            raise_on_error=False,
+        )
+
+
+def materialized(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetMaterialization]:
+    events = result.get_asset_materialization_events()
+    return {
+        event.step_materialization_data.materialization.asset_key.path[-1]: (
+            event.step_materialization_data.materialization
+        )
+        for event in events
+    }
+
+
+def test_metadata_of_a_day_are_its_counts_and_hashes(built: Installation) -> None:
+    built.forget("labels", day(2), policy="coec_click")
+    done = materialize(built, ("labels", "coec_click"), on=day(2))
+    assert done.success
+    facts = materialized(done)["labels"].metadata
+    manifest = built.manifest("labels", day(2), "coec_click")
+    assert facts["dagster/row_count"].value == manifest.rows > 0
+    assert facts["content_hash"].value == manifest.content_hash
+    assert facts["recipe_hash"].value == manifest.recipe_hash
+    assert facts["rebuilt"].value is True
+    assert facts["label_version"].value == manifest.attributes["label_version"]
+
+
+def test_what_is_up_to_date_is_not_built_again(built: Installation) -> None:
+    before = built.content_hashes()
+    files = built.manifest("labels", day(2), "raw_click").files
+    done = materialize(built, ("labels", "raw_click"), on=day(2))
+    assert materialized(done)["labels"].metadata["rebuilt"].value is False
+    assert built.manifest("labels", day(2), "raw_click").files == files
+    assert built.content_hashes() == before
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [(("propensities", ""), "propensity_curve"), (("labels", "coec_click"), "label_histogram")],
+)
+def test_a_picture_stands_beside_the_numbers(
+    built: Installation, table: tuple[str, str], name: str
+) -> None:
+    shown = materialized(materialize(built, table, on=day(3)))[table[0]].metadata[name]
+    assert isinstance(shown, dg.MarkdownMetadataValue)
+    assert shown.md_str is not None
+    before, encoded = shown.md_str.rstrip(")").split(";base64,")
+    assert before == f"![{name}](data:image/png"
+    assert base64.b64decode(encoded).startswith(PNG)
+
+
+def test_the_verdict_is_a_check_that_stops_nobody(built: Installation) -> None:
+    built.change_problem({"propensity": {"min_clicks": 1_000_000}})
+    done = materialize(built, ("propensities", ""), ("labels", "raw_click"), on=day(3))
+    assert done.success
+    (check,) = [
+        each
+        for each in done.get_asset_check_evaluations()
+        if each.check_name == "verdict_is_not_a_refusal"
+    ]
+    assert not check.passed
+    assert check.severity is dg.AssetCheckSeverity.WARN
+    assert check.metadata["verdict"].value == "insufficient_interventions"
+
+
+def repeat_a_row(installation: Installation, table: str, on: date) -> None:
+    """A table with one impression twice, published as if it had been built like this."""
+    partition = Partition(table, on)
+    lake = installation.workspace.lake("product_search")
+    recipe = installation.manifest(table, on).recipe_hash
+    scan = lake.scan(table, [on])
+    with Engine() as engine:
+        lake.publish(
+            engine, partition, f"from {scan} union all (from {scan} limit 1)", recipe=recipe
+        )
+
+
+def test_a_failed_check_keeps_what_follows_from_running(built: Installation) -> None:
+    repeat_a_row(built, "impression_signals", day(2))
+    before = built.content_hashes()
+    done = materialize(
+        built,
+        ("impression_signals", ""),
+        ("position_statistics", ""),
+        ("labels", "raw_click"),
+        on=day(2),
+    )
+    assert not done.success
+    failed = [each for each in done.get_asset_check_evaluations() if not each.passed]
+    assert [(each.check_name, each.blocking) for each in failed] == [("impression_id_unique", True)]
+    assert failed[0].metadata["failing_rows"].value == 1
+    assert materialized(done).keys() == {"impression_signals"}
+    assert built.content_hashes() == before
+
+
+def test_a_failed_check_of_a_shared_table_ends_a_run_from_the_command_line(
+    built: Installation,
+) -> None:
+    repeat_a_row(built, "impressions", day(2))
+    for _ in range(2):  # the second time nothing is new, and it is no better
+        before = built.content_hashes()
+        with quiet_instance() as instance:
+            summary = run_chain(built.project(), instance, until="labels")
+        assert summary.broken.keys() == {"product_search/impression_signals"}
+        assert "impression_id_unique" in summary.broken["product_search/impression_signals"]
+        after = built.content_hashes()
+        changed = {folder for folder in after if after[folder] != before[folder]}
+        assert {folder.split("/")[0] for folder in changed} <= {"impression_signals"}
+
+
+def test_examples_without_a_positive_are_not_trained_on(ingested: Installation) -> None:
+    """Nobody clicks within a second of being shown a list, so that no label is above 0."""
+    ingested.change_problem({"signals.click.window": "0s", "policies.use": ["raw_click"]})
+    for _ in range(2):
+        with quiet_instance() as instance:
+            summary = run_chain(ingested.project(), instance, until="rankers")
+        assert summary.broken.keys() == {"product_search/raw_click/examples"}
+        assert "some_label_is_positive" in summary.broken["product_search/raw_click/examples"]
+        assert "rankers" not in summary.built
+    assert ingested.workspace.lake("product_search").days("rankers", "raw_click") == []
+    assert ingested.workspace.lake("product_search").days("labels", "raw_click") == list(DAYS)
