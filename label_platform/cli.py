@@ -99,7 +99,10 @@ def simulate_product_search_command(
         )
     except ValueError as error:
         raise ConfigurationError(f"simulate product_search: {error}") from error
-    summary = simulate_product_search(settings, out)
+    try:
+        summary = simulate_product_search(settings, out)
+    except FileExistsError as error:
+        raise ConfigurationError(f"simulate product_search: {error}") from error
     console.print(
         f"simulated {summary.impressions:,} impressions and "
         f"{sum(summary.interactions.values()):,} events over {days} days into {out} "
@@ -175,14 +178,13 @@ def _day_range(days: str | None) -> tuple[date, date]:
         raise ConfigurationError(
             f"--days: expected FROM..TO such as 2026-10-01..2026-10-07, found {days!r}"
         )
-    first, last = match.groups()
     try:
-        return (
-            date.fromisoformat(first) if first else date.min,
-            date.fromisoformat(last) if last else date.max,
-        )
+        first, last = (date.fromisoformat(each) if each else None for each in match.groups())
     except ValueError as error:
         raise ConfigurationError(f"--days: {days!r}: {error}") from error
+    if first and last and first > last:
+        raise ConfigurationError(f"--days: {first} is after {last}")
+    return first or date.min, last or date.max
 
 
 @policies_app.command("list")

@@ -9,7 +9,7 @@ import dagster as dg
 from label_platform.lake import Partition, load_models
 from label_platform.logs import IngestReport, ingest
 from label_platform.pipeline.attribution import window_days
-from label_platform.pipeline.checks import checks_for
+from label_platform.pipeline.checks import checks_for, stops
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.metadata import (
     comparison_metadata,
@@ -18,7 +18,7 @@ from label_platform.pipeline.metadata import (
     picture,
 )
 from label_platform.pipeline.pictures import pictures_of
-from label_platform.pipeline.steps import STEPS, Step, build_partition
+from label_platform.pipeline.steps import FAILED_CHECKS, STEPS, Step, build_partition
 from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
 
 RAW_TABLES = ("impressions", "interactions", "rejected_records", "items")
@@ -121,9 +121,13 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
                 manifests.append(manifest)
                 facts = partition_metadata(manifest) | {"rebuilt": built}
                 context.add_asset_metadata(facts, key, partition.day.isoformat())
+            results = checks.results(work, partitions, manifests)
+            failed = [str(result.check_name) for result in results if stops(result)]
+            if failed:
+                for partition in partitions:
+                    work.lake.annotate(partition, {FAILED_CHECKS: ", ".join(map(str, failed))})
             return dg.MaterializeResult(
-                metadata=_shown(work, partitions[-1]),
-                check_results=checks.results(work, partitions, manifests),
+                metadata=_shown(work, partitions[-1]), check_results=results
             )
 
     return table

@@ -67,6 +67,11 @@ class TableChecks:
         return results
 
 
+def stops(result: dg.AssetCheckResult) -> bool:
+    """Whether a check keeps what follows from running."""
+    return not result.passed and result.severity is dg.AssetCheckSeverity.ERROR
+
+
 def checks_for(table: str) -> TableChecks:
     """The checks of a table: those of its model's ``.yml``, or of the table's meaning."""
     models = load_models()

@@ -89,7 +89,7 @@ def run_chain(
         if until == "impressions":
             break
         chain.build(step)
-        if step.table == until:
+        if step.table == until or chain.is_broken(step):
             break
     project.workspace.lake(project.problem.name).collect()
     return chain.summary
@@ -144,6 +144,10 @@ class _Chain:
             done += sum(work.days for work in batch)
             self.on_work(step.table, done, todo)
         self.summary.seconds[step.table] = time.perf_counter() - started
+
+    def is_broken(self, step: Step) -> bool:
+        """Whether a table that everything after it is made from could not be built."""
+        return "/".join(asset_key(self.project, step.table).path) in self.summary.broken
 
     def _ingested(self, report: IngestReport) -> None:
         self.summary.report = report

@@ -109,15 +109,19 @@ STEPS = (
 )
 
 
+FAILED_CHECKS = "failed_checks"
+"""The attribute of a partition that names its failed blocking checks: what follows waits."""
+
+
 def step_of(table: str) -> Step:
     """The step that builds a table."""
     return next(step for step in STEPS if step.table == table)
 
 
 def is_stale(context: Context, partition: Partition) -> bool:
-    """Whether a partition is missing, or was made from something else than it would be today."""
+    """Whether a partition is missing, failed its checks, or would be made from else than it was."""
     manifest = context.lake.manifest(partition)
-    if manifest is None:
+    if manifest is None or manifest.attributes.get(FAILED_CHECKS):
         return True
     try:
         recipe = step_of(partition.table).recipe(context, partition)

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -21,7 +22,8 @@ def print_files(console: Console, report: IngestReport) -> None:
     if not report.files:
         console.print(f"log files: nothing new ({report.unchanged} files unchanged)")
         return
-    table = Table("log file", title="Records read, and what became of each", title_justify="left")
+    console.print("\n[bold]Records read, and what became of each[/]")
+    table = Table("log file", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in _COUNTS:
         table.add_column(name, justify="right")
     for file in report.files:
@@ -39,7 +41,7 @@ def print_propensities(console: Console, context: Context) -> None:
     if manifest is None:
         return
     verdict, reason = manifest.attributes["verdict"], manifest.attributes["reason"]
-    console.print(f"Propensities: [bold]{verdict}[/]. {reason}", highlight=False)
+    console.print(f"[bold]Propensities: {verdict}[/]. {reason}", highlight=False)
 
 
 def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) -> None:
@@ -52,22 +54,23 @@ def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) 
             reasons = "; ".join(dict.fromkeys(rows["reason"]))
             console.print(f"[bold]{yardstick}[/]: no answer. {reasons}", highlight=False)
             continue
-        fits, queries = rows["fits"].max(), rows["queries"].max()
-        table = Table(
-            title=f"{yardstick}  ({queries:,} queries, {fits} resampled fits)",
-            title_justify="left",
-            title_style="bold",
-        )
-        table.add_column("policy")
-        table.add_column("ranker")
-        table.add_column("value", justify="right")
-        table.add_column("95% interval", justify="center")
-        table.add_column(f"minus {baseline}", justify="right")
-        table.add_column("95% interval", justify="center")
+        queries = rows["queries"].max()
+        console.print(f"\n[bold]{yardstick}[/]  {queries:,} queries", highlight=False)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in ("policy", "ranker"):
+            table.add_column(name, no_wrap=True)
+        for name in ("value", f"minus {baseline}"):
+            table.add_column(name, justify="right", no_wrap=True)
         table.add_column("verdict")
         for row in rows.to_dict(orient="records"):
             table.add_row(*_comparison_cells(row))
         console.print(table)
+    console.print(
+        f"± is the 95% interval, over queries and {comparison['fits'].max()} refits on resampled "
+        f"logs; {baseline} is trained on the same rows and resamples, with the same objective; "
+        "better and worse are said after Holm's correction for all comparisons",
+        highlight=False,
+    )
 
 
 def print_failures(console: Console, summary: RunSummary) -> None:
@@ -94,11 +97,12 @@ def _yardstick_order(name: str) -> tuple[int, str]:
 
 
 def _comparison_cells(row: dict[Hashable, Any]) -> list[str]:
-    names = [str(row["policy"]), str(row["ranker"])]
+    names = [str(row["policy"]), str(row["objective"])]
     if pd.isna(row["value"]):
-        return [*names, "", "", "", "", str(row["reason"])]
-    value = [f"{row['value']:.4f}", f"{row['ci_low']:.4f} to {row['ci_high']:.4f}"]
+        return [*names, "", "", str(row["reason"])]
+    value = f"{row['value']:.4f} ±{(row['ci_high'] - row['ci_low']) / 2:.4f}"
     if pd.isna(row["difference"]):
-        return [*names, *value, "", "", str(row["verdict"])]
-    between = f"{row['difference_low']:+.4f} to {row['difference_high']:+.4f}"
-    return [*names, *value, f"{row['difference']:+.4f}", between, str(row["verdict"])]
+        return [*names, value, "", str(row["verdict"])]
+    half = (row["difference_high"] - row["difference_low"]) / 2
+    verdict = str(row["verdict"]).partition(" than ")[0].replace("no difference shown", "not shown")
+    return [*names, value, f"{row['difference']:+.4f} ±{half:.4f}", verdict]

@@ -15,7 +15,7 @@ from label_platform.pipeline.rankers import stored_rankers
 from label_platform.policy import label_version, policy_version
 from label_platform.ranking import Ranker
 from label_platform.tracking.store import code_revision
-from tests.pipeline.conftest import DAYS, POLICIES, PROBLEM, RUN_IDS, Installation
+from tests.pipeline.conftest import DAYS, POLICIES, RUN_IDS, Installation
 
 LAST = DAYS[-1]
 TRAIN = DAYS[:3]
@@ -117,5 +117,5 @@ def test_a_comparison_is_a_run_of_its_own(finished: Installation) -> None:
     run = finished.mlflow().get_run(run_id)
     assert run.data.tags["kind"] == "comparison"
     header, *lines = artifact(run, "comparison.csv").splitlines()
-    assert header.startswith("policy,objective")
+    assert header.startswith("policy,ranker")
     assert len(lines) == finished.manifest("comparisons", LAST).rows

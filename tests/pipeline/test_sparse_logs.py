@@ -1,0 +1,91 @@
+"""Logs with holes: a day on which nothing happened, or nothing at random."""
+
+import shutil
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from label_platform.pipeline.run import RunSummary, run_chain
+from tests.pipeline.conftest import DAYS, PROBLEM, Installation, day, quiet_instance
+
+
+def impressions_of(installation: Installation, on: date) -> list[str]:
+    return sorted(str(path) for path in (installation.logs / "impressions").glob(f"*{on}*"))
+
+
+def read_anew(installation: Installation) -> None:
+    shutil.rmtree(installation.workspace.lake(PROBLEM).folder)
+    installation.ingest()
+
+
+def take_out_chance(installation: Installation, *days: date) -> None:
+    """The same log, but nobody wrote down that some lists were in random order."""
+    for each in days:
+        for path in impressions_of(installation, each):
+            rows = pq.read_table(path, partitioning=None)
+            place = rows.column_names.index("randomized")
+            none = pa.array([False] * len(rows))
+            pq.write_table(rows.set_column(place, "randomized", none), path)
+    read_anew(installation)
+
+
+def run(installation: Installation, until: str) -> RunSummary:
+    with quiet_instance() as instance:
+        return run_chain(installation.project(), instance, until=until)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_day_on_which_nothing_happened_stops_nobody(ingested: Installation, number: int) -> None:
+    """The first day, and the last training day, whose labels and curve MLflow is shown."""
+    for folder in ("impressions", "interactions"):
+        (file,) = (ingested.logs / folder).glob(f"*{day(number)}*")
+        file.unlink()
+    read_anew(ingested)
+    ingested.change_problem({"policies.use": ["raw_click", "coec_click"]})
+    ingested.change_problem({"training.evaluate": "2d"})  # as the windows are shorter now
+    summary = run(ingested, "rankers")
+    assert (summary.refused, summary.broken) == ({}, {})
+    assert summary.built["labels"] == 2 * len(DAYS)
+    assert ingested.manifest("labels", day(number), "raw_click").rows == 0
+    assert ingested.manifest("labels", day(2), "raw_click").rows > 0
+    assert summary.built["rankers"] == 2
+
+
+def test_a_day_without_randomised_lists_takes_its_window_as_evidence(
+    ingested: Installation,
+) -> None:
+    take_out_chance(ingested, day(2))
+    summary = run(ingested, "propensities")
+    assert summary.broken == {}
+    manifest = ingested.manifest("propensities", day(2))
+    assert manifest.attributes["verdict"] != "insufficient_interventions"
+    with ingested.project().open() as context:
+        counted = context.engine.rows(
+            "select day(shown_at), count(*) filter (where randomized and excluded_reason is null) "
+            f"from {context.lake.scan('impression_signals', DAYS[:3])} group by 1 order by 1"
+        )
+        (used,) = context.engine.row(
+            f"select sum(impressions) from {context.lake.scan('propensities', [day(2)])} "
+            "where device is null"
+        )
+    by_day = dict(counted)
+    assert by_day[2] == 0
+    assert used == by_day[1] + by_day[3]
+
+
+def test_without_randomised_lists_debiased_policies_are_refused_and_others_go_on(
+    ingested: Installation,
+) -> None:
+    take_out_chance(ingested, *DAYS)
+    summary = run(ingested, "examples")
+    curve = ingested.manifest("propensities", day(3)).attributes
+    assert curve["verdict"] == "insufficient_interventions"
+    assert "randomised" in curve["reason"]
+    assert summary.broken == {}
+    assert summary.refused.keys() == {"coec_click", "multi_signal"}  # labels; weights of examples
+    assert all(curve["reason"] in words for words in summary.refused.values())
+    assert summary.built["labels"] == 2 * len(DAYS)
+    assert summary.built["examples"] == 1
+    assert ingested.manifest("examples", DAYS[-1], "raw_click").rows > 0

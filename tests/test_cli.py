@@ -1,0 +1,227 @@
+"""The command line: help without heavy imports, wrong usage in one line."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from label_platform import cli
+
+PROJECT = Path(__file__).parents[1]
+COMMANDS = (
+    "simulate product_search",
+    "run",
+    "ingest",
+    "propensities",
+    "labels",
+    "examples",
+    "train",
+    "compare",
+    "policies list",
+    "policies check",
+    "ui",
+)
+ALL_HELP = """
+import contextlib, io, json, sys
+from label_platform import cli
+shown = {}
+for command in json.loads(sys.argv[1]):
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        try:
+            cli.app([*command.split(), "--help"])
+        except SystemExit as end:
+            shown[command] = [end.code, text.getvalue()]
+heavy = ["dagster", "mlflow", "duckdb", "pandas", "lightgbm", "matplotlib"]
+print(json.dumps([shown, [name for name in heavy if name in sys.modules]]))
+"""
+
+
+@pytest.fixture
+def problem(tmp_path: Path) -> Path:
+    """The product's own problem file and policies, where a test may change them."""
+    shutil.copytree(PROJECT / "policies", tmp_path / "policies")
+    problems = tmp_path / "data" / "problems"
+    problems.mkdir(parents=True)
+    return Path(shutil.copy(PROJECT / "data" / "problems" / "product_search.yaml", problems))
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """The exit code of a command line."""
+    monkeypatch.setattr(sys, "argv", ["label-platform", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    return int(end.value.code or 0)
+
+
+def test_help_of_every_command_has_an_example_and_needs_no_heavy_library() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ALL_HELP, json.dumps(COMMANDS)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    shown, heavy = json.loads(done.stdout)
+    assert heavy == []
+    for command in COMMANDS:
+        code, text = shown[command]
+        assert code == 0
+        assert f"Example: label-platform {command}" in " ".join(text.split()), command
+
+
+def test_every_command_is_known_here() -> None:
+    groups = {"simulate": cli.simulate_app, "policies": cli.policies_app}
+    names = [str(command.name) for command in cli.app.registered_commands]
+    for group, app in groups.items():
+        names += [f"{group} {command.name}" for command in app.registered_commands]
+    assert sorted(names) == sorted(COMMANDS)
+
+
+def test_policies_are_listed_with_their_versions(
+    problem: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from label_platform.policy import label_version, load_policies
+    from label_platform.problem import load_problem
+
+    monkeypatch.setenv("COLUMNS", "200")
+    loaded = load_problem(problem)
+    assert run(monkeypatch, "policies", "list", "--problem", problem) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for policy in load_policies(loaded):
+        (line,) = [line for line in lines if f" {policy.name} " in line]
+        assert label_version(policy, loaded) in line
+
+
+def test_sound_policies_pass_the_check(
+    problem: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "policies", "check", "--problem", problem) == 0
+    assert "policies are fine: raw_click, " in capsys.readouterr().out
+
+
+def test_without_a_problem_the_workspace_has_one(
+    problem: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LABEL_PLATFORM_DATA", str(problem.parents[1]))
+    assert run(monkeypatch, "policies", "check") == 0
+    assert "are fine" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("signals:\n  click:", "signals:\n  clik:", "did you mean 'click'?"),
+        ("grain: impression", "grains: impression", "did you mean 'grain'?"),
+    ],
+)
+def test_a_misspelt_policy_is_named_with_the_nearest_word(
+    problem: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    old: str,
+    new: str,
+    words: str,
+) -> None:
+    policy = problem.parents[2] / "policies" / "raw_click.yaml"
+    assert old in policy.read_text()
+    policy.write_text(policy.read_text().replace(old, new))
+    assert run(monkeypatch, "policies", "check", "--problem", problem) == 2
+    error = capsys.readouterr().err
+    assert "raw_click.yaml" in error
+    assert words in error
+    assert "Traceback" not in error
+
+
+def wrong(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that wrong usage is answered with."""
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+def test_a_misspelt_problem_file_is_named_with_the_nearest(
+    problem: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    misspelt = problem.with_name("product_serch.yaml")
+    assert run(monkeypatch, "run", "--problem", misspelt) == 2
+    line = wrong(capsys)
+    assert f"error: {misspelt}: there is no such file" in line
+    assert "did you mean 'product_search.yaml'?" in line
+
+
+def test_a_misspelt_policy_of_a_run_is_named_with_the_nearest(
+    problem: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "run", "--problem", problem, "--policies", "raw_click,coec_clik") == 2
+    assert "'coec_clik' is not active; did you mean 'coec_click'?" in wrong(capsys)
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        ("yesterday", "--days: expected FROM..TO such as 2026-10-01..2026-10-07, found"),
+        ("2026-10-01", "expected FROM..TO"),
+        ("2026-10-01..2026-13-01", "month must be in 1..12"),
+        ("2026-10-07..2026-10-01", "2026-10-07 is after 2026-10-01"),
+    ],
+)
+def test_days_that_are_none_are_refused(
+    problem: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    days: str,
+    words: str,
+) -> None:
+    assert run(monkeypatch, "labels", "--problem", problem, "--days", days) == 2
+    line = wrong(capsys)
+    assert line.startswith("error: --days")
+    assert words in line
+
+
+def simulate(monkeypatch: pytest.MonkeyPatch, out: Path, *more: str) -> int:
+    small = ["--days", "1", "--lists-per-day", "5"]
+    return run(monkeypatch, "simulate", "product_search", "--out", out, *small, *more)
+
+
+def test_logs_are_simulated_once_and_never_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "shop"
+    assert simulate(monkeypatch, out) == 0
+    assert "simulated 50 impressions" in capsys.readouterr().out
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert len(before) > 3
+    assert simulate(monkeypatch, out, "--seed", "7") == 2
+    line = wrong(capsys)
+    assert line.startswith("error: simulate product_search: ")
+    assert "exists: remove it or simulate into another folder" in line
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--logger", "wek", "'weak'"),
+        ("--days", "0", "--days"),
+        ("--randomized-share", "1.5", "--randomized-share"),
+        ("--start-date", "tomorrow", "tomorrow"),
+        ("--lists", "5", "No such option"),
+    ],
+)
+def test_wrong_settings_of_a_simulation_write_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    value: str,
+    words: str,
+) -> None:
+    out = tmp_path / "shop"
+    assert simulate(monkeypatch, out, option, value) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+    assert not out.exists()

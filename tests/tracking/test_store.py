@@ -1,0 +1,176 @@
+"""A real MLflow store: what a ranker's run holds, aliases, several stores at once."""
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from mlflow import MlflowClient
+
+from label_platform.policy import RankerSpec
+from label_platform.ranking import Ranker, TrainingData, fit_ranker
+from label_platform.tracking import RankerRecord, TrackingStore
+from label_platform.tracking.store import code_revision
+
+FEATURES = ("f_match", "f_price")
+CONTENT_HASH = f"duckdb-2.0:1a2b3c4d:120:{'f' * 40}"
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(scope="session")
+def ranker() -> Ranker:
+    """Trained on labels that follow a feature and the position."""
+    rng = np.random.default_rng(5)
+    lists, length = 60, 6
+    rows = lists * length
+    position = np.tile(np.arange(1, length + 1), lists)
+    match = rng.random(rows)
+    label = (match + 1 / position > 1).astype(float)
+    examples = pa.table(
+        {
+            "part": ["train"] * rows,
+            "group_id": np.repeat(np.arange(lists), length),
+            "query_id": np.repeat(np.arange(lists), length),
+            "item_id": np.arange(rows),
+            "position": position,
+            "label": label,
+            "raw_label": label,
+            "weight": np.ones(rows),
+            "raw_weight": np.ones(rows),
+            "impressions": np.ones(rows, dtype=np.int64),
+            "expected_examinations": np.ones(rows),
+            "f_match": match,
+            "f_price": rng.random(rows),
+        }
+    )
+    spec = RankerSpec(objective="lambdarank", position="feature")
+    train = TrainingData.from_examples(examples, spec, FEATURES)
+    return fit_ranker(train, None, spec, rounds=10, seed=0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, migrated_once: Path) -> Path:
+    return Path(shutil.copytree(migrated_once, tmp_path / "mlflow"))
+
+
+@pytest.fixture(autouse=True)
+def tracking_uri_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", os.environ.get("MLFLOW_TRACKING_URI", ""))
+
+
+@pytest.fixture
+def record(ranker: Ranker) -> RankerRecord:
+    return RankerRecord(
+        name="raw_click lambdarank",
+        tags={"policy": "raw_click", "policy_version": "0123456789ab"},
+        parameters={"rounds": 10, "ranker.position": "feature"},
+        metrics={"rounds_used": 10.0},
+        policy_text="name: raw_click  # as it was\n",
+        datasets={"examples": CONTENT_HASH},
+        model=ranker.to_json(),
+        features=ranker.feature_names,
+        pictures={"label_histogram": PNG},
+    )
+
+
+def test_a_run_holds_what_was_recorded(folder: Path, record: RankerRecord) -> None:
+    store = TrackingStore(folder, "shop")
+    run = MlflowClient(store.uri).get_run(store.log_ranker(record))
+    assert run.info.run_name == "raw_click lambdarank"
+    assert run.info.experiment_id == store.experiment_id
+    assert run.data.tags.items() >= {**record.tags, "code_revision": code_revision()}.items()
+    assert run.data.params == {"rounds": "10", "ranker.position": "feature"}
+    assert run.data.metrics == {"rounds_used": 10.0}
+    artifacts = folder / "artifacts" / "shop" / run.info.run_id / "artifacts"
+    assert (artifacts / "policy.yaml").read_text() == record.policy_text
+    assert (artifacts / "pictures" / "label_histogram.png").read_bytes() == PNG
+    (used,) = run.inputs.dataset_inputs
+    assert used.dataset.digest == CONTENT_HASH[-36:]
+    assert {tag.key: tag.value for tag in used.tags}["content_hash"] == CONTENT_HASH
+
+
+def test_a_logged_model_fixes_position_itself(
+    folder: Path, record: RankerRecord, ranker: Ranker
+) -> None:
+    store = TrackingStore(folder, "shop")
+    run_id = store.log_ranker(record)
+    (logged,) = MlflowClient(store.uri).search_logged_models(
+        [store.experiment_id], filter_string=f"source_run_id = '{run_id}'"
+    )
+    model = mlflow.pyfunc.load_model(logged.artifact_location)
+    assert model.metadata.get_input_schema().input_names() == list(FEATURES)
+    rng = np.random.default_rng(6)
+    rows = pd.DataFrame({name: rng.random(50) for name in FEATURES})
+    scores = model.predict(rows)
+    assert len(np.unique(scores)) > 1
+    np.testing.assert_array_equal(scores, ranker.score(rows))
+    for position in (1.0, 6.0):
+        np.testing.assert_array_equal(model.predict(rows.assign(position=position)), scores)
+    unfixed = replace(ranker, position="none", feature_names=(*ranker.feature_names, "position"))
+    np.testing.assert_array_equal(unfixed.score(rows.assign(position=1.0)), scores)
+    assert not np.array_equal(unfixed.score(rows.assign(position=6.0)), scores)
+
+
+def test_metrics_and_verdicts_are_added_later(folder: Path, record: RankerRecord) -> None:
+    store = TrackingStore(folder, "shop")
+    run_id = store.log_ranker(record)
+    store.add_metrics(run_id, {"ndcg": 0.5, "ndcg_ci_low": 0.25}, {"verdict.ndcg": "baseline"})
+    data = MlflowClient(store.uri).get_run(run_id).data
+    assert data.metrics == {"rounds_used": 10.0, "ndcg": 0.5, "ndcg_ci_low": 0.25}
+    assert data.tags["verdict.ndcg"] == "baseline"
+
+
+def test_an_alias_moves_to_the_ranker_that_has_it_now(folder: Path, record: RankerRecord) -> None:
+    store = TrackingStore(folder, "shop")
+    client = MlflowClient(store.uri)
+    first, second = store.log_ranker(record), store.log_ranker(record)
+    store.register(first, "champion")
+    store.register(second, "challenger")
+    assert client.get_model_version_by_alias("shop.ranker", "champion").run_id == first
+    assert client.get_model_version_by_alias("shop.ranker", "challenger").run_id == second
+    store.register(second, "champion")
+    assert client.get_model_version_by_alias("shop.ranker", "champion").run_id == second
+
+
+def test_a_run_without_a_model_cannot_be_champion(folder: Path) -> None:
+    store = TrackingStore(folder, "shop")
+    run_id = store.log_comparison("comparison", {"day": "2026-10-06"}, "policy,value\n")
+    with pytest.raises(LookupError, match="has no logged model"):
+        store.register(run_id, "champion")
+
+
+def test_two_stores_in_one_process_do_not_mix(
+    folder: Path, tmp_path: Path, migrated_once: Path, record: RankerRecord
+) -> None:
+    """Each is used again after the other one was."""
+    other_folder = Path(shutil.copytree(migrated_once, tmp_path / "other"))
+    stores = [TrackingStore(folder, "shop"), TrackingStore(other_folder, "videos")]
+    logged: list[set[str]] = [set(), set()]
+    for _ in range(2):
+        for store, runs in zip(stores, logged, strict=True):
+            runs.add(store.log_ranker(record))
+            runs.add(store.log_comparison("comparison", {}, "policy\n"))
+    for store, runs in zip(stores, logged, strict=True):
+        found = MlflowClient(store.uri).search_runs([store.experiment_id])
+        assert {run.info.run_id for run in found} == runs
+        assert len(runs) == 2 * 2
+        artifacts = store.folder / "artifacts" / store.problem
+        assert {path.name for path in artifacts.iterdir()} >= runs
+
+
+def test_problems_share_a_store_as_experiments(folder: Path) -> None:
+    shop, videos = TrackingStore(folder, "shop"), TrackingStore(folder, "videos")
+    assert shop.experiment_id != videos.experiment_id
+    assert TrackingStore(folder, "shop").experiment_id == shop.experiment_id
+    assert shop.link("http://here").endswith(f"/experiments/{shop.experiment_id}/runs")
+
+
+def test_preparing_makes_the_database_and_no_experiment(migrated_once: Path) -> None:
+    assert (migrated_once / "mlflow.db").is_file()
+    client = MlflowClient(TrackingStore(migrated_once, "").uri)
+    assert [each.name for each in client.search_experiments()] == ["Default"]
