@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from label_platform.strict_yaml import ConfigurationError
 
@@ -58,8 +59,9 @@ def main() -> None:
     """Run the command line; what a user can mend is one line, not a traceback."""
     try:
         app()
-    except ConfigurationError as error:
-        errors.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+    except (ConfigurationError, FileExistsError) as error:
+        # brackets in a message are the user's words, not rich's markup
+        errors.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 
@@ -199,17 +201,19 @@ def list_policies(problem: ProblemOption = None) -> None:
     from label_platform.problem import load_problem
 
     loaded = load_problem(_problem_path(problem))
-    table = Table("policy", "grain", "debias", "label version", "policy version", "what it says")
-    for policy in load_policies(loaded):
+    found = load_policies(loaded)
+    table = Table("policy", "grain", "debias", "label version", "policy version")
+    for policy in found:
         table.add_row(
             policy.name,
             policy.grain,
             policy.debias.method,
             label_version(policy, loaded),
             policy_version(policy, loaded),
-            policy.description,
         )
     console.print(table)
+    for policy in found:
+        console.print(f"{policy.name}: {policy.description}", highlight=False)
 
 
 @policies_app.command("check")

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from label_platform import cli
+from label_platform.policy import label_version, load_policies, policy_version
+from label_platform.problem import load_problem
 
 PROJECT = Path(__file__).parents[1]
 COMMANDS = (
@@ -84,16 +86,14 @@ def test_every_command_is_known_here() -> None:
 def test_policies_are_listed_with_their_versions(
     problem: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from label_platform.policy import label_version, load_policies
-    from label_platform.problem import load_problem
-
-    monkeypatch.setenv("COLUMNS", "200")
     loaded = load_problem(problem)
     assert run(monkeypatch, "policies", "list", "--problem", problem) == 0
-    lines = capsys.readouterr().out.splitlines()
+    shown = capsys.readouterr().out
     for policy in load_policies(loaded):
-        (line,) = [line for line in lines if f" {policy.name} " in line]
+        (line,) = [line for line in shown.splitlines() if f" {policy.name} " in line]
         assert label_version(policy, loaded) in line
+        assert policy_version(policy, loaded) in line
+        assert f"{policy.name}: {policy.description}" in " ".join(shown.split())
 
 
 def test_sound_policies_pass_the_check(

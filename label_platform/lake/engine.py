@@ -112,9 +112,17 @@ class Engine:
         return self._run(sql, parameters).df()
 
     def arrow(self, sql: str) -> pa.Table:
-        """A query's result as an Arrow table."""
-        with _named(sql):
-            return self._connection.sql(sql).to_arrow_table()
+        """A query's result as an Arrow table; without an order by, rows come as they are stored.
+
+        Threads that read a file's row groups would else hand them over in any order, and what is
+        trained on them depends on it.
+        """
+        self._connection.execute("set preserve_insertion_order = true")
+        try:
+            with _named(sql):
+                return self._connection.sql(sql).to_arrow_table()
+        finally:
+            self._connection.execute("set preserve_insertion_order = false")
 
     def schema(self, relation: str) -> dict[str, str]:
         """Column names and SQL types of a relation: a table's name or a parenthesised query."""

@@ -178,18 +178,21 @@ class Lake:
             yield
 
     def collect(self, delay_s: float = 3600.0) -> int:
-        """Delete files that no manifest names and that are older than the delay.
+        """Delete files that no manifest names, once they and the manifest are that old.
 
-        The delay lets readers finish that took an older manifest. Returns the files deleted.
+        The delay lets readers finish that took an older manifest. It runs from the manifest's last
+        replacement: a file may be a month old and have been replaced a moment ago. Returns the
+        files deleted.
         """
         deleted = 0
         now = time.time()
         for folder in {path.parent for path in self.folder.rglob("day=*/*")}:
             manifest = read_manifest(folder)
             live = {file.name for file in manifest.files} if manifest else set()
+            replaced = (folder / MANIFEST_NAME).stat().st_mtime if manifest else 0.0
             for path in folder.iterdir():
                 stale = path.name not in live and path.name != MANIFEST_NAME
-                if stale and now - path.stat().st_mtime >= delay_s:
+                if stale and now - max(path.stat().st_mtime, replaced) >= delay_s:
                     path.unlink(missing_ok=True)
                     deleted += 1
         return deleted

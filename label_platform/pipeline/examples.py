@@ -40,8 +40,11 @@ def examples_recipe(context: Context, partition: Partition) -> dict[str, Any]:
         "features": [context.problem.features, context.problem.item_features],
         "train": split.train,
         "validate": split.validate,
-        "labels": context.contents("labels", days, policy.name),
-        "impression_signals": context.contents("impression_signals", days),
+        # each of them: a day without labels must not go missing in silence
+        "labels": {str(day): context.content("labels", day, policy.name) for day in days},
+        "impression_signals": {
+            str(day): context.content("impression_signals", day) for day in days
+        },
         "items": context.contents("items", tuple(context.lake.days("items"))),
         "propensities": context.content("propensities", split.train[-1]) if weighted else None,
         "gates": context.problem.propensity.model_dump() if weighted else None,

@@ -42,13 +42,15 @@ def comparison_metadata(table: pd.DataFrame) -> dict[str, Any]:
     shown = {}
     for yardstick, rows in table.groupby("yardstick"):
         lines = ["| policy | ranker | value | minus baseline | verdict |", "|---|---|---|---|---|"]
-        for row in rows.itertuples():
-            value = f"{row.value:.4f} ({row.ci_low:.4f} to {row.ci_high:.4f})"
-            difference = (
-                f"{row.difference:+.4f} ({row.difference_low:+.4f} to {row.difference_high:+.4f})"
-            )
-            cells = [row.policy, row.ranker, value, difference, row.verdict]
-            lines.append(f"| {' | '.join(str(cell).replace('nan', '') for cell in cells)} |")
+        for row in rows.to_dict(orient="records"):
+            value = difference = ""
+            if not pd.isna(row["value"]):
+                value = f"{row['value']:.4f} ({row['ci_low']:.4f} to {row['ci_high']:.4f})"
+            if not pd.isna(row["difference"]):
+                between = f"{row['difference_low']:+.4f} to {row['difference_high']:+.4f}"
+                difference = f"{row['difference']:+.4f} ({between})"
+            cells = map(str, (row["policy"], row["ranker"], value, difference, row["verdict"]))
+            lines.append(f"| {' | '.join(cells)} |")
         shown[str(yardstick)] = dg.MetadataValue.md("\n".join(lines))
     return shown
 

@@ -16,7 +16,7 @@ def pictures_of(context: Context, partition: Partition) -> dict[str, bytes]:
     if partition.table == "propensities":
         return {"propensity_curve": propensity_picture(context, partition)}
     if partition.table == "labels":
-        return {"label_histogram": _label_picture(context, partition)}
+        return _label_pictures(context, partition)
     return {}
 
 
@@ -28,7 +28,8 @@ def propensity_picture(context: Context, partition: Partition) -> bytes:
     return plot_propensities(table, list(context.problem.context), title)
 
 
-def _label_picture(context: Context, partition: Partition) -> bytes:
+def _label_pictures(context: Context, partition: Partition) -> dict[str, bytes]:
+    """A histogram of a day's labels; none for a day on which nothing was shown."""
     relation = context.lake.scan(partition.table, [partition.day], partition.policy)
     impression_grain = context.project.policy(partition.policy).grain == "impression"
     label = "label" if impression_grain else "gain_sum / nullif(expected_examinations, 0)"
@@ -48,7 +49,9 @@ def _label_picture(context: Context, partition: Partition) -> bytes:
         where label is not null
         group by bin
     """)
-    return _histogram(counts, f"{partition.policy}, {partition.day}")
+    if counts.empty:
+        return {}
+    return {"label_histogram": _histogram(counts, f"{partition.policy}, {partition.day}")}
 
 
 def _histogram(counts: pd.DataFrame, title: str) -> bytes:

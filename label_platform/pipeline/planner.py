@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from label_platform.lake import Partition, recipe_hash
+from label_platform.lake import Partition, days_between, recipe_hash
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.labels import uses_propensities
 from label_platform.pipeline.steps import STEPS, Step, is_stale, partitions_of
+from label_platform.policy import PropensityRefusedError
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ def stale_work(
 def next_work(context: Context, last_day: date) -> list[Work]:
     """The stale work that can start now: per chain, the first step that has any.
 
-    A policy's chain waits for the shared tables, and the comparison waits for every policy.
+    A policy's chain waits for the shared tables, and the comparison waits for every policy but
+    those that the evidence does not support: they have no work until the evidence changes.
     """
     shared = [step for step in STEPS if not step.per_policy and step.table != "comparisons"]
     for step in shared:
@@ -64,7 +67,7 @@ def next_work(context: Context, last_day: date) -> list[Work]:
 def work_key(context: Context, work: Work) -> str:
     """Identity of a piece of work: the same while nothing that it starts from has changed."""
     step = next(step for step in STEPS if step.table == work.table)
-    days = [work.first + timedelta(days=n) for n in range(work.days)]
+    days = days_between(work.first, work.last)
     recipes = [step.recipe(context, Partition(work.table, day, work.policy)) for day in days]
     return f"{work.table}:{work.policy}:{work.first}..{work.last}:{recipe_hash({'days': recipes})}"
 
@@ -74,8 +77,21 @@ def _first_work(context: Context, policy: str, last_day: date) -> list[Work]:
         if step.per_policy:
             work = stale_work(context, step, policy, last_day)
             if work:
-                return work
+                return [] if _is_refused(context, work) else work
     return []
+
+
+def _is_refused(context: Context, works: list[Work]) -> bool:
+    """Whether labels among these works ask for a curve that was refused."""
+    try:
+        for work in works:
+            policy = context.project.policy(work.policy)
+            for day in days_between(work.first, work.last):
+                if work.table == "labels":
+                    uses_propensities(context, policy, Partition("labels", day, work.policy))
+    except PropensityRefusedError:
+        return True
+    return False
 
 
 def _runs(days: list[date]) -> Iterator[tuple[date, date]]:

@@ -119,7 +119,7 @@ def step_of(table: str) -> Step:
 
 
 def is_stale(context: Context, partition: Partition) -> bool:
-    """Whether a partition is missing, failed its checks, or would be made from else than it was."""
+    """Whether a partition is missing, failed its checks, or was made from other things than now."""
     manifest = context.lake.manifest(partition)
     if manifest is None or manifest.attributes.get(FAILED_CHECKS):
         return True

@@ -1,9 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from label_platform.lake import Engine, SqlError, quote_identifier, quote_literal
+from label_platform.lake import Engine, SqlError, quote_identifier, quote_literal, scan_parquet
 
 
 @pytest.mark.parametrize("name", ["plain", 'with "quotes"', "select", "a; drop table x --"])
@@ -55,3 +56,16 @@ def test_a_table_can_be_registered_after_any_statement(tmp_path: Path) -> None:
         assert engine.row("select a from first") == (2,)
         engine.register("second", pd.DataFrame({"a": [3]}))
         assert engine.row("select a from second") == (3,)
+
+
+def test_arrow_tables_keep_the_order_in_which_rows_are_stored(tmp_path: Path) -> None:
+    """Several row groups, read by several threads: what is trained on them depends on the order."""
+    path = tmp_path / "rows.parquet"
+    with Engine(threads=4) as engine:
+        engine.execute(
+            f"copy (select (range * 7919) % 600011 as place from range(600000) order by place) "
+            f"to {quote_literal(str(path))} (format parquet)"
+        )
+        for _ in range(8):
+            places = engine.arrow(f"from {scan_parquet([path])}").column("place").to_numpy()
+            assert (np.diff(places) > 0).all()
