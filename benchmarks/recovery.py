@@ -50,6 +50,7 @@ from label_platform.pipeline.workspace import Workspace
 from label_platform.policy import Policy, RankerSpec, longest_window
 from label_platform.ranking import RankerTrainer, TrainingData
 
+DAYS = 10
 PROBLEM = Path(__file__).parents[1] / "data" / "problems" / "product_search.yaml"
 
 DEFAULT = ("coec_multi_signal", "pointwise")
@@ -70,8 +71,12 @@ def main() -> None:
     """Run the benchmark, print tables and verdicts."""
     options = parse_options()
     started = time.perf_counter()
-    console = Console(width=118)
+    console = Console(width=126)
     all_settings = settings_of(options)
+    console.print(
+        f"{options.impressions:,} impressions on training days: logs of {DAYS} days with "
+        f"{all_settings[0].lists_per_day:,} lists each; bots are set aside before training"
+    )
     measured = pd.concat(list(measure_all(all_settings)), ignore_index=True)
     verdicts: dict[str, Any] = {}
     summaries = {}
@@ -85,6 +90,7 @@ def main() -> None:
         "benchmark": "recovery",
         "cores": os.cpu_count(),
         "seeds": options.seeds,
+        "impressions": options.impressions,
         "lists_per_day": all_settings[0].lists_per_day,
         "trained_impressions": int(measured["trained_impressions"].mean()),
         "default": " ".join(DEFAULT),
@@ -103,7 +109,6 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--impressions", type=int, default=600_000, help="shown on the days that are trained on"
     )
-    parser.add_argument("--days", type=int, default=10, help="of the whole log")
     parser.add_argument("--loggers", default=",".join(get_args(Logger)))
     return parser.parse_args()
 
@@ -113,11 +118,11 @@ def settings_of(options: argparse.Namespace) -> list[ProductSearchSettings]:
     project = Project.load(PROBLEM, Workspace.from_environment())
     problem = project.problem
     windows = [longest_window(policy, problem) for policy in project.policies]
-    last_day = problem.start_date + timedelta(days=options.days - 1)
+    last_day = problem.start_date + timedelta(days=DAYS - 1)
     days = len(split_days(problem, windows, problem.start_date, last_day).train)
     return [
         ProductSearchSettings(
-            days=options.days,
+            days=DAYS,
             start_date=problem.start_date,
             lists_per_day=ceil(options.impressions / days / ProductSearchSettings.list_length),
             logger=logger,
@@ -170,8 +175,8 @@ def measure_arms(context: Context, day: date, show: OnStep) -> Iterator[dict[str
     for policy in context.project.policies:
         examples = examples_with_truth(context, day, policy)
         for spec in policy.rankers:
-            show(f"{policy.name} {spec.objective}")
-            names = {"policy_name": policy.name, "objective": spec.objective}
+            show(f"{policy.name}, {spec.objective}")
+            names = {"policy_name": policy.name, "ranker": spec.title, "objective": spec.objective}
             yield {**names, **rankers.measure(examples, spec)}
 
 
@@ -291,7 +296,8 @@ def _digest(spec: RankerSpec, *parts: TrainingData) -> bytes:
 def summarize(rows: pd.DataFrame) -> pd.DataFrame:
     """Over the seeds of one logger, per arm."""
     found = []
-    for (policy, objective), arm in rows.groupby(["policy_name", "objective"], sort=False):
+    keys = ["policy_name", "ranker", "objective"]
+    for (policy, ranker, objective), arm in rows.groupby(keys, sort=False):
         difference, gap = arm["policy"] - arm["raw"], arm["truth"] - arm["raw"]
         n = len(arm)
         spread = difference.std()
@@ -299,6 +305,7 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
         found.append(
             {
                 "policy": policy,
+                "ranker": ranker,
                 "objective": objective,
                 "minus_raw_by_seed": difference.round(5).tolist(),
                 "value": arm["policy"].mean(),
@@ -344,12 +351,12 @@ def as_table(logger: str, rows: pd.DataFrame, arms: pd.DataFrame) -> Table:
     table = Table(
         title=f"{logger} logger, {rows['seed'].nunique()} logs; on average "
         f"{mean['trained_impressions']:,.0f} impressions and {mean['trained_clicks']:,.0f} clicks "
-        f"trained on, {mean['randomized_lists']:,.0f} randomised lists",
+        f"of people trained on, {mean['randomized_lists']:,.0f} randomised lists",
         caption="nDCG@10 of true relevance on unseen queries; bound: one-sided 95% over logs; "
         f"gap closed: (policy - raw) / (truth - raw) where that gap exceeds {CLEAR_GAP}",
     )
     table.add_column("policy")
-    table.add_column("objective")
+    table.add_column("ranker", max_width=22)
     for heading in ("policy", "raw", "truth", "minus raw", "sd", "bound", "gap closed", "lowest"):
         table.add_column(heading, justify="right")
     for arm in arms.to_dict("records"):

@@ -109,7 +109,7 @@ def test_schedule_and_sensor_are_there(servers: Servers) -> None:
 def test_the_pages_show_what_was_built(servers: Servers, tmp_path: Path) -> None:
     asset = f"{servers.dagster}/assets/product_search"
     pages = {
-        "lineage": (f"{servers.dagster}/asset-groups", "coec_multi_signal"),
+        "lineage": (f"{servers.dagster}/asset-groups", "product_search__logs"),
         "policy": (
             f"{servers.dagster}/locations/label_platform/asset-groups/product_search__ips_click/lineage",
             "evaluations",
@@ -123,7 +123,7 @@ def test_the_pages_show_what_was_built(servers: Servers, tmp_path: Path) -> None
         for name, (url, expected) in pages.items():
             page = browser.new_page(viewport={"width": 1600, "height": 1000})
             page.goto(url)
-            page.get_by_text(expected).first.wait_for(timeout=30_000)
+            page.get_by_text(expected).locator("visible=true").first.wait_for(timeout=30_000)
             page.wait_for_load_state("networkidle")
             page.wait_for_timeout(1500)
             page.screenshot(path=screenshot(tmp_path, name))
