@@ -1,8 +1,10 @@
 # Two commands matter: `make run` shows the whole chain on simulated logs, `make ui` opens it.
 # Everything is installed into .venv on first use: by uv where it is installed, else by pip.
-# PYTHON=python3.12 make run   chooses another interpreter.
+# The first Python from 3.11 on is used; PYTHON=python3.12 make run   chooses another one.
 
-PYTHON ?= python3
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(or $(firstword $(foreach p,python3 python3.11 python3.12 python3.13,$(shell \
+  $(p) -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(p)))),python3)
 BIN := .venv/bin
 export DAGSTER_DISABLE_TELEMETRY = 1
 export MLFLOW_DISABLE_TELEMETRY = true
@@ -46,6 +48,7 @@ clean: ## everything built: simulated logs, lake, runs (not .venv)
 	@touch .venv/installed $@
 
 define install
+echo "installing into .venv, which takes a minute the first time ..."; \
 if command -v uv >/dev/null 2>&1; then \
   { [ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) .venv; } && \
   uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '$(1)'; \

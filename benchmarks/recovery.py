@@ -357,7 +357,7 @@ def as_table(logger: str, rows: pd.DataFrame, arms: pd.DataFrame) -> Table:
     )
     table.add_column("policy")
     table.add_column("ranker", max_width=22)
-    for heading in ("policy", "raw", "truth", "minus raw", "sd", "bound", "gap closed", "lowest"):
+    for heading in ("value", "raw", "truth", "minus raw", "sd", "bound", "gap closed", "lowest"):
         table.add_column(heading, justify="right")
     for arm in arms.to_dict("records"):
         style = "bold" if (arm["policy"], arm["objective"]) == DEFAULT else None
@@ -373,7 +373,7 @@ def as_table(logger: str, rows: pd.DataFrame, arms: pd.DataFrame) -> Table:
             for form, values in columns
             for value in values
         ]
-        table.add_row(arm["policy"], arm["objective"], *cells, style=style)
+        table.add_row(arm["policy"], arm["ranker"], *cells, style=style)
     return table
 
 

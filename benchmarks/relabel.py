@@ -59,7 +59,9 @@ def curve() -> str:
     return """(
         select 'randomized' as estimator, device, position::integer as position,
                round(1 / position, 6) as propensity, 'ok' as verdict
-        from (values ('desktop'), ('mobile'), (null)) as devices(device), range(1, 11) as p(position)
+        from
+            (values ('desktop'), ('mobile'), (null)) as devices(device),
+            range(1, 11) as positions(position)
     )"""
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from label_platform.evaluation import compare
 from label_platform.lake import Manifest, MissingPartitionError, Partition, recipe_hash
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.refusals import is_refused
 from label_platform.tracking import TrackingStore
 
 TRUTH_PREFIX = "true_"
@@ -22,6 +23,8 @@ def comparisons_recipe(context: Context, partition: Partition) -> dict[str, Any]
         policy.name: manifest.content_hash
         for policy in context.project.policies
         if (manifest := context.lake.manifest(_evaluation(partition, policy.name)))
+        # what was evaluated before the evidence was refused is no longer an answer
+        and not is_refused(context, policy, partition.day)
     }
     if not evaluated:
         raise MissingPartitionError(f"no policy was evaluated for {partition.day}")

@@ -86,14 +86,18 @@ def _relations(context: Context, policy: Policy, split: Split) -> ExampleRelatio
         signals_train=lake.scan("impression_signals", split.train),
         signals_validate=lake.scan("impression_signals", split.validate),
         items=lake.scan("items", item_days) if item_days else None,
-        propensities=_examination_curve(context, policy, split.train[-1]),
+        propensities=examination_curve(context, policy, split.train[-1]),
         feature_columns=features.impression,
         item_feature_columns=features.item,
     )
 
 
-def _examination_curve(context: Context, policy: Policy, day: date) -> str | None:
-    """The curve that examined rows are weighted by, where the policy asks for one."""
+def examination_curve(context: Context, policy: Policy, day: date) -> str | None:
+    """The curve that examined rows are weighted by, where the policy asks for one.
+
+    Raises:
+        PropensityRefusedError: it was refused, and the policy does not fall back.
+    """
     if not examples_need_propensities(policy):
         return None
     attributes = context.require(Partition("propensities", day)).attributes

@@ -29,6 +29,7 @@ def ingestion_metadata(report: IngestReport) -> dict[str, Any]:
     for file in report.files:
         counts = " | ".join(f"{getattr(file, name):,}" for name in _COUNTS)
         lines.append(f"| {file.source} | {counts} |")
+    lines += [f"\n**not read** {file.source}: {file.refusal}" for file in report.refused]
     table = "\n".join(lines) if report.files else "nothing new in the log files"
     return {
         "files": dg.MetadataValue.md(table),

@@ -10,9 +10,9 @@ from datetime import date, timedelta
 
 from label_platform.lake import Partition, days_between, recipe_hash
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.labels import uses_propensities
+from label_platform.pipeline.refusals import is_refused
 from label_platform.pipeline.steps import STEPS, Step, is_stale, partitions_of
-from label_platform.policy import PropensityRefusedError
+from label_platform.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def next_work(context: Context, last_day: date) -> list[Work]:
     chains = [
         work
         for policy in context.project.policies
-        if (work := _first_work(context, policy.name, last_day))
+        if (work := _first_work(context, policy, last_day))
     ]
     if chains:
         return [work for chain in chains for work in chain]
@@ -72,26 +72,15 @@ def work_key(context: Context, work: Work) -> str:
     return f"{work.table}:{work.policy}:{work.first}..{work.last}:{recipe_hash({'days': recipes})}"
 
 
-def _first_work(context: Context, policy: str, last_day: date) -> list[Work]:
+def _first_work(context: Context, policy: Policy, last_day: date) -> list[Work]:
+    if is_refused(context, policy, last_day):
+        return []
     for step in STEPS:
         if step.per_policy:
-            work = stale_work(context, step, policy, last_day)
+            work = stale_work(context, step, policy.name, last_day)
             if work:
-                return [] if _is_refused(context, work) else work
+                return work
     return []
-
-
-def _is_refused(context: Context, works: list[Work]) -> bool:
-    """Whether labels among these works ask for a curve that was refused."""
-    try:
-        for work in works:
-            policy = context.project.policy(work.policy)
-            for day in days_between(work.first, work.last):
-                if work.table == "labels":
-                    uses_propensities(context, policy, Partition("labels", day, work.policy))
-    except PropensityRefusedError:
-        return True
-    return False
 
 
 def _runs(days: list[date]) -> Iterator[tuple[date, date]]:

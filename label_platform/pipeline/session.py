@@ -42,6 +42,11 @@ class Outcome:
         refused = self.summary.refused and not allow_refused
         return 1 if self.summary.broken or refused else 0
 
+    @property
+    def _not_read(self) -> dict[str, str]:
+        report = self.summary.report
+        return {file.source: file.refusal for file in report.refused} if report else {}
+
     def as_json(self) -> dict[str, Any]:
         """The outcome for programs."""
         return {
@@ -49,6 +54,7 @@ class Outcome:
             "unchanged": self.summary.unchanged,
             "refused": self.summary.refused,
             "failed": self.summary.broken,
+            "not_read": self._not_read,
             "seconds": {name: round(value, 2) for name, value in self.summary.seconds.items()},
             "comparison": self.comparison.to_dict(orient="records"),
         }

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from label_platform.lake import Partition
@@ -32,6 +33,8 @@ def print_files(console: Console, report: IngestReport) -> None:
     totals = (sum(getattr(file, name) for file in report.files) for name in _COUNTS)
     table.add_row("all files", *(f"{total:,}" for total in totals))
     console.print(table)
+    for file in report.refused:
+        console.print(f"[red]not read[/] {escape(file.source)}: {escape(file.refusal)}")
 
 
 def print_propensities(console: Console, context: Context) -> None:
@@ -41,7 +44,7 @@ def print_propensities(console: Console, context: Context) -> None:
     if manifest is None:
         return
     verdict, reason = manifest.attributes["verdict"], manifest.attributes["reason"]
-    console.print(f"[bold]Propensities: {verdict}[/]. {reason}", highlight=False)
+    console.print(f"[bold]Propensities: {verdict}[/]. {escape(reason)}", highlight=False)
 
 
 def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) -> None:
@@ -75,10 +78,10 @@ def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) 
 
 def print_failures(console: Console, summary: RunSummary) -> None:
     """What was refused and what broke, each with its reason."""
-    for asset, reason in summary.refused.items():
-        console.print(f"[yellow]refused[/] {asset}: {reason}", highlight=False)
+    for reason in summary.refused.values():
+        console.print(f"[yellow]refused[/] {escape(reason)}", highlight=False)
     for asset, reason in summary.broken.items():
-        console.print(f"[red]failed[/] {asset}: {reason}", highlight=False)
+        console.print(f"[red]failed[/] {asset}: {escape(reason)}", highlight=False)
 
 
 def print_end(console: Console, summary: RunSummary, store: TrackingStore) -> None:

@@ -173,3 +173,12 @@ def test_the_key_of_work_changes_with_its_recipe_and_with_nothing_else(
     assert {name for name in POLICIES if now[name] != keys[name]} == {"raw_click"}
     shorter = Work("labels", "coec_click", day(2), day(2))
     assert key_of(built, shorter) != keys["coec_click"]
+
+
+def test_a_refused_policy_has_no_work_and_the_others_have(built: Installation) -> None:
+    built.change_problem({"propensity": {"min_clicks": 1_000_000}})
+    assert startable(built) == [Work("propensities", "", DAYS[0], LAST)]
+    built.build("propensities", *DAYS)
+    found = startable(built)
+    assert Work("evaluations", "raw_click", LAST, LAST) in found
+    assert "coec_click" not in {work.policy for work in found}

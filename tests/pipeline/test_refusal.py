@@ -74,7 +74,7 @@ def test_a_session_shows_who_was_refused_and_why(
     session = Session.start(refused.problem_file, None, "raw_click,coec_click", EVER, console)
     outcome = session.run("labels")
     assert outcome.summary.refused.keys() == {"coec_click"}
-    assert f"refused coec_click: {outcome.summary.refused['coec_click']}" in shown.getvalue()
+    assert f"refused {outcome.summary.refused['coec_click']}" in shown.getvalue()
     assert outcome.exit_code(allow_refused=False) == 1
     assert outcome.exit_code(allow_refused=True) == 0
     assert outcome.as_json()["refused"] == outcome.summary.refused
