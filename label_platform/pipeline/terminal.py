@@ -15,6 +15,7 @@ from label_platform.pipeline.context import Context
 from label_platform.pipeline.run import RunSummary
 from label_platform.tracking import TrackingStore
 
+_WIDEST = 24
 _COUNTS = ("records", "accepted", "ignored", "rejected", "duplicates")
 
 
@@ -28,7 +29,9 @@ def print_files(console: Console, report: IngestReport) -> None:
     for name in _COUNTS:
         table.add_column(name, justify="right")
     for file in report.files:
-        table.add_row(file.source, *(f"{getattr(file, name):,}" for name in _COUNTS))
+        # the end of a path tells files apart
+        shown = file.source if len(file.source) <= _WIDEST else f"…{file.source[1 - _WIDEST :]}"
+        table.add_row(shown, *(f"{getattr(file, name):,}" for name in _COUNTS))
     table.add_section()
     totals = (sum(getattr(file, name) for file in report.files) for name in _COUNTS)
     table.add_row("all files", *(f"{total:,}" for total in totals))
