@@ -15,7 +15,7 @@ from label_platform.pipeline.context import Context
 from label_platform.pipeline.run import RunSummary
 from label_platform.tracking import TrackingStore
 
-_WIDEST = 24
+_WIDEST = 23
 _COUNTS = ("records", "accepted", "ignored", "rejected", "duplicates")
 
 
