@@ -135,7 +135,7 @@ class TrackingStore:
 
     def register(self, run_id: str, alias: str) -> None:
         """Give a run's ranker an alias in the registry: ``champion`` or ``challenger``."""
-        mlflow = import_mlflow()
+        mlflow = self._current()  # a model's URI is looked up in the current store
         model_name = f"{self.problem}.ranker"
         models = self._client.search_logged_models(
             [self.experiment_id], filter_string=f"source_run_id = '{run_id}'"
