@@ -6,9 +6,10 @@ import dagster as dg
 
 from label_platform.examples import SplitError
 from label_platform.lake import MissingPartitionError
-from label_platform.pipeline.assets import asset_key
+from label_platform.pipeline.assets import RAW_TABLES, asset_key
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.planner import next_work, work_key
+from label_platform.strict_yaml import ConfigurationError
 
 if TYPE_CHECKING:  # Dagster does not export the name of what its own function returns
     from dagster._core.definitions.partitions.partitioned_schedule import (
@@ -25,16 +26,17 @@ RANGE_END = "dagster/asset_partition_range_end"
 
 
 def build_jobs(project: Project) -> list["UnresolvedAssetJobDefinition"]:
-    """The daily job builds a day's tables and policies; the other one compares the policies.
+    """The daily job reads the day's logs; the sensor then asks for all that this made stale.
 
-    Two jobs, so that a refused policy, which fails its part of the first, does not keep the other
-    policies from being compared.
+    The night must rebuild more than its own day: late events and windows that close change the
+    labels of days before it, and which ones only the planner can tell.
     """
     name = project.problem.name
     comparison = dg.AssetSelection.assets(asset_key(project, "comparisons"))
     everything = dg.AssetSelection.key_prefixes([name])
+    logs = dg.AssetSelection.assets(*(asset_key(project, table) for table in RAW_TABLES))
     return [
-        dg.define_asset_job(f"{name}_daily", everything - comparison),
+        dg.define_asset_job(f"{name}_daily", logs),
         dg.define_asset_job(f"{name}_comparison", comparison),
         dg.define_asset_job(f"{name}_stale", everything),
     ]
@@ -57,7 +59,12 @@ def build_stale_sensor(
         description=build_stale_sensor.__doc__,
     )
     def sensor(_context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        with project.open() as work:
+        try:
+            # as the files are now: nobody restarts Dagster after changing a policy
+            current = Project.load(project.path, project.workspace)
+        except ConfigurationError as error:
+            return dg.SkipReason(str(error))
+        with current.open() as work:
             try:
                 stale_now = next_work(work, work.log_days[-1])
             except (MissingPartitionError, SplitError) as error:  # no log, or too short a one, yet

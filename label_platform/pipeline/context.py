@@ -23,6 +23,7 @@ class Project:
         problem: the problem file, checked.
         policies: its active label policies, checked against it.
         workspace: where everything built lies.
+        path: the problem file, to read it again.
         fitted_sides: what this process has fitted already: policies with the same rows have the
             same baseline.
     """
@@ -30,6 +31,7 @@ class Project:
     problem: Problem
     policies: tuple[Policy, ...]
     workspace: Workspace
+    path: Path = field(default=Path(), compare=False)
     fitted_sides: SideCache = field(default_factory=SideCache, compare=False, repr=False)
 
     @classmethod
@@ -40,7 +42,7 @@ class Project:
             ConfigurationError: names file and key of whatever does not fit.
         """
         problem = load_problem(path, logs)
-        return cls(problem, tuple(load_policies(problem)), workspace)
+        return cls(problem, tuple(load_policies(problem)), workspace, path)
 
     def policy(self, name: str) -> Policy:
         """An active policy by its name."""
