@@ -3,7 +3,8 @@
 import re
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
@@ -36,22 +37,38 @@ Duration = Annotated[
 ]
 
 
-class LogSource(StrictModel):
-    """One place that logs come from; paths are globs relative to the problem's logs folder."""
+def _common_zones() -> list[str]:
+    """UTC, and the zones that are named after a place."""
+    return ["UTC", *(zone for zone in available_timezones() if "/" in zone)]
 
-    format: Literal["native", "open_bandit"]
+
+class LogSource(StrictModel):
+    """One place that logs come from; paths are globs relative to the problem's logs folder.
+
+    Attributes:
+        format: the name of a log format, ours or one that another package has registered.
+        path: the files of a format with a single stream of records.
+        impressions: the impression files of a format that keeps its tables apart.
+        interactions: its files of feedback events.
+        items: its files of catalogue items.
+        time_zone: the zone of times that name none; without it such records are refused.
+        options: what the format itself wants to know, see its page in docs.
+    """
+
+    format: str = Field(pattern=NAME_PATTERN)
+    path: str | None = None
     impressions: str | None = None
     interactions: str | None = None
     items: str | None = None
-    path: str | None = None
+    time_zone: str | None = None
+    options: dict[str, Any] = {}
 
-    @model_validator(mode="after")
-    def _has_its_paths(self) -> "LogSource":
-        if self.format == "native" and (self.impressions is None or self.interactions is None):
-            raise ValueError("format native needs the keys impressions and interactions")
-        if self.format == "open_bandit" and self.path is None:
-            raise ValueError("format open_bandit needs the key path")
-        return self
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str | None) -> str | None:
+        if zone is not None and zone not in available_timezones():
+            raise ValueError(f"expected a zone such as UTC; {nearest(zone, _common_zones())}")
+        return zone
 
 
 class Signal(StrictModel):
@@ -102,9 +119,51 @@ class PropensityGates(StrictModel):
 
 
 class BotRules(StrictModel):
-    """Sessions that click faster than people can are set aside, with this as the reason."""
+    """Sessions that are set aside as nobody's opinion; each keeps its rows, with the reason.
 
-    clicks_per_minute: int = Field(default=30, ge=1)
+    Attributes:
+        clicks_per_minute: the most clicks that a person makes within one minute.
+        lists_per_session: the most lists that a person looks at in one session.
+        user_agents: parts of user agents, whatever their case, that programs send.
+        users: user ids of the team's own people and test accounts.
+        sessions: session ids of tests.
+        warn_share: the share of a day's impressions set aside above which a check warns.
+    """
+
+    clicks_per_minute: int | None = Field(default=30, ge=1)
+    lists_per_session: int | None = Field(default=None, ge=1)
+    user_agents: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    warn_share: float = Field(default=0.2, gt=0, le=1)
+
+
+class Attribution(StrictModel):
+    """How feedback finds the impression that led to it.
+
+    Attributes:
+        touch: which impression gets an event that names no list: the last one before it, or the
+            first one within the signal's window.
+        session_gap: where logs have no sessions, this much idleness ends one.
+        clock_skew: how much earlier than its impression an event may be, clocks being what they
+            are; it counts as if it had come at once.
+    """
+
+    touch: Literal["last", "first"] = "last"
+    session_gap: Duration = timedelta(minutes=30)
+    clock_skew: Duration = timedelta(0)
+
+
+class QueryText(StrictModel):
+    """Which query texts are kept; people type names and addresses into search boxes.
+
+    Attributes:
+        keep: all of them, none, or only frequent ones: a rarer text is replaced by a keyed hash.
+        frequent_from: the number of lists, in one log file, from which a text is frequent.
+    """
+
+    keep: Literal["all", "frequent", "none"] = "all"
+    frequent_from: int = Field(default=10, ge=2)
 
 
 class Problem(StrictModel):
@@ -117,6 +176,8 @@ class Problem(StrictModel):
         context: columns of the impression that examination may depend on.
         features: columns logged with the impression, as globs.
         item_features: columns of the items table, as globs, joined as of the impression.
+        user_ids: whether user ids become keys, by HMAC with a secret, or are anonymous already.
+        retention: how long after its day a record is kept; without it, for ever.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
@@ -134,8 +195,11 @@ class Problem(StrictModel):
     training: Training = Training()
     policies: PolicySelection
     propensity: PropensityGates = PropensityGates()
+    attribution: Attribution = Attribution()
     bots: BotRules | None = None
     user_ids: Literal["keyed", "public"] = "keyed"
+    query_text: QueryText = QueryText()
+    retention: Duration | None = None
     folder: Path = Field(default=Path(), exclude=True)
 
     @field_validator("signals")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from label_platform import cli
+from label_platform.cli import application
 from label_platform.policy import label_version, load_policies, policy_version
 from label_platform.problem import load_problem
 
@@ -28,13 +28,13 @@ COMMANDS = (
 )
 ALL_HELP = """
 import contextlib, io, json, sys
-from label_platform import cli
+from label_platform.cli import application
 shown = {}
 for command in json.loads(sys.argv[1]):
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
         try:
-            cli.app([*command.split(), "--help"])
+            application.app([*command.split(), "--help"])
         except SystemExit as end:
             shown[command] = [end.code, text.getvalue()]
 heavy = ["dagster", "mlflow", "duckdb", "pandas", "lightgbm", "matplotlib"]
@@ -55,7 +55,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     """The exit code of a command line."""
     monkeypatch.setattr(sys, "argv", ["label-platform", *map(str, arguments)])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        application.main()
     return int(end.value.code or 0)
 
 
@@ -76,10 +76,10 @@ def test_help_of_every_command_has_an_example_and_needs_no_heavy_library() -> No
 
 
 def test_every_command_is_known_here() -> None:
-    groups = {"simulate": cli.simulate_app, "policies": cli.policies_app}
-    names = [str(command.name) for command in cli.app.registered_commands]
-    for group, app in groups.items():
-        names += [f"{group} {command.name}" for command in app.registered_commands]
+    names = []
+    for group in application.app.registered_groups:
+        prefix = f"{group.name} " if isinstance(group.name, str) else ""
+        names += [f"{prefix}{command.name}" for command in group.typer_instance.registered_commands]
     assert sorted(names) == sorted(COMMANDS)
 
 

@@ -27,7 +27,7 @@ def impression_columns(problem: Problem, ingested: str) -> list[str]:
         f"coalesce(query_id, {derived}) as query_id",
         "query_text",
         "user_id as user_key",
-        "session_id, item_id, position, shown_at, surface, device, ranker_id",
+        "session_id, item_id, position, shown_at, surface, device, user_agent, ranker_id",
         "coalesce(randomized, false) as randomized",
         "logging_probability",
         f"coalesce(ingested_at, {ingested}) as ingested_at",
@@ -48,7 +48,7 @@ def interaction_columns(asked: tuple[str, ...], ingested: str) -> list[str]:
     derived = event_id("signal", "coalesce(value, 1)", "occurred_at")
     return [
         f"case when interaction_id is null then {derived} else {given} end as interaction_id",
-        "request_id, item_id, position, signal",
+        "request_id, user_id as user_key, session_id, surface, item_id, position, signal",
         "coalesce(value, 1) as value",
         "occurred_at",
         f"coalesce(ingested_at, {ingested}) as ingested_at",
@@ -71,8 +71,10 @@ def item_columns(problem: Problem) -> list[str]:
 
 def event_id(signal: str, value: str, moment: str) -> str:
     """The id of an event without one, from its content: sent again, it is the same event."""
+    # an event that names its list is known by it; only one that does not, by whose it is
+    whose = "case when request_id is null then concat_ws('|', user_id, session_id, surface) end"
     separated = ", '|', ".join(
-        ["request_id", "item_id", signal, value, f"epoch_us({moment})", "position"]
+        ["request_id", "item_id", signal, value, f"epoch_us({moment})", "position", whose]
     )
     return f"md5(concat({separated}))::uuid"
 

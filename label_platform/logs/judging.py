@@ -31,6 +31,12 @@ _EXPECTED = {
     "value": "a finite number",
 }
 
+_ONE_OF: Mapping[Table, tuple[str, ...]] = {
+    "impressions": ("query_id", "query_text"),
+    # what a list led to, or somebody did: attribution finds the list
+    "interactions": ("request_id", "user_id", "session_id"),
+}
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -91,8 +97,8 @@ def judge(
         outputs.append(f"{_feature(given, column, kind)} as {value}")
         kept.append(f"{_finite(value, kind)} as {quote_identifier(name)}")
         checks += _feature_checks(name, column, kind)
-    if table == "impressions":
-        checks.append(_no_query(records.columns))
+    if table in _ONE_OF:
+        checks.append(_none_of(_ONE_OF[table], records.columns))
     return _select(records, inputs, outputs, kept, checks)
 
 
@@ -216,10 +222,12 @@ def _moment(moment: datetime) -> str:
     return f"{quote_literal(moment.isoformat())}::timestamptz"
 
 
-def _no_query(columns: Mapping[str, Column]) -> str:
-    given = [name for name in ("query_id", "query_text") if name in columns]
+def _none_of(names: tuple[str, ...], columns: Mapping[str, Column]) -> str:
+    """Refuses a record that has none of some keys of which it needs one."""
+    given = [name for name in names if name in columns]
     condition = " and ".join(f"{_names(name)[0]} is null" for name in given) or "true"
-    detail = "query_id: found nothing, expected an id, or the key query_text"
+    first, *others = names
+    detail = f"{first}: found nothing, expected an id, or the key {' or '.join(others)}"
     return f"when {condition} then {quote_literal(f'{RejectionReason.MISSING_KEY}|{detail}')}"
 
 

@@ -9,6 +9,7 @@ from label_platform.logs.privacy import redacted_columns
 from label_platform.logs.records import Column, LogFile, LogPattern, Records, UnreadableFileError
 from label_platform.logs.text_records import read_csv, read_json_lines
 from label_platform.problem import LogSource
+from label_platform.strict_yaml import ConfigurationError
 
 _TEXT_READERS: Mapping[str, Callable[[Engine, Path, Wanted], Iterator[Records]]] = {
     ".jsonl": read_json_lines,
@@ -27,12 +28,12 @@ class NativeFormat:
 
     def patterns(self, source: LogSource) -> Iterator[LogPattern]:
         """The globs of a log source."""
+        if source.impressions is None or source.interactions is None:
+            raise ConfigurationError("format native needs the keys impressions and interactions")
         if source.items is not None:
             yield LogPattern("items", "items", source.items)
-        if source.impressions is not None:
-            yield LogPattern("impressions", "impressions", source.impressions)
-        if source.interactions is not None:
-            yield LogPattern("interactions", "interactions", source.interactions)
+        yield LogPattern("impressions", "impressions", source.impressions)
+        yield LogPattern("interactions", "interactions", source.interactions)
 
     def read(self, engine: Engine, file: LogFile, wanted: Wanted) -> Iterator[Records]:
         """The records of a file, in blocks."""

@@ -103,7 +103,7 @@ class Staging:
             self.engine.execute(f"delete from {batch_table(file.table)} where {self._of_file}")
             raise
         self._find_repeated(file.table)
-        if file.table == "impressions":
+        if file.table != "items":
             self.user_keys.apply(self.engine, batch_table(file.table), self._of_file)
         for signal, column in feedback.items():
             if signal in self.asked:
@@ -211,9 +211,10 @@ class Staging:
         self.engine.execute(
             f"""insert into {batch_table("interactions")} by name
             select record_file, record_line, false as ignored, day,
-                {event_id(name, value, "shown_at")} as interaction_id, request_id, item_id,
-                position, {name} as signal, {value} as value, shown_at as occurred_at, ingested_at
-            from {self._fresh_in_file("impressions")} where {value} > 0"""
+                {event_id(name, value, "shown_at")} as interaction_id, request_id, user_key,
+                session_id, surface, item_id, position, {name} as signal, {value} as value, shown_at as occurred_at, ingested_at
+            from (select *, user_key as user_id from {self._fresh_in_file("impressions")})
+            where {value} > 0"""
         )
 
     def _counts(self, file: LogFile) -> FileCounts:

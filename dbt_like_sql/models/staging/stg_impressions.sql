@@ -15,6 +15,7 @@ final as (
         shown_at,
         surface,
         device,
+        user_agent,
         ranker_id,
         randomized,
         logging_probability

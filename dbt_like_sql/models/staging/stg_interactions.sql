@@ -6,6 +6,9 @@ final as (
     select
         interaction_id,
         request_id,
+        user_key,
+        session_id,
+        surface,
         item_id,
         position,
         signal,

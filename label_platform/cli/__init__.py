@@ -1,0 +1,5 @@
+"""The command line."""
+
+from label_platform.cli.application import main
+
+__all__ = ["main"]

@@ -1,0 +1,100 @@
+"""label-platform run, and the single steps of it."""
+
+import json
+import re
+import sys
+from datetime import date
+from pathlib import Path
+
+import typer
+
+from label_platform.cli.options import (
+    AllowRefusedOption,
+    DaysOption,
+    JsonOption,
+    LogsOption,
+    PoliciesOption,
+    ProblemOption,
+    console,
+    errors,
+)
+from label_platform.strict_yaml import ConfigurationError
+
+app = typer.Typer()
+
+
+@app.command("run")
+def run_command(
+    problem: ProblemOption = None,
+    logs: LogsOption = None,
+    policies: PoliciesOption = None,
+    days: DaysOption = None,
+    allow_refused: AllowRefusedOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """The whole chain; without --problem on simulated product search, simulated if need be.
+
+    Example: label-platform run --policies raw_click,coec_multi_signal
+    """
+    _run("comparisons", problem, logs, policies, days, allow_refused, as_json)
+
+
+def _add_step(name: str, until: str, words: str) -> None:
+    def command(
+        problem: ProblemOption = None,
+        logs: LogsOption = None,
+        policies: PoliciesOption = None,
+        days: DaysOption = None,
+        allow_refused: AllowRefusedOption = False,
+        as_json: JsonOption = False,
+    ) -> None:
+        _run(until, problem, logs, policies, days, allow_refused, as_json)
+
+    command.__doc__ = f"{words}\n\nExample: label-platform {name}"
+    app.command(name)(command)
+
+
+_add_step("ingest", "impressions", "Read what is new in the log files, and nothing further.")
+_add_step("propensities", "propensities", "Up to the examination curve, with its verdict.")
+_add_step("labels", "labels", "Up to the labels of every policy.")
+_add_step("examples", "examples", "Up to the training examples of every policy.")
+_add_step("train", "rankers", "Up to the rankers of every policy, tracked in MLflow.")
+_add_step("compare", "comparisons", "Everything, up to the comparison of the policies.")
+
+
+def _run(
+    until: str,
+    problem: Path | None,
+    logs: Path | None,
+    policies: str | None,
+    days: str | None,
+    allow_refused: bool,
+    as_json: bool,
+) -> None:
+    from label_platform.pipeline.session import Session
+
+    # where a program reads the result, people's tables go to the other stream
+    shown = errors if as_json else console
+    session = Session.start(problem, logs, policies, _day_range(days), shown)
+    outcome = session.run(until)
+    if as_json:
+        print(json.dumps(outcome.as_json(), default=str))  # noqa: T201 - the command's result
+    allowed = allow_refused or session.project.problem.policies.allow_refused
+    sys.exit(outcome.exit_code(allow_refused=allowed))
+
+
+def _day_range(days: str | None) -> tuple[date, date]:
+    if days is None:
+        return date.min, date.max
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)?\.\.(\d{4}-\d\d-\d\d)?", days)
+    if match is None:
+        raise ConfigurationError(
+            f"--days: expected FROM..TO such as 2026-10-01..2026-10-07, found {days!r}"
+        )
+    try:
+        first, last = (date.fromisoformat(each) if each else None for each in match.groups())
+    except ValueError as error:
+        raise ConfigurationError(f"--days: {days!r}: {error}") from error
+    if first and last and first > last:
+        raise ConfigurationError(f"--days: {first} is after {last}")
+    return first or date.min, last or date.max

@@ -1,0 +1,24 @@
+"""label-platform ui: Dagster and MLflow in the browser."""
+
+from typing import Annotated
+
+import typer
+
+from label_platform.cli.options import console
+
+app = typer.Typer()
+
+
+@app.command("ui")
+def ui_command(
+    dagster_port: Annotated[int, typer.Option(help="Port of Dagster's pages.")] = 3000,
+    mlflow_port: Annotated[int, typer.Option(help="Port of MLflow's pages.")] = 5000,
+) -> None:
+    """Dagster and MLflow in the browser, on this machine only; Ctrl-C ends both.
+
+    Example: label-platform ui --dagster-port 3001
+    """
+    from label_platform.pipeline.servers import serve
+    from label_platform.pipeline.workspace import Workspace
+
+    serve(Workspace.from_environment(), dagster_port, mlflow_port, console.print)
