@@ -6,7 +6,7 @@ from enum import StrEnum, auto
 from fnmatch import fnmatchcase
 from typing import Literal
 
-Table = Literal["impressions", "interactions", "items"]
+Table = Literal["impressions", "interactions", "items", "requests"]
 IdKind = Literal["integer", "string"]
 
 
@@ -17,8 +17,11 @@ class RejectionReason(StrEnum):
         NOT_JSON: a line of a JSON lines file that no JSON parser reads.
         NOT_AN_OBJECT: valid JSON, but not an object of keys and values.
         INVALID_UTF8: bytes that are no UTF-8 text.
-        RECORD_TOO_LARGE: one record of more than 16 MB.
+        NUL_BYTE: a NUL byte, or its escape, which no text of people's holds.
+        RECORD_TOO_LARGE: one record of more than 1 MiB.
+        NESTED_TOO_DEEPLY: JSON whose objects and arrays stand in each other over 100 levels deep.
         UNCLOSED_QUOTE: a CSV record whose quotation mark is never closed.
+        BROKEN_ARRAY: a piece of a JSON array that is no element of it.
         WRONG_COLUMN_COUNT: a CSV record with more or fewer fields than the header names.
         MISSING_KEY: a required key is absent, null or empty.
         WRONG_TYPE: a value that cannot be what its key asks for.
@@ -35,7 +38,10 @@ class RejectionReason(StrEnum):
     NOT_JSON = auto()
     NOT_AN_OBJECT = auto()
     INVALID_UTF8 = auto()
+    NUL_BYTE = auto()
     RECORD_TOO_LARGE = auto()
+    NESTED_TOO_DEEPLY = auto()
+    BROKEN_ARRAY = auto()
     UNCLOSED_QUOTE = auto()
     WRONG_COLUMN_COUNT = auto()
     MISSING_KEY = auto()
@@ -103,11 +109,25 @@ FIELDS: Mapping[Table, tuple[Field, ...]] = {
         Field("valid_from", "moment"),
         Field("title", "text"),
     ),
+    "requests": (
+        Field("request_id", "id", required=True),
+        Field("asked_at", "moment", required=True),
+        Field("query_id", "id"),
+        Field("query_text", "text"),
+        Field("user_id", "text"),
+        Field("session_id", "text"),
+        Field("randomized", "flag"),
+        Field("ingested_at", "moment"),
+    ),
 }
+"""The keys of each kind of record. A request is what some formats log of a list apart from its
+impressions; it fills in what these do not say themselves."""
+
 MOMENT_OF: Mapping[Table, str] = {
     "impressions": "shown_at",
     "interactions": "occurred_at",
     "items": "valid_from",
+    "requests": "asked_at",
 }
 """The column whose UTC day decides the partition."""
 
@@ -115,6 +135,7 @@ KEY_OF: Mapping[Table, tuple[str, ...]] = {
     "impressions": ("impression_id",),
     "interactions": ("interaction_id",),
     "items": ("item_id", "valid_from"),
+    "requests": ("request_id", "asked_at", "query_text"),
 }
 """Two records of one day with the same key are one record that was sent twice."""
 
@@ -128,14 +149,36 @@ TYPE_OF: Mapping[FieldKind, str] = {
 }
 """The SQL type of each kind of value but ids, whose type the problem chooses."""
 
-REDACTED_FIELDS = ("user_id", "session_id")
-"""Keys that tell people apart; their values are never kept in quarantine."""
+REDACTED_FIELDS = (
+    "user_id",
+    "session_id",
+    "client_id",
+    "user",
+    "session",
+    "userToken",
+    "authenticatedUserToken",
+    "user_pseudo_id",
+    "visitorId",
+    "username",
+    "ip",
+)
+"""Keys that tell people apart, in any format; their values are never kept in quarantine."""
+
+QUERY_TEXT_FIELDS = ("query_text", "user_query", "queryText", "search_term", "query")
+"""Keys of what people typed; their values are kept in quarantine only where all of it is kept."""
 
 MOMENT_TYPE = TYPE_OF["moment"]
 _RESERVED = frozenset(
     {field.name for fields in FIELDS.values() for field in fields}
     | {"impression_id", "user_key", "day", "list_length", "last_clicked_position"}
-    | {"excluded_reason", "record_line", "record_refusal", "record_verdict", "record_raw"}
+    | {
+        "asked_at",
+        "excluded_reason",
+        "record_line",
+        "record_refusal",
+        "record_verdict",
+        "record_raw",
+    }
 )
 
 
@@ -192,6 +235,17 @@ def layout(table: Table, ids: IdKind, features: Mapping[str, str]) -> dict[str, 
             "occurred_at": MOMENT_TYPE,
             "ingested_at": MOMENT_TYPE,
         }
+    if table == "requests":
+        return {
+            "request_id": key,
+            "asked_at": MOMENT_TYPE,
+            "query_id": key,
+            "query_text": "VARCHAR",
+            "user_key": "VARCHAR",
+            "session_id": "VARCHAR",
+            "randomized": "BOOLEAN",
+            "ingested_at": MOMENT_TYPE,
+        }
     return {"item_id": key, "valid_from": MOMENT_TYPE, "title": "VARCHAR", **features}
 
 
@@ -201,6 +255,7 @@ REJECTED_LAYOUT = {
     "reason": "VARCHAR",
     "detail": "VARCHAR",
     "raw": "VARCHAR",
+    "user_key": "VARCHAR",
     "ingested_at": MOMENT_TYPE,
 }
 

@@ -1,5 +1,7 @@
 """What follows from a record: its id, its defaults, its day, and whether anybody asked for it."""
 
+from datetime import datetime
+
 from label_platform.lake import quote_literal
 from label_platform.logs.contract import MOMENT_OF, Table
 from label_platform.problem import Problem
@@ -12,19 +14,30 @@ def day_of(table: Table, problem: Problem) -> str:
     return f"greatest({day}, {first})" if table == "items" else day
 
 
-def impression_columns(problem: Problem, ingested: str) -> list[str]:
-    """The columns of an impression and its stage, in SQL over a judged record.
+def derived_columns(
+    table: Table, problem: Problem, asked: tuple[str, ...], ingested_at: datetime
+) -> list[str]:
+    """The columns of a row and its stage, in SQL over what judging gives.
 
     Args:
+        table: the row's table.
         problem: whose ids and days they are.
-        ingested: the expression of the moment of ingestion.
+        asked: the signals that the problem asks for; others are ignored.
+        ingested_at: the moment of ingestion.
     """
-    text = "md5(query_text)"
-    derived = f"('0x' || left({text}, 15))::bigint" if problem.ids == "integer" else text
+    ingested = f"{quote_literal(ingested_at.isoformat())}::timestamptz"
+    if table == "impressions":
+        return _impression_columns(problem, ingested)
+    if table == "interactions":
+        return _interaction_columns(asked, ingested)
+    return _item_columns(problem) if table == "items" else _request_columns(problem, ingested)
+
+
+def _impression_columns(problem: Problem, ingested: str) -> list[str]:
     return [
         "md5(concat(request_id, '|', item_id, '|', position))::uuid as impression_id",
         "request_id",
-        f"coalesce(query_id, {derived}) as query_id",
+        f"coalesce(query_id, {_id_of_text(problem)}) as query_id",
         "query_text",
         "user_id as user_key",
         "session_id, item_id, position, shown_at, surface, device, user_agent, ranker_id",
@@ -36,13 +49,7 @@ def impression_columns(problem: Problem, ingested: str) -> list[str]:
     ]
 
 
-def interaction_columns(asked: tuple[str, ...], ingested: str) -> list[str]:
-    """The columns of an event and its stage, in SQL over a judged record.
-
-    Args:
-        asked: the signals that the problem asks for; others are ignored.
-        ingested: the expression of the moment of ingestion.
-    """
+def _interaction_columns(asked: tuple[str, ...], ingested: str) -> list[str]:
     signals = ", ".join(map(quote_literal, asked))
     given = "md5(interaction_id)::uuid"
     derived = event_id("signal", "coalesce(value, 1)", "occurred_at")
@@ -57,8 +64,8 @@ def interaction_columns(asked: tuple[str, ...], ingested: str) -> list[str]:
     ]
 
 
-def item_columns(problem: Problem) -> list[str]:
-    """The columns of an item and its stage: without a date, it is as old as the log."""
+def _item_columns(problem: Problem) -> list[str]:
+    # without a date, an item is as old as the log
     first = f"{quote_literal(f'{problem.start_date} 00:00:00+00')}::timestamptz"
     return [
         "item_id",
@@ -67,6 +74,23 @@ def item_columns(problem: Problem) -> list[str]:
         "false as ignored",
         f"greatest(coalesce(valid_from, {first}), {first})::date as day",
     ]
+
+
+def _request_columns(problem: Problem, ingested: str) -> list[str]:
+    return [
+        "request_id, asked_at",
+        f"coalesce(query_id, {_id_of_text(problem)}) as query_id",
+        "query_text, user_id as user_key, session_id, randomized",
+        f"coalesce(ingested_at, {ingested}) as ingested_at",
+        "false as ignored",
+        "asked_at::date as day",
+    ]
+
+
+def _id_of_text(problem: Problem) -> str:
+    """The id of a query that has only its text."""
+    text = "md5(query_text)"
+    return f"('0x' || left({text}, 15))::bigint" if problem.ids == "integer" else text
 
 
 def event_id(signal: str, value: str, moment: str) -> str:

@@ -8,13 +8,13 @@ from fnmatch import fnmatchcase
 
 from label_platform.lake import Engine
 from label_platform.logs.contract import Wanted
-from label_platform.logs.records import Records
+from label_platform.logs.records import Rows
 from label_platform.logs.value_sql import is_number, is_text
 from label_platform.strict_yaml import ConfigurationError, nearest
 
 
 def new_feature_types(
-    engine: Engine, records: Records, wanted: Wanted, known: Mapping[str, str]
+    engine: Engine, rows: Rows, relation: str, wanted: Wanted, known: Mapping[str, str]
 ) -> dict[str, str]:
     """The types of features that were not seen before: FLOAT for numbers, else VARCHAR.
 
@@ -26,12 +26,12 @@ def new_feature_types(
     """
     types, undecided = {}, []
     lower = {name.lower() for name in known}
-    for name, column in records.columns.items():
+    for name, column in rows.columns.items():
         if name.lower() in lower or not wanted.is_feature(name):
             continue
         if is_number(column.type):
             types[name] = "FLOAT"
-        elif column.type == "VARCHAR" and not records.typed:
+        elif column.type == "VARCHAR" and not rows.typed:
             undecided.append(name)
         elif is_text(column.type):
             types[name] = "VARCHAR"
@@ -40,19 +40,19 @@ def new_feature_types(
                 f"feature column {name!r}: found type {column.type}, expected numbers or text; "
                 "name the features by a narrower pattern"
             )
-    return types | _by_majority(engine, records, undecided)
+    return types | _by_majority(engine, rows, relation, undecided)
 
 
-def _by_majority(engine: Engine, records: Records, names: list[str]) -> dict[str, str]:
+def _by_majority(engine: Engine, rows: Rows, relation: str, names: list[str]) -> dict[str, str]:
     if not names:
         return {}
     counts = ", ".join(
         f"count(nullif({value}, '')),"
         f" count(try_cast({value} as double)) + count(case when lower({value}) in"
         " ('true', 'false') then 1 end)"
-        for value in (records.columns[name].sql for name in names)
+        for value in (rows.columns[name].sql for name in names)
     )
-    found = engine.row(f"select {counts} from {records.relation}")
+    found = engine.row(f"select {counts} from {relation}")
     pairs = zip(names, found[::2], found[1::2], strict=True)
     return {
         name: "FLOAT" if 2 * numbers >= values else "VARCHAR"

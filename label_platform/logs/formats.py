@@ -1,17 +1,23 @@
 """The log formats, by the name that a problem file gives them.
 
-A new format is one small class in a file of its own, and one line in :data:`FORMATS`.
+A format is one small class in a file of its own. Other packages add theirs by an entry point of
+the group ``label_platform.log_formats``.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Protocol
 
 from label_platform.lake import Engine
-from label_platform.logs.contract import Wanted
+from label_platform.logs.contract import Table, Wanted
 from label_platform.logs.native import NativeFormat
 from label_platform.logs.open_bandit import OpenBanditFormat
 from label_platform.logs.records import LogFile, LogPattern, Records
 from label_platform.problem import LogSource
+from label_platform.strict_yaml import ConfigurationError, nearest
+
+ENTRY_POINTS = "label_platform.log_formats"
 
 
 class LogFormat(Protocol):
@@ -25,9 +31,15 @@ class LogFormat(Protocol):
         """
 
     def patterns(self, source: LogSource) -> Iterator[LogPattern]:
-        """The globs of a log source."""
+        """The globs of a log source.
 
-    def read(self, engine: Engine, file: LogFile, wanted: Wanted) -> Iterator[Records]:
+        Raises:
+            ConfigurationError: a key or an option that the format needs is absent or wrong.
+        """
+
+    def read(
+        self, engine: Engine, file: LogFile, wanted: Mapping[Table, Wanted]
+    ) -> Iterator[Records]:
         """The records of a file, in blocks; each is used up before the next is asked for.
 
         Raises:
@@ -35,7 +47,35 @@ class LogFormat(Protocol):
         """
 
 
-FORMATS: Mapping[str, LogFormat] = {
+_OURS: Mapping[str, LogFormat] = {
     "native": NativeFormat(),
     "open_bandit": OpenBanditFormat(),
 }
+
+
+def format_of(name: str) -> LogFormat:
+    """The log format of a name: ours, or one that another package has registered.
+
+    Raises:
+        ConfigurationError: no format has this name, or its package cannot be loaded.
+    """
+    if name in _OURS:
+        return _OURS[name]
+    known = _registered()
+    if name not in known:
+        names = [*_OURS, *known]
+        raise ConfigurationError(f"format: {name!r} is not known; {nearest(name, names)}")
+    return known[name]
+
+
+@cache
+def _registered() -> Mapping[str, LogFormat]:
+    found: dict[str, LogFormat] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            found[point.name] = point.load()()
+        except Exception as error:
+            raise ConfigurationError(
+                f"format {point.name!r}, registered by {point.value!r}, cannot be loaded: {error}"
+            ) from error
+    return found

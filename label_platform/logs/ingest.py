@@ -11,18 +11,18 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from label_platform.lake import Engine, Lake, Partition, quote_identifier, quote_literal
+from label_platform.logs.batch import TABLES, fresh
 from label_platform.logs.contract import REJECTED_LAYOUT, Table
 from label_platform.logs.derivation import asked_signals
 from label_platform.logs.features import check_globs
-from label_platform.logs.formats import FORMATS
 from label_platform.logs.judging import Rules
 from label_platform.logs.ledger import Ledger, fingerprint, read_ledger
-from label_platform.logs.privacy import UserKeys
+from label_platform.logs.privacy import UserKeys, with_user_keys
 from label_platform.logs.publication import Publication, missing_days, publish
 from label_platform.logs.records import LogFile, UnreadableFileError
 from label_platform.logs.report import FileCounts, IngestReport
 from label_platform.logs.sources import log_files
-from label_platform.logs.staging import Staging, fresh
+from label_platform.logs.staging import Staging
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 
@@ -56,7 +56,7 @@ def ingest(
     if as_if is not None and as_if.tzinfo is None:
         raise ConfigurationError(f"as_if: found {as_if} without a zone, expected one")
     lake = Lake(lake.folder.parent, lake.folder.name)  # not a view that was pinned earlier
-    files = log_files(problem, FORMATS)
+    files = log_files(problem)
     with lake.locked("ingestion"):
         ledger = read_ledger(lake.folder)
         if ledger.pending:
@@ -104,17 +104,16 @@ class _Batch:
         report = []
         for file in files:
             found = fingerprint(file)
-            read_before = file.ledger_key in self._ledger.files
             try:
-                counts = self._staging.add(file, FORMATS[file.format], read_before=read_before)
+                counts = self._staging.add(file)
             except UnreadableFileError as error:
-                counts = FileCounts(file.source, 0, 0, 0, 0, 0, (), refusal=str(error))
+                counts = FileCounts(file.name, 0, 0, 0, 0, 0, (), refusal=str(error))
             else:
                 self._read.append((file, found, counts))
             report.append(counts)
             on_file(counts)
         for table, names in self._staging.names.items():
-            globs = self._staging.wanted(table).globs
+            globs = self._staging.wanted[table].globs
             key = {"impressions": "features", "items": "item_features"}[table]
             check_globs(key, globs, names | self._ledger.features[table].keys())
         return tuple(report)
@@ -126,7 +125,7 @@ class _Batch:
             The days that get something new.
         """
         staging = self._staging
-        layouts = {table: staging.layout(table) for table in (*_DAILY, "items")}
+        layouts = {table: staging.layout(table) for table in TABLES}
         publication = Publication(self._engine, self._lake)
         for table, columns in (layouts | {"rejected_records": REJECTED_LAYOUT}).items():
             self._write_table(publication, table, columns)
@@ -140,6 +139,8 @@ class _Batch:
 
     def _write_table(self, publication: Publication, table: str, columns: dict[str, str]) -> None:
         source = fresh(table)
+        if "user_key" in columns:
+            source = with_user_keys(source, self._staging.user_keys)
         kept = ", ".join(map(quote_identifier, columns))
         for (day,) in self._engine.rows(f"select distinct day from {source} order by day"):
             wanted = f"{quote_literal(day.isoformat())}::date"

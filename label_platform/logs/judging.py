@@ -17,7 +17,7 @@ from label_platform.logs.contract import (
     feedback_column,
     id_type,
 )
-from label_platform.logs.records import Column, Records
+from label_platform.logs.records import Column, Records, Rows
 from label_platform.logs.value_sql import as_input, is_text, lacks_zone, number, typed
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -47,39 +47,42 @@ class Rules:
         first: the problem's first day.
         last: its last day, if it has one.
         ingested_at: when the records were read.
+        zone: the zone of times that name none; without it such records are refused.
     """
 
     ids: IdKind
     first: date
     last: date | None
     ingested_at: datetime
+    zone: str | None = None
 
 
 def judge(
     records: Records,
-    table: Table,
+    rows: Rows,
     rules: Rules,
     features: Mapping[str, str],
     feedback: Sequence[str] = (),
 ) -> str:
-    """The query that types records.
+    """The query that types the rows that records have in a table.
 
     Args:
         records: what was read.
-        table: the table they belong to.
+        rows: their rows.
         rules: what is asked of them.
-        features: feature columns of these records and their types.
+        features: feature columns of these rows and their types.
         feedback: columns of an impression that hold feedback.
 
     Returns:
         SQL with the columns record_line, all the contract's keys, the features, record_verdict
-        (null, or reason and detail) and record_raw (the redacted text of refused records).
+        (null, or reason and detail) and record_raw (the redacted text of refused records; null
+        where a record is more than one row).
     """
     inputs, outputs, kept, checks = [], [], [], []
-    values = {field.name: field for field in FIELDS[table]}
+    values = {field.name: field for field in FIELDS[rows.table]}
     values |= {feedback_column(name): Field(name, "value") for name in feedback}
     for name, field in values.items():
-        column = records.columns.get(field.name)
+        column = rows.columns.get(field.name)
         given, value = _names(field.name)
         if column is None:
             absent = TYPE_OF.get(field.kind, id_type(rules.ids))
@@ -87,34 +90,35 @@ def judge(
             checks += [_missing(field, "true")] if field.required else []
             continue
         inputs.append(f"{as_input(column, keep_nan=field.kind == 'value')} as {given}")
-        outputs.append(f"{typed(given, column, field.kind, rules.ids)} as {value}")
+        outputs.append(f"{typed(given, column, field.kind, rules.ids, rules.zone)} as {value}")
         kept.append(f"{value} as {quote_identifier(name)}")
-        checks += _checks(field, column, rules, table)
+        checks += _checks(field, column, rules, rows.table)
     for name, kind in features.items():
-        column = records.columns[name]
+        column = rows.columns[name]
         given, value = _names(name)
         inputs.append(f"{as_input(column, keep_nan=False)} as {given}")
         outputs.append(f"{_feature(given, column, kind)} as {value}")
         kept.append(f"{_finite(value, kind)} as {quote_identifier(name)}")
         checks += _feature_checks(name, column, kind)
-    if table in _ONE_OF:
-        checks.append(_none_of(_ONE_OF[table], records.columns))
-    return _select(records, inputs, outputs, kept, checks)
+    if rows.table in _ONE_OF:
+        checks.append(_none_of(_ONE_OF[rows.table], rows.columns))
+    return _select(records, rows, [inputs, outputs, kept, checks])
 
 
-def _select(
-    records: Records, inputs: list[str], outputs: list[str], kept: list[str], checks: list[str]
-) -> str:
-    verdict = "\n".join(["case when record_refusal is not null then record_refusal", *checks])
+def _select(records: Records, rows: Rows, parts: list[list[str]]) -> str:
+    inputs, outputs, kept, checks = parts
+    relation = rows.relation or records.relation
+    refused = [] if rows.relation else ["when record_refusal is not null then record_refusal"]
+    verdict = "\n".join(["case", *refused, *checks, "when false then ''"])
+    text = "null" if rows.relation else records.raw
     return f"""
         select record_line, {", ".join(kept)}, record_verdict,
-            case when record_verdict is not null then {records.raw} end as record_raw
+            case when record_verdict is not null then {text} end as record_raw
         from (
             select *, {verdict} end as record_verdict
             from (
                 select *{"".join(f", {column}" for column in outputs)}
-                from (select *{"".join(f", {column}" for column in inputs)}
-                    from {records.relation})
+                from (select *{"".join(f", {column}" for column in inputs)} from {relation})
             )
         )"""
 
@@ -177,7 +181,12 @@ def _moment_checks(name: str, column: Column, rules: Rules, table: Table) -> lis
     range_ = f"{EARLIEST:%Y-%m-%d} to one day after ingestion"
     reason = RejectionReason
     checks = [
-        _when(lacks_zone(given, column.type), reason.TIMESTAMP_WITHOUT_ZONE, name, expected),
+        _when(
+            lacks_zone(given, column.type, rules.zone),
+            reason.TIMESTAMP_WITHOUT_ZONE,
+            name,
+            expected,
+        ),
         _when(
             f"{given} is not null and {value} is null", reason.UNREADABLE_TIMESTAMP, name, expected
         ),

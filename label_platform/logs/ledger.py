@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -21,7 +22,8 @@ class Ledger:
 
     Attributes:
         path: the file in the lake.
-        files: per file (its ledger key) its fingerprint, when it was read and its counts.
+        files: per file (its ledger key) its fingerprint, when it was read, the counts of its last
+            reading, and the rows per table and day of all of them.
         features: the feature columns of a table and their types, fixed when first seen.
         pending: the manifests of a batch that counts, and may not be visible yet.
         user_keys: the fingerprint of the secret that made the user keys.
@@ -56,7 +58,7 @@ class Ledger:
         state = file.path.stat()
         if known["size"] != state.st_size:
             return False
-        return bool(known["mtime_ns"] == state.st_mtime_ns or known["md5"] == _md5(file.path))
+        return bool(known["mtime_ns"] == state.st_mtime_ns or known["sha256"] == _digest(file.path))
 
     def record(
         self,
@@ -67,6 +69,11 @@ class Ledger:
         asked: tuple[str, ...],
     ) -> None:
         """Note that a file was read; on disk with the next :meth:`save`."""
+        rows = {
+            table: {day.isoformat(): count for day, count in by_day.items()}
+            for table, by_day in counts.rows.items()
+        }
+        before = self.files.get(file.ledger_key, {}).get("rows", {})
         self.files[file.ledger_key] = fingerprint | {
             "ingested_at": ingested_at.isoformat(),
             "asked": list(asked),
@@ -75,7 +82,7 @@ class Ledger:
             "ignored": counts.ignored,
             "rejected": counts.rejected,
             "duplicates": counts.duplicates,
-            "days": [day.isoformat() for day in counts.days],
+            "rows": _added(before, rows),
         }
 
 
@@ -105,9 +112,19 @@ def read_ledger(folder: Path) -> Ledger:
 def fingerprint(file: LogFile) -> dict[str, Any]:
     """Identity of a file's content, taken before it is read: what is added later counts as new."""
     state = file.path.stat()
-    return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "md5": _md5(file.path)}
+    return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": _digest(file.path)}
 
 
-def _md5(path: Path) -> str:
+def _digest(path: Path) -> str:
     with path.open("rb") as handle:
-        return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _added(
+    before: dict[str, dict[str, int]], new: dict[str, dict[str, int]]
+) -> dict[str, dict[str, int]]:
+    """Rows per table and day over all readings of a file."""
+    return {
+        table: dict(Counter(before.get(table, {})) + Counter(new.get(table, {})))
+        for table in {*before, *new}
+    }

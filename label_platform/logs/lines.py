@@ -1,11 +1,12 @@
 """Text files as numbered lines, in blocks: one bad line is one bad record, not a bad file.
 
-An engine's own CSV reader gives up on a file with one invalid byte or one oversized line and
-miscounts blank lines. Here lines are cut out of the bytes as arrays, at the speed of the
-decompression, and a line that is no text only marks itself.
+An engine's own reader gives up on a file with one invalid byte or one oversized line and miscounts
+blank lines. Here lines are cut out of the bytes as arrays, at the speed of the decompression, and
+a line that is no sound text only marks itself.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,40 +17,73 @@ from label_platform.logs.contract import RejectionReason
 from label_platform.logs.records import UnreadableFileError, broken
 
 BLOCK_BYTES = 32 * 1024 * 1024
-LARGEST_RECORD = 16 * 1024 * 1024
+LARGEST_RECORD = 1024 * 1024
+DEEPEST_NESTING = 100
 KEPT_OF_LARGE = 1000
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _BATCH_ROWS = 8_192
+_SCAN_BYTES = 1024 * 1024
 _IS_SPACE = np.isin(np.arange(256), list(b" \t\n\v\f\r"))
 _SCHEMA = pa.schema([("line", pa.int64()), ("text", pa.string()), ("broken", pa.string())])
+
+Integers = npt.NDArray[np.int64]
 
 
 def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.Table]:
     """The lines of a text file, plain or compressed, without blank ones.
 
+    A block is cut while the one before it is in use.
+
     Yields:
-        Tables of line (from 1, blank lines counted), text and broken (null where the line is
-        fine).
+        Tables of line (from 1, blank lines counted), text (with its end of line, or without) and
+        broken (null where the line is fine).
 
     Raises:
         UnreadableFileError: the bytes cannot be read or decompressed.
     """
+    blocks = _blocks(path, block_bytes)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        coming = thread.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = thread.submit(next, blocks, None)
+            yield block
+
+
+def _blocks(path: Path, block_bytes: int) -> Iterator[pa.Table]:
     number = 1
-    for block in _whole_lines(path, block_bytes):
+    for block in _whole_lines(read_bytes(path, block_bytes)):
         if block.endswith(b"\n"):
-            yield _table(block, number)
-            number += block.count(b"\n")
+            table, lines = _table(block, number)
+            yield table
+            number += lines
         else:
             yield _oversized(block, number)
             number += 1
 
 
-def _whole_lines(path: Path, block_bytes: int) -> Iterator[bytes]:
+def read_bytes(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+    """The bytes of a file, decompressed, without a byte order mark.
+
+    Raises:
+        UnreadableFileError: the bytes cannot be read or decompressed.
+    """
+    compression = _COMPRESSIONS.get(path.suffix.lower())
+    first = True
+    try:
+        with pa.input_stream(str(path), compression=compression) as stream:
+            while chunk := stream.read(block_bytes):
+                yield chunk.removeprefix(b"\xef\xbb\xbf") if first else chunk
+                first = False
+    except (OSError, pa.ArrowException) as error:
+        raise UnreadableFileError(f"{path}: cannot be read: {error}") from error
+
+
+def _whole_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Blocks that end with a line's end; an oversized line comes as its beginning, without one."""
     rest = b""
     skipping = False
-    for position, chunk in enumerate(_chunks(path, block_bytes)):
-        data = rest + (chunk.removeprefix(b"\xef\xbb\xbf") if position == 0 else chunk)
+    for chunk in chunks:
+        data = rest + chunk
         if skipping:
             end = data.find(b"\n") + 1
             if end == 0:
@@ -67,38 +101,39 @@ def _whole_lines(path: Path, block_bytes: int) -> Iterator[bytes]:
         yield rest + b"\n"
 
 
-def _chunks(path: Path, block_bytes: int) -> Iterator[bytes]:
-    compression = _COMPRESSIONS.get(path.suffix.lower())
-    try:
-        with pa.input_stream(str(path), compression=compression) as stream:
-            while chunk := stream.read(block_bytes):
-                yield chunk
-    except (OSError, pa.ArrowException) as error:
-        raise UnreadableFileError(f"{path}: cannot be read: {error}") from error
-
-
-def _table(block: bytes, first: int) -> pa.Table:
+def _table(block: bytes, first: int) -> tuple[pa.Table, int]:
+    """A block's lines, and how many there are with blank ones."""
     data = np.frombuffer(block, dtype=np.uint8)
-    ends = np.flatnonzero(data == ord("\n"))
+    ends = _line_ends(data)
     starts = np.concatenate([[0], ends[:-1] + 1])
-    has_return = (ends > starts) & (data[np.maximum(ends - 1, 0)] == ord("\r"))
-    lengths = ends - starts - has_return
-    kept = np.ones(len(data), dtype=bool)
-    kept[ends] = False
-    kept[ends[has_return] - 1] = False
-    filled = np.logical_or.reduceat(~_IS_SPACE[data], starts)
-    for blank in np.flatnonzero(~filled & (lengths > 0)):
-        kept[starts[blank] : ends[blank]] = False
-    numbers = first + np.flatnonzero(filled)
-    lengths = lengths[filled]
-    text = data[kept].tobytes()
-    # the block, not the text: two halves of a letter around a line's end would join to a letter
-    if _is_clean(block) and (not len(lengths) or lengths.max() <= LARGEST_RECORD):
-        return _in_batches(_from_buffers(numbers, text, lengths))
-    return _in_batches(_one_by_one(numbers, text, lengths))
+    numbers = first + np.arange(len(ends))
+    if not _IS_SPACE[data[starts]].any() and _is_sound(block, starts, ends):
+        offsets = np.append(starts, len(block)).astype(np.int32)
+        return _in_batches(_from_buffers(numbers, block, offsets)), len(ends)
+    kept = [place for place in range(len(ends)) if block[starts[place] : ends[place]].strip()]
+    lines = [block[starts[place] : ends[place]].removesuffix(b"\r") for place in kept]
+    return _in_batches(from_records(numbers[kept], lines)), len(ends)
 
 
-def _is_clean(block: bytes) -> bool:
+def _line_ends(data: npt.NDArray[np.uint8]) -> Integers:
+    """Where lines end; piece by piece, because a piece stays in the processor's cache."""
+    pieces = range(0, len(data), _SCAN_BYTES)
+    found = [np.flatnonzero(data[at : at + _SCAN_BYTES] == ord("\n")) + at for at in pieces]
+    return np.concatenate(found)
+
+
+def _is_sound(block: bytes, starts: Integers, ends: Integers) -> bool:
+    """Whether no line of a block needs a closer look; the few lines that do are looked at singly.
+
+    The block and not its lines is decoded: two halves of a letter around a line's end would join.
+    """
+    if int((ends - starts).max()) > LARGEST_RECORD or b"\x00" in block or _escapes_nul(block):
+        return False
+    opened = block.count(b"{") + (block.count(b"[") if b"[" in block else 0)
+    if opened > len(ends) + DEEPEST_NESTING and _most_opened(block, starts) > DEEPEST_NESTING:
+        return False
+    if block.isascii():
+        return True
     try:
         block.decode()
     except UnicodeDecodeError:
@@ -106,43 +141,68 @@ def _is_clean(block: bytes) -> bool:
     return True
 
 
-def _from_buffers(
-    numbers: npt.NDArray[np.int64], text: bytes, lengths: npt.NDArray[np.int64]
-) -> pa.Table:
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int32)
-    np.cumsum(lengths, out=offsets[1:])
-    texts = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(text))
-    nothing = pa.nulls(len(lengths), pa.string())
+def _escapes_nul(text: bytes) -> bool:
+    return b"\\" in text and b"\\u0000" in text
+
+
+def _most_opened(block: bytes, starts: Integers) -> int:
+    """The most brackets that a single line opens: it cannot be nested deeper than that."""
+    data = np.frombuffer(block, dtype=np.uint8)
+    opens = (data == ord("{")) | (data == ord("["))
+    return int(np.add.reduceat(opens.view(np.int8), starts, dtype=np.int32).max())
+
+
+def _from_buffers(numbers: Integers, text: bytes, offsets: npt.NDArray[np.int32]) -> pa.Table:
+    texts = pa.StringArray.from_buffers(len(numbers), pa.py_buffer(offsets), pa.py_buffer(text))
+    nothing = pa.nulls(len(numbers), pa.string())
     return pa.Table.from_arrays([pa.array(numbers), texts, nothing], schema=_SCHEMA)
 
 
-def _one_by_one(
-    numbers: npt.NDArray[np.int64], text: bytes, lengths: npt.NDArray[np.int64]
-) -> pa.Table:
-    texts, refusals = [], []
-    start = 0
-    for length in lengths.tolist():
-        line, refusal = _line(text[start : start + length])
-        texts.append(line)
-        refusals.append(refusal)
-        start += length
-    return pa.table([pa.array(numbers), texts, refusals], schema=_SCHEMA)
+def from_records(numbers: Integers, records: list[bytes]) -> pa.Table:
+    """Records that have been cut out one by one, each looked at.
+
+    Args:
+        numbers: their places in the file, from 1.
+        records: their bytes.
+    """
+    looked_at = [_record(record) for record in records]
+    texts, refusals = zip(*looked_at, strict=True) if looked_at else ((), ())
+    return pa.table([pa.array(numbers, pa.int64()), texts, refusals], schema=_SCHEMA)
 
 
-def _line(line: bytes) -> tuple[str, str | None]:
-    if len(line) > LARGEST_RECORD:
-        return _large(line)
+def _record(record: bytes) -> tuple[str, str | None]:
+    if len(record) > LARGEST_RECORD:
+        return _large(record)
     try:
-        return line.decode(), None
+        text = record.decode()
     except UnicodeDecodeError as error:
-        found = f"found byte 0x{line[error.start]:02x} at {error.start + 1}, expected UTF-8"
-        return line.decode(errors="replace"), broken(RejectionReason.INVALID_UTF8, found)
+        found = f"found byte 0x{record[error.start]:02x} at {error.start + 1}, expected UTF-8"
+        text = record.decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+        return text, broken(RejectionReason.INVALID_UTF8, found)
+    if "\x00" in text or _escapes_nul(record):
+        found = "found a NUL byte, expected text"
+        text = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+        return text, broken(RejectionReason.NUL_BYTE, found)
+    depth = _nesting(record)
+    if depth > DEEPEST_NESTING:
+        found = f"found {depth} levels, expected at most {DEEPEST_NESTING}"
+        return text[:KEPT_OF_LARGE], broken(RejectionReason.NESTED_TOO_DEEPLY, found)
+    return text, None
 
 
-def _large(line: bytes) -> tuple[str, str | None]:
+def _nesting(record: bytes) -> int:
+    """How deep brackets stand in each other; those within quoted text count too, as the deepest."""
+    if record.count(b"{") + record.count(b"[") <= DEEPEST_NESTING:
+        return 0
+    data = np.frombuffer(record, dtype=np.uint8)
+    steps = np.isin(data, list(b"[{")).astype(np.int32) - np.isin(data, list(b"]}"))
+    return int(np.cumsum(steps).max())
+
+
+def _large(record: bytes) -> tuple[str, str | None]:
     limit = f"expected at most {LARGEST_RECORD} bytes in one record"
-    kept = line[:KEPT_OF_LARGE].decode(errors="replace")
-    return kept, broken(RejectionReason.RECORD_TOO_LARGE, f"found a longer line, {limit}")
+    kept = record[:KEPT_OF_LARGE].decode(errors="replace").replace("\x00", "")
+    return kept, broken(RejectionReason.RECORD_TOO_LARGE, f"found a longer one, {limit}")
 
 
 def _oversized(beginning: bytes, number: int) -> pa.Table:

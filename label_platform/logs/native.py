@@ -4,17 +4,25 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from label_platform.lake import Engine, SqlError, quote_identifier, quote_literal
-from label_platform.logs.contract import Wanted
+from label_platform.logs.contract import Table, Wanted
+from label_platform.logs.csv_records import read_csv
+from label_platform.logs.json_records import read_json
 from label_platform.logs.privacy import redacted_columns
-from label_platform.logs.records import Column, LogFile, LogPattern, Records, UnreadableFileError
-from label_platform.logs.text_records import read_csv, read_json_lines
+from label_platform.logs.records import (
+    Column,
+    LogFile,
+    LogPattern,
+    Records,
+    Rows,
+    UnreadableFileError,
+)
 from label_platform.problem import LogSource
 from label_platform.strict_yaml import ConfigurationError
 
 _TEXT_READERS: Mapping[str, Callable[[Engine, Path, Wanted], Iterator[Records]]] = {
-    ".jsonl": read_json_lines,
-    ".ndjson": read_json_lines,
-    ".json": read_json_lines,
+    ".jsonl": read_json,
+    ".ndjson": read_json,
+    ".json": read_json,
     ".csv": read_csv,
     ".tsv": read_csv,
 }
@@ -31,13 +39,15 @@ class NativeFormat:
         if source.impressions is None or source.interactions is None:
             raise ConfigurationError("format native needs the keys impressions and interactions")
         if source.items is not None:
-            yield LogPattern("items", "items", source.items)
-        yield LogPattern("impressions", "impressions", source.impressions)
-        yield LogPattern("interactions", "interactions", source.interactions)
+            yield LogPattern("items", source.items, "items")
+        yield LogPattern("impressions", source.impressions, "impressions")
+        yield LogPattern("interactions", source.interactions, "interactions")
 
-    def read(self, engine: Engine, file: LogFile, wanted: Wanted) -> Iterator[Records]:
+    def read(
+        self, engine: Engine, file: LogFile, wanted: Mapping[Table, Wanted]
+    ) -> Iterator[Records]:
         """The records of a file, in blocks."""
-        return read_records(engine, file.path, wanted)
+        return read_records(engine, file.path, wanted[file.table or "impressions"])
 
 
 def read_records(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records]:
@@ -79,4 +89,5 @@ def _read_parquet(engine: Engine, path: Path, wanted: Wanted) -> Records:
         "(select file_row_number + 1 as record_line, null::varchar as record_refusal"
         f"{kept} from {scan})"
     )
-    return Records(relation, columns, tuple(types), raw=redacted_columns(names), typed=True)
+    rows = Rows(wanted.table, columns, names=tuple(types), typed=True)
+    return Records(relation, redacted_columns(names), (rows,))

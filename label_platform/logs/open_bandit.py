@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from label_platform.lake import Engine, quote_literal
-from label_platform.logs.contract import Wanted
+from label_platform.logs.contract import Table, Wanted
 from label_platform.logs.native import read_records
 from label_platform.logs.records import Column, LogFile, LogPattern, Records
 from label_platform.problem import LogSource
@@ -29,19 +29,22 @@ class OpenBanditFormat:
         """The globs of a log source."""
         path = source.path or ""
         beside = str(PurePosixPath(path).parent / ITEM_CONTEXT)
-        yield LogPattern("items", "items", source.items or beside, optional=source.items is None)
-        yield LogPattern("impressions", "path", path, without=ITEM_CONTEXT)
+        yield LogPattern("items", source.items or beside, "items", optional=source.items is None)
+        yield LogPattern("path", path, "impressions", without=ITEM_CONTEXT)
 
-    def read(self, engine: Engine, file: LogFile, wanted: Wanted) -> Iterator[Records]:
+    def read(
+        self, engine: Engine, file: LogFile, wanted: Mapping[Table, Wanted]
+    ) -> Iterator[Records]:
         """The records of a file, in blocks."""
-        for records in read_records(engine, file.path, wanted):
+        for records in read_records(engine, file.path, wanted[file.table or "impressions"]):
             yield records if file.table == "items" else _as_impressions(records, file)
 
 
 def _as_impressions(records: Records, file: LogFile) -> Records:
     campaign = file.path.name.split(".", maxsplit=1)[0]
     shuffled = str(campaign.startswith("random")).lower()
-    columns = dict(records.columns)
+    (rows,) = records.rows
+    columns = dict(rows.columns)
     columns |= {ours: columns[theirs] for ours, theirs in _RENAMED.items() if theirs in columns}
     columns |= {
         # line 1 is the header, so the first row is number 0, as in the file's own index column
@@ -50,4 +53,4 @@ def _as_impressions(records: Records, file: LogFile) -> Records:
         "ranker_id": Column(quote_literal(campaign), "VARCHAR"),
         "randomized": Column(shuffled, "BOOLEAN"),
     }
-    return replace(records, columns=columns)
+    return replace(records, rows=(replace(rows, columns=columns),))

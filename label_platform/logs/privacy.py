@@ -3,16 +3,21 @@
 import hmac
 import os
 from collections.abc import Iterable
+from hashlib import sha256
 
 import pyarrow as pa
 
 from label_platform.lake import Engine, quote_identifier, quote_literal
+from label_platform.logs import batch
 from label_platform.logs.contract import REDACTED_FIELDS
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 
 SECRET_VARIABLE = "LABEL_PLATFORM_USER_SECRET"  # noqa: S105 - a variable's name
 REDACTED = "(redacted)"
+HIDDEN = "hidden:"
+"""How the hash of a rare query text begins."""
+
 _KEY_LENGTH = 32
 
 
@@ -32,37 +37,97 @@ class UserKeys:
     @property
     def fingerprint(self) -> str:
         """Tells secrets apart without telling them: keys of two secrets never match."""
-        return self._key("the fingerprint of this secret")[:8] if self._secret else "public"
+        return self.key("the fingerprint of this secret")[:8] if self._secret else "public"
 
-    def apply(self, engine: Engine, table: str, where: str) -> None:
-        """Replace the ids in a table's user_key column; once per distinct user.
-
-        Args:
-            engine: has the table.
-            table: whose user_key column still holds ids.
-            where: the condition of the rows to change.
-        """
+    def key(self, user: str) -> str:
+        """The key of a user id; of a query text it is a hash that nobody can guess back."""
         if not self._secret:
-            return
-        engine.execute("create temp table if not exists user_keys (user_id varchar, key varchar)")
-        new = engine.rows(
-            f"select distinct user_key from {table} where {where} and user_key is not null"
-            " and user_key not in (select user_id from user_keys)"
-        )
-        users = [user for (user,) in new]
-        keys = [self._key(user) for user in users]
-        engine.register("new_user_keys", pa.table({"user_id": users, "key": keys}, schema=_KEYS))
-        engine.execute("insert into user_keys select * from new_user_keys")
-        engine.execute(
-            f"update {table} set user_key = user_keys.key from user_keys"
-            f" where {where} and {table}.user_key = user_keys.user_id"
-        )
-
-    def _key(self, user: str) -> str:
+            return user
         return hmac.digest(self._secret, user.encode(), "sha256").hex()[:_KEY_LENGTH]
 
+    @property
+    def are_public(self) -> bool:
+        """Whether user ids are kept as they are."""
+        return not self._secret
 
+    def find(self, engine: Engine, where: str) -> None:
+        """Make the keys of a file's users, once per distinct user.
+
+        Args:
+            engine: has the batch, whose user_key columns hold ids until it is published.
+            where: the condition of the file's rows.
+        """
+        if self.are_public:
+            return
+        users = " union all ".join(
+            f"select user_key from {table} where {where}"
+            for table in (*map(batch.name_of, _WITH_USERS), batch.RECORDS)
+        )
+        new = engine.rows(
+            f"select distinct user_key from ({users}) where user_key is not null"
+            f" and user_key not in (select user_id from {batch.USER_KEYS})"
+        )
+        ids = [user for (user,) in new]
+        _insert(engine, batch.USER_KEYS, ids, [self.key(user) for user in ids])
+
+
+_WITH_USERS = ("impressions", "interactions", "requests")
 _KEYS = pa.schema([("user_id", pa.string()), ("key", pa.string())])
+
+
+def _insert(engine: Engine, table: str, values: list[str], keys: list[str]) -> None:
+    given = pa.table({"user_id": values, "key": keys}, schema=_KEYS)
+    engine.register("ingest_new_keys", given)
+    engine.execute(f"insert into {table} select * from ingest_new_keys")
+
+
+def with_user_keys(relation: str, keys: UserKeys) -> str:
+    """The relation with keys in place of the ids in its user_key column."""
+    if keys.are_public:
+        return relation
+    return (
+        f"(select rows.* replace (known.key as user_key) from {relation} as rows"
+        f" left join {batch.USER_KEYS} as known on rows.user_key = known.user_id)"
+    )
+
+
+def hide_query_texts(engine: Engine, problem: Problem, keys: UserKeys, file: int) -> None:
+    """Drop a file's query texts, or replace the rare ones by a hash, as the problem says.
+
+    What is rare is told from the file alone, so that the same file always gives the same rows.
+
+    Args:
+        engine: has the batch.
+        problem: says which texts are kept.
+        keys: makes the hashes.
+        file: the batch's number of the file.
+    """
+    if problem.query_text.keep == "all":
+        return
+    tables = [batch.name_of(table) for table in ("impressions", "requests")]
+    of_file = batch.of_file(file)
+    if problem.query_text.keep == "none":
+        for table in tables:
+            engine.execute(f"update {table} set query_text = null where {of_file}")
+        return
+    both = " union all ".join(
+        f"select query_text, request_id from {table} where {of_file}" for table in tables
+    )
+    rare = engine.rows(
+        f"select query_text from ({both}) where query_text is not null group by query_text"
+        f" having count(distinct request_id) < {problem.query_text.frequent_from}"
+    )
+    texts = [text for (text,) in rare]
+    hashes = [f"{HIDDEN}{keys.key(f'query text: {text}')}" for text in texts]
+    if keys.are_public:
+        hashes = [HIDDEN + sha256(text.encode()).hexdigest()[:_KEY_LENGTH] for text in texts]
+    engine.execute("create or replace temp table ingest_rare (user_id varchar, key varchar)")
+    _insert(engine, "ingest_rare", texts, hashes)
+    for table in tables:
+        engine.execute(
+            f"update {table} set query_text = ingest_rare.key from ingest_rare"
+            f" where {of_file} and {table}.query_text = ingest_rare.user_id"
+        )
 
 
 def _secret(problem: Problem) -> bytes:

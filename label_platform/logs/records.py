@@ -1,10 +1,11 @@
-"""Records of a log file as an SQL relation, whatever the file's format."""
+"""Records of a log file as SQL relations, whatever the file's format."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from label_platform.logs.contract import RejectionReason, Table
+from label_platform.problem import LogSource
 
 
 class UnreadableFileError(RuntimeError):
@@ -16,16 +17,16 @@ class LogPattern:
     """A glob of a log source.
 
     Attributes:
-        table: the table that its files belong to.
         key: its key in the problem file.
         pattern: the glob, relative to the problem's logs folder.
+        table: the table that its files belong to; None for a stream of all kinds of records.
         optional: whether it may match no file.
         without: a file name that belongs to another table, even if the glob matches it.
     """
 
-    table: Table
     key: str
     pattern: str
+    table: Table | None = None
     optional: bool = False
     without: str = ""
 
@@ -36,25 +37,25 @@ class LogFile:
 
     Attributes:
         path: where it lies.
-        source: its path relative to the problem's logs folder, as people and the ledger know it.
-        table: the table its records belong to.
-        format: the log format that reads it.
+        name: its path relative to the problem's logs folder, as people and the ledger know it.
+        table: the table its records belong to; None for a stream of all kinds of records.
+        source: the log source that it belongs to, with the format and its options.
     """
 
     path: Path
-    source: str
-    table: Table
-    format: str
+    name: str
+    table: Table | None
+    source: LogSource
 
     @property
     def ledger_key(self) -> str:
         """Under what the ledger knows the file: one file may feed two tables."""
-        return f"{self.table}:{self.source}"
+        return f"{self.table or 'stream'}:{self.name}"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A value of the record.
+    """A value of a row.
 
     Attributes:
         sql: the expression that reads it, null where it is absent.
@@ -64,29 +65,54 @@ class Column:
     """
 
     sql: str
-    type: str
+    type: str = "VARCHAR"
     not_scalar: str = ""
 
 
 @dataclass(frozen=True)
-class Records:
-    """Some or all records of one file, in SQL.
+class Rows:
+    """What the records of a block say about one table.
 
     Attributes:
-        relation: has the columns ``record_line`` (place in the file, from 1) and
-            ``record_refusal`` (null, or what :func:`broken` gives for a record that has no
-            columns to speak of).
-        columns: the values that can be read from a record.
+        table: the table.
+        columns: the values under the contract's keys, and the features.
+        relation: has ``record_line`` and what the columns read, for each record none, one or
+            several rows; empty where every record is one row, and the records' own relation
+            has it all.
         names: all column names of the file, also those nobody asked for.
-        raw: the expression of the record's text, identifying fields redacted.
         typed: whether the format itself says what is a number and what is text.
     """
 
-    relation: str
+    table: Table
     columns: Mapping[str, Column]
-    names: tuple[str, ...]
-    raw: str
+    relation: str = ""
+    names: tuple[str, ...] = ()
     typed: bool = False
+
+
+@dataclass(frozen=True)
+class Records:
+    """A block of records of one file, in SQL. A record counts as a whole, with all its rows.
+
+    Attributes:
+        relation: one row per record, with the columns ``record_line`` (its place in the file,
+            from 1) and ``record_refusal`` (null, or what :func:`broken` gives for a record that
+            has no values to speak of).
+        raw: the expression of the record's text, identifying fields redacted.
+        rows: what the records say, per table; a single entry without a relation of its own where
+            every record is one row.
+        user: the expression of the user id; only where the rows have relations of their own.
+    """
+
+    relation: str
+    raw: str
+    rows: tuple[Rows, ...] = field(default=())
+    user: str = "null::varchar"
+
+    @property
+    def are_rows(self) -> bool:
+        """Whether every record is one row."""
+        return len(self.rows) == 1 and not self.rows[0].relation
 
 
 def broken(reason: RejectionReason, detail: str) -> str:

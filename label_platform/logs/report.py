@@ -1,6 +1,7 @@
 """What an ingestion did, file by file."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 
@@ -16,6 +17,7 @@ class FileCounts:
         rejected: records in quarantine, each with its reason.
         duplicates: records that the lake, or an earlier line or file, already had.
         days: UTC days of the accepted records, ascending.
+        rows: new rows per table and day.
         refusal: why the whole file could not be read; it is tried again the next time.
     """
 
@@ -26,6 +28,7 @@ class FileCounts:
     rejected: int
     duplicates: int
     days: tuple[date, ...]
+    rows: Mapping[str, Mapping[date, int]] = field(default_factory=dict, compare=False)
     refusal: str = ""
 
 

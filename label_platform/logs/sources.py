@@ -2,27 +2,30 @@
 
 import glob
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
-from label_platform.logs.formats import LogFormat
+from label_platform.logs.formats import format_of
 from label_platform.logs.records import LogFile, LogPattern
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
 
 
-def log_files(problem: Problem, formats: Mapping[str, LogFormat]) -> list[LogFile]:
+def log_files(problem: Problem) -> list[LogFile]:
     """All log files of a problem, each once, in the order in which they are read.
 
     Raises:
-        ConfigurationError: a glob matches nothing.
+        ConfigurationError: a format or option that is not known, or a glob matches nothing.
     """
     found: dict[str, LogFile] = {}
     for number, source in enumerate(problem.logs):
-        for pattern in formats[source.format].patterns(source):
+        try:
+            patterns = list(format_of(source.format).patterns(source))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"problem {problem.name}: logs.{number}: {error}") from error
+        for pattern in patterns:
             for path in _matches(problem, pattern, f"logs.{number}.{pattern.key}"):
                 relative = os.path.relpath(path, problem.resolve("."))
-                file = LogFile(path, Path(relative).as_posix(), pattern.table, source.format)
+                file = LogFile(path, Path(relative).as_posix(), pattern.table, source)
                 found.setdefault(file.ledger_key, file)
     return list(found.values())
 

@@ -1,46 +1,29 @@
 """Collects the records of a batch in the engine, before anything is published.
 
-Every record of a file goes into the batch's tables, with its file, line and verdict; the engine
-spills them to disk when they outgrow its memory. What is new among them is known file by file.
+Every row of a file goes into the batch's tables, with its file, its record's line and its verdict;
+the engine spills them to disk when they outgrow its memory. A record counts as a whole: where one
+of its rows is refused, all are.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
-from label_platform.lake import Engine, Lake, Partition, SqlError, quote_identifier, quote_literal
-from label_platform.logs.contract import (
-    KEY_OF,
-    REJECTED_LAYOUT,
-    Table,
-    Wanted,
-    feedback_column,
-    layout,
-)
-from label_platform.logs.derivation import (
-    day_of,
-    event_id,
-    impression_columns,
-    interaction_columns,
-    item_columns,
-)
+from label_platform.lake import Engine, Lake, SqlError, quote_identifier, quote_literal
+from label_platform.logs import batch
+from label_platform.logs.accounting import counts_of
+from label_platform.logs.contract import Table, Wanted, feedback_column, layout
+from label_platform.logs.derivation import derived_columns, event_id
 from label_platform.logs.features import new_feature_types
-from label_platform.logs.formats import LogFormat
+from label_platform.logs.formats import format_of
 from label_platform.logs.judging import Rules, judge
-from label_platform.logs.privacy import UserKeys
-from label_platform.logs.records import LogFile, Records, UnreadableFileError
+from label_platform.logs.privacy import UserKeys, hide_query_texts
+from label_platform.logs.quarantine import quarantine
+from label_platform.logs.records import LogFile, Records, Rows, UnreadableFileError
+from label_platform.logs.repeats import find_repeats
 from label_platform.logs.report import FileCounts
 from label_platform.problem import Problem
 
-_REPEATED = "ingest_repeated"
-_RECORD_COLUMNS = {
-    "record_file": "INTEGER",
-    "record_line": "BIGINT",
-    "record_verdict": "VARCHAR",
-    "record_raw": "VARCHAR",
-    "ignored": "BOOLEAN",
-    "day": "DATE",
-}
-_IS_VALID = "record_verdict is null and not ignored"
+_WANTED_LINES = "ingest_wanted_lines"
 
 
 @dataclass
@@ -56,6 +39,7 @@ class Staging:
         user_keys: makes keys of user ids.
         features: feature columns and types per table; grows as files are read.
         names: all column names that were seen in files with features, per table.
+        wanted: what is read of each table.
     """
 
     engine: Engine
@@ -66,223 +50,133 @@ class Staging:
     user_keys: UserKeys
     features: dict[str, dict[str, str]]
     names: dict[Table, set[str]] = field(default_factory=dict)
+    wanted: dict[Table, Wanted] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._file = 0
-        for table in KEY_OF:
+        for table in batch.TABLES:
             self.features.setdefault(table, {})
-            self._create(batch_table(table), self.layout(table) | _RECORD_COLUMNS)
-        self._create(batch_table("rejected_records"), REJECTED_LAYOUT | {"day": "DATE"})
-        self._create(_REPEATED, {"record_file": "INTEGER", "record_line": "BIGINT"})
+        batch.create(self.engine, {table: self.layout(table) for table in batch.TABLES})
+        globs = {"impressions": self.problem.features, "items": self.problem.item_features}
+        self.wanted = {table: Wanted(table, globs.get(table, ())) for table in batch.TABLES}
 
     def layout(self, table: Table) -> dict[str, str]:
         """The columns of a raw table, as far as its features are known."""
         return layout(table, self.problem.ids, self.features[table])
 
-    def wanted(self, table: Table) -> Wanted:
-        """What is read out of a file."""
-        globs = {"impressions": self.problem.features, "items": self.problem.item_features}
-        return Wanted(table, globs.get(table, ()))
-
-    def add(self, file: LogFile, format_: LogFormat, *, read_before: bool) -> FileCounts:
+    def add(self, file: LogFile, *, lines: Iterable[int] | None = None) -> FileCounts:
         """Read a file and keep what is new in it.
 
         Args:
             file: which.
-            format_: its reader.
-            read_before: whether an earlier state of the file was read.
+            lines: the only records to read; by default all.
 
         Raises:
             UnreadableFileError: nothing of the file was kept.
         """
         self._file += 1
-        feedback = format_.feedback if file.table == "impressions" else {}
+        rules = replace(self.rules, zone=file.source.time_zone)
+        if lines is not None:
+            batch.fill_lines(self.engine, _WANTED_LINES, lines)
         try:
-            self._read(file, format_, feedback)
+            for records in format_of(file.source.format).read(self.engine, file, self.wanted):
+                wanted = records if lines is None else _only_lines(records)
+                self._add_block(wanted, rules, _feedback(file))
         except UnreadableFileError:
-            self.engine.execute(f"delete from {batch_table(file.table)} where {self._of_file}")
+            batch.forget(self.engine, self._file)
             raise
-        self._find_repeated(file.table)
-        if file.table != "items":
-            self.user_keys.apply(self.engine, batch_table(file.table), self._of_file)
-        for signal, column in feedback.items():
-            if signal in self.asked:
-                self._add_events(signal, column)
-        counts = self._counts(file)
-        self._quarantine(file, read_before=read_before)
+        self._find_what_is_new(file)
+        counts = counts_of(self.engine, file.name, self._file)
+        if lines is None:
+            quarantine(self.engine, self.lake, self.problem, self.rules, file.name, self._file)
         return counts
 
-    @property
-    def _of_file(self) -> str:
-        return f"record_file = {self._file}"
+    def _add_block(self, records: Records, rules: Rules, feedback: Mapping[str, str]) -> None:
+        try:
+            for rows in records.rows:
+                self._insert(records, rows, rules, feedback)
+        except SqlError:
+            _require_readable(self.engine, records)
+            raise
+        if not records.are_rows:
+            batch.settle(self.engine, records, self._file)
 
-    def _fresh_in_file(self, table: Table) -> str:
-        return f"(select * from {fresh(table)} where {self._of_file})"
-
-    def _create(self, name: str, columns: Mapping[str, str]) -> None:
-        typed = ", ".join(f"{quote_identifier(column)} {kind}" for column, kind in columns.items())
-        self.engine.execute(f"create or replace temp table {name} ({typed})")
-
-    def _read(self, file: LogFile, format_: LogFormat, feedback: Mapping[str, str]) -> None:
-        wanted = self.wanted(file.table)
-        target = batch_table(file.table)
-        extra = [feedback_column(column) for column in feedback.values()]
-        self._add_columns(target, dict.fromkeys(extra, "DOUBLE"))
-        for records in format_.read(self.engine, file, wanted):
-            features = self._features(file.table, records, wanted)
-            judged = judge(records, file.table, self.rules, features, tuple(feedback.values()))
-            derived = self._derived(file.table, judged, [*features, *extra])
-            try:
-                self.engine.execute(f"insert into {target} by name {derived}")
-            except SqlError:
-                _require_readable(self.engine, records)
-                raise
-
-    def _add_columns(self, table: str, columns: Mapping[str, str]) -> None:
-        for name, kind in columns.items():
-            self.engine.execute(
-                f"alter table {table} add column if not exists {quote_identifier(name)} {kind}"
-            )
-
-    def _features(self, table: Table, records: Records, wanted: Wanted) -> dict[str, str]:
-        """The features of a block and their types; new ones become columns."""
-        known = self.features[table]
-        if wanted.globs:
-            self.names.setdefault(table, set()).update(records.names)
-        new = new_feature_types(self.engine, records, wanted, known)
-        self._add_columns(batch_table(table), new)
-        known |= new
-        return {name: known[name] for name in records.columns if name in known}
-
-    def _derived(self, table: Table, judged: str, extra: list[str]) -> str:
-        """Records with their ids, defaults and day."""
-        ingested = f"{quote_literal(self.rules.ingested_at.isoformat())}::timestamptz"
-        derived = {
-            "impressions": lambda: impression_columns(self.problem, ingested),
-            "interactions": lambda: interaction_columns(self.asked, ingested),
-            "items": lambda: item_columns(self.problem),
-        }[table]()
-        columns = ", ".join([*derived, *map(quote_identifier, extra)])
-        return (
-            f"select {self._file} as record_file, record_line, record_verdict, record_raw,"
-            f" {columns} from ({judged})"
-        )
-
-    def _find_repeated(self, table: Table) -> None:
-        """Note the lines whose key stands in an earlier line, file or batch, for the same day."""
-        key = ", ".join([*KEY_OF[table], "day"])
-        valid = f"(select * from {batch_table(table)} where {self._of_file} and {_IS_VALID})"
+    def _insert(
+        self, records: Records, rows: Rows, rules: Rules, feedback: Mapping[str, str]
+    ) -> None:
+        inline = tuple(feedback.values()) if rows.table == "impressions" else ()
+        extra = [feedback_column(column) for column in inline]
+        batch.add_columns(self.engine, rows.table, dict.fromkeys(extra, "DOUBLE"))
+        features = self._features(rows, rows.relation or records.relation)
+        judged = judge(records, rows, rules, features, inline)
+        derived = derived_columns(rows.table, self.problem, self.asked, self.rules.ingested_at)
+        columns = ", ".join([*derived, *map(quote_identifier, [*features, *extra])])
+        part = "record_part" if rows.relation else "0 as record_part"
         self.engine.execute(
-            f"""insert into {_REPEATED}
-            select record_file, record_line
-            from {valid} as again
-            join (select {key}, min(record_line) as first_line from {valid}
-                group by {key} having count(*) > 1) using ({key})
-            where record_line > first_line
-            union
-            select record_file, record_line
-            from {valid} as again
-            semi join {self._known(table)} using ({key})"""
+            f"""insert into {batch.name_of(rows.table)} by name
+            select * replace (case when not ignored then record_verdict end as record_verdict)
+            from (select {self._file} as record_file, record_line, {part}, record_verdict,
+                record_raw, {columns} from ({judged}))"""
         )
 
-    def _known(self, table: Table) -> str:
-        """The keys of the file's days in earlier files of the batch and in the lake."""
-        keys = ", ".join(KEY_OF[table])
-        source = batch_table(table)
-        found = self.engine.rows(
-            f"select distinct day from {source} where {self._of_file} and {_IS_VALID}"
-        )
-        days = [day for (day,) in found]
-        listed = ", ".join(f"{quote_literal(day.isoformat())}::date" for day in days) or "null"
-        known = (
-            f"select {keys}, day from {source}"
-            f" where record_file < {self._file} and {_IS_VALID} and day in ({listed})"
-        )
-        there = [day for day in days if self.lake.manifest(Partition(table, day)) is not None]
-        if there:
-            day = day_of(table, self.problem)
-            known += f" union all select {keys}, {day} as day from {self.lake.scan(table, there)}"
-        return f"({known})"
+    def _features(self, rows: Rows, relation: str) -> dict[str, str]:
+        """The features of a block and their types; new ones become columns."""
+        known = self.features[rows.table]
+        wanted = self.wanted[rows.table]
+        if wanted.globs:
+            self.names.setdefault(rows.table, set()).update(rows.names or rows.columns)
+        new = new_feature_types(self.engine, rows, relation, wanted, known)
+        batch.add_columns(self.engine, rows.table, new)
+        known |= new
+        return {name: known[name] for name in rows.columns if name in known}
+
+    def _find_what_is_new(self, file: LogFile) -> None:
+        self.user_keys.find(self.engine, batch.of_file(self._file))
+        hide_query_texts(self.engine, self.problem, self.user_keys, self._file)
+        for table in batch.tables_of(self.engine, self._file):
+            find_repeats(self.engine, self.lake, self.problem, table, self._file)
+        for signal, column in _feedback(file).items():
+            if signal in self.asked:
+                self._add_events(signal, column)
 
     def _add_events(self, signal: str, column: str) -> None:
         """The interactions that stand in the impressions' own records."""
-        value = quote_identifier(feedback_column(column))
         name = quote_literal(signal)
+        value = quote_identifier(feedback_column(column))
+        source = batch.fresh("impressions")
+        if value.strip('"') not in self.engine.schema(batch.name_of("impressions")):
+            return
         self.engine.execute(
-            f"""insert into {batch_table("interactions")} by name
-            select record_file, record_line, false as ignored, day,
+            f"""insert into {batch.name_of("interactions")} by name
+            select record_file, record_line, record_part, false as ignored, day,
                 {event_id(name, value, "shown_at")} as interaction_id, request_id, user_key,
-                session_id, surface, item_id, position, {name} as signal, {value} as value, shown_at as occurred_at, ingested_at
-            from (select *, user_key as user_id from {self._fresh_in_file("impressions")})
+                session_id, surface, item_id, position, {name} as signal, {value} as value,
+                shown_at as occurred_at, ingested_at
+            from (select *, user_key as user_id from {source} where record_file = {self._file})
             where {value} > 0"""
         )
 
-    def _counts(self, file: LogFile) -> FileCounts:
-        records, rejected, ignored, duplicates = self.engine.row(
-            f"""select count(*), count(record_verdict),
-                count(*) filter (record_verdict is null and ignored),
-                (select count(*) from {_REPEATED} where {self._of_file})
-            from {batch_table(file.table)} where {self._of_file}"""
-        )
-        days = self.engine.rows(
-            f"select distinct day from {self._fresh_in_file(file.table)} order by day"
-        )
-        return FileCounts(
-            source=file.source,
-            records=records,
-            accepted=records - rejected - ignored - duplicates,
-            ignored=ignored,
-            rejected=rejected,
-            duplicates=duplicates,
-            days=tuple(day for (day,) in days),
-        )
 
-    def _quarantine(self, file: LogFile, *, read_before: bool) -> None:
-        """Keep the refused records, under the day of the file's last accepted record."""
-        first = f"{quote_literal(self.problem.start_date.isoformat())}::date"
-        source = quote_literal(file.source)
-        ingested = quote_literal(self.rules.ingested_at.isoformat())
-        known_days = self.lake.days("rejected_records") if read_before else []
-        new = ""
-        if known_days:
-            known = self.lake.scan("rejected_records", known_days)
-            new = (
-                f" anti join (select line, raw from {known} where source = {source}) as known"
-                " on known.line = refused.record_line"
-                " and known.raw is not distinct from refused.record_raw"
-            )
-        last_day = f"select max_by(day, record_line) from {self._fresh_in_file(file.table)}"
-        self.engine.execute(
-            f"""insert into {batch_table("rejected_records")} by name
-            select {source} as source, record_line as line,
-                split_part(record_verdict, '|', 1) as reason,
-                substr(record_verdict, instr(record_verdict, '|') + 1) as detail,
-                record_raw as raw, {ingested}::timestamptz as ingested_at,
-                coalesce(({last_day}), {first}) as day
-            from (select * from {batch_table(file.table)} where {self._of_file}) as refused{new}
-            where record_verdict is not null"""
-        )
+def _feedback(file: LogFile) -> Mapping[str, str]:
+    return format_of(file.source.format).feedback if file.table != "items" else {}
+
+
+def _only_lines(records: Records) -> Records:
+    def only(relation: str) -> str:
+        return f"(select * from {relation} semi join {_WANTED_LINES} using (record_line))"
+
+    rows = tuple(
+        replace(each, relation=only(each.relation)) if each.relation else each
+        for each in records.rows
+    )
+    return replace(records, relation=only(records.relation), rows=rows)
 
 
 def _require_readable(engine: Engine, records: Records) -> None:
     """Tell a file that the engine cannot decode from a statement that is wrong."""
-    values = ", ".join(["record_line", *(column.sql for column in records.columns.values())])
+    columns = {column.sql for rows in records.rows for column in rows.columns.values()}
+    values = ", ".join(["record_line", *(sorted(columns) if records.are_rows else ())])
     try:
         engine.rows(f"select max(hash({values})) from {records.relation}")
     except SqlError as error:
         raise UnreadableFileError(str(error).split("\n", maxsplit=1)[0]) from error
-
-
-def batch_table(table: str) -> str:
-    """The engine's table that collects a batch's records of a lake table."""
-    return f"ingest_batch_{table}"
-
-
-def fresh(table: str) -> str:
-    """The relation of a batch's records that are to be published."""
-    if table == "rejected_records":
-        return batch_table(table)
-    return (
-        f"(select * from {batch_table(table)}"
-        f" anti join {_REPEATED} using (record_file, record_line) where {_IS_VALID})"
-    )

@@ -4,6 +4,7 @@ Every expression is null where the value cannot be read, and never an error: one
 bad record.
 """
 
+from label_platform.lake import quote_literal
 from label_platform.logs.contract import FieldKind, IdKind
 from label_platform.logs.records import Column
 
@@ -48,7 +49,7 @@ def as_input(column: Column, *, keep_nan: bool) -> str:
     return f"{column.sql}::varchar" if is_text(column.type) else column.sql
 
 
-def typed(value: str, source: Column, kind: FieldKind, ids: IdKind) -> str:
+def typed(value: str, source: Column, kind: FieldKind, ids: IdKind, zone: str | None) -> str:
     """The expression of a value as its contract type, null where it cannot be read so.
 
     Args:
@@ -56,9 +57,10 @@ def typed(value: str, source: Column, kind: FieldKind, ids: IdKind) -> str:
         source: where it comes from.
         kind: what the contract asks for.
         ids: the problem's kind of ids.
+        zone: the zone of times that name none, if the problem says one.
     """
     if kind == "moment":
-        return _moment(value, source.type)
+        return _moment(value, source.type, zone)
     if kind == "flag":
         return _flag(value, source.type)
     read = {
@@ -113,21 +115,30 @@ def _flag(value: str, kind: str) -> str:
     return f"try_cast({value} as boolean)" if is_text(kind) else "null::boolean"
 
 
-def _moment(value: str, kind: str) -> str:
+def _moment(value: str, kind: str, zone: str | None) -> str:
     if kind == "TIMESTAMP WITH TIME ZONE":
         return value
     if kind.startswith("TIMESTAMP"):
-        return f"{value}::timestamp::timestamptz"
+        return _in_zone(f"{value}::timestamp", zone or "UTC")
     if is_text(kind):
         # digits are milliseconds; a date alone is not a moment
         milliseconds = _milliseconds(f"try_cast({value} as bigint)")
-        return (
-            f"case when contains({value}, ':') then try_cast({value} as timestamptz)"
-            f" else {milliseconds} end"
-        )
+        read = f"try_cast({value} as timestamptz)"
+        if zone is not None:
+            naive = _in_zone(f"try_cast({value} as timestamp)", zone)
+            read = f"case when {_names_zone(value)} then {read} else {naive} end"
+        return f"case when contains({value}, ':') then {read} else {milliseconds} end"
     if is_integer(kind) or is_float(kind):
         return _milliseconds(_integer(value, kind, "BIGINT"))
     return "null::timestamptz"
+
+
+def _in_zone(value: str, zone: str) -> str:
+    return f"timezone({quote_literal(zone)}, {value})"
+
+
+def _names_zone(value: str) -> str:
+    return f"(ends_with({value}, 'Z') or regexp_matches({value}, {_ZONE}))"
 
 
 def _milliseconds(value: str) -> str:
@@ -135,15 +146,18 @@ def _milliseconds(value: str) -> str:
     return f"case when {bounded} then epoch_ms({value})::timestamptz end"
 
 
-def lacks_zone(value: str, kind: str) -> str:
-    """A condition: the value is a date and time, or a date, that names no zone."""
+def lacks_zone(value: str, kind: str, zone: str | None) -> str:
+    """A condition: the value is a date and time, or a date, in a zone that nobody knows."""
     if kind == "DATE":
         return f"{value} is not null"
     if not is_text(kind):
         return "false"
+    naive = f"try_cast({value} as timestamp) is not null"
+    if zone is not None:  # then only a date alone lacks anything
+        return f"not contains({value}, ':') and try_cast({value} as bigint) is null and {naive}"
     return (
         f"case when {value} is null or ends_with({value}, 'Z') then false"
         f" when try_cast({value} as bigint) is not null then false"
         f" when contains({value}, ':') and regexp_matches({value}, {_ZONE}) then false"
-        f" else try_cast({value} as timestamp) is not null end"
+        f" else {naive} end"
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from label_platform.logs import FileCounts, text_records
+from label_platform.logs import FileCounts, csv_records
 
 if TYPE_CHECKING:
     from tests.logs.conftest import Shop
@@ -110,12 +110,12 @@ def test_a_header_that_cannot_be_read_refuses_the_file(shop: "Shop") -> None:
 
 
 def test_records_over_the_edge_of_a_block(shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = text_records.read_blocks
+    whole = csv_records.read_blocks
 
     def tiny_blocks(path: Path) -> Iterator[pa.Table]:
         return whole(path, 60)
 
-    monkeypatch.setattr(text_records, "read_blocks", tiny_blocks)
+    monkeypatch.setattr(csv_records, "read_blocks", tiny_blocks)
     lines = [HEADER, row("i1", '"red\nshoes\nand more"'), row("i2"), row("i3", '"never closed')]
     counts = ingest_csv(shop, *lines)
     assert (counts.accepted, counts.rejected) == (2, 1)

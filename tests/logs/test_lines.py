@@ -15,7 +15,7 @@ Row = tuple[int, str, str | None]
 
 def rows(path: Path, block_bytes: int = 1 << 20) -> list[Row]:
     return [
-        (row["line"], row["text"], row["broken"])
+        (row["line"], row["text"].rstrip("\r\n"), row["broken"])
         for block in read_blocks(path, block_bytes)
         for row in block.to_pylist()
     ]

@@ -1,7 +1,6 @@
-"""JSON lines and CSV files as records, line by line, so that no line hides another."""
+"""CSV files as records, line by line, so that no line hides another."""
 
 import csv
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,8 @@ import pyarrow.compute as pc
 from label_platform.lake import Engine, quote_literal
 from label_platform.logs.contract import RejectionReason, Wanted
 from label_platform.logs.lines import read_blocks
-from label_platform.logs.privacy import redacted_fields, redacted_json
-from label_platform.logs.records import Column, Records, UnreadableFileError, broken
+from label_platform.logs.privacy import redacted_fields
+from label_platform.logs.records import Column, Records, Rows, UnreadableFileError, broken
 
 LONGEST_QUOTE = 100
 """Lines that one quoted CSV field may span; an unclosed quote must not swallow the file."""
@@ -21,77 +20,24 @@ LONGEST_QUOTE = 100
 _BLOCK = "log_lines"
 
 
-def read_json_lines(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records]:
-    """The records of a JSON lines file.
-
-    Yields:
-        Blocks of records; each is to be used up before the next is asked for.
-    """
-    for block in read_blocks(path):
-        engine.register(_BLOCK, block)
-        keys, names = list(wanted.fields), wanted.fields
-        if wanted.globs:
-            found = engine.rows(f"select distinct unnest(try(json_keys(text))) from {_BLOCK}")
-            names = tuple(sorted(name for (name,) in found))
-            keys += [name for name in names if wanted.is_feature(name)]
-        yield _json_records(_without_case_twins(keys), names)
-
-
-def _json_records(keys: list[str], names: tuple[str, ...]) -> Records:
-    structure = quote_literal(json.dumps(dict.fromkeys(keys, "VARCHAR"), ensure_ascii=False))
-    not_json = quote_literal(broken(RejectionReason.NOT_JSON, "found no JSON, expected an object"))
-    not_object = quote_literal(
-        broken(RejectionReason.NOT_AN_OBJECT, "found other JSON, expected an object")
-    )
-    relation = f"""(
-        select line as record_line, text, record,
-            case
-                when broken is not null then broken
-                when ltrim(text)[1] = '{{' and record is not null then null
-                when json_valid(text) then {not_object}
-                else {not_json}
-            end as record_refusal
-        from (select *, try(json_transform(text, {structure})) as record from {_BLOCK})
-    )"""
-    columns = {key: _json_column(key) for key in keys}
-    return Records(relation, columns, names, raw=redacted_json("text"))
-
-
-def _json_column(key: str) -> Column:
-    value = f"struct_extract(record, {quote_literal(key)})"
-    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-    path = quote_literal(f'$."{escaped}"')
-    # a CASE, because an AND would parse every document once more for every key
-    not_scalar = (
-        f"case when {value}[1] in ('{{', '[') or {value} in ('true', 'false')"
-        f" then json_type(text, {path}) in ('OBJECT', 'ARRAY', 'BOOLEAN') else false end"
-    )
-    return Column(value, "VARCHAR", not_scalar)
-
-
-def _without_case_twins(keys: list[str]) -> list[str]:
-    """Keys that differ in more than case: SQL column names do not tell a from A."""
-    return list({key.lower(): key for key in reversed(keys)}.values())[::-1]
-
-
 def read_csv(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records]:
-    """The records of a CSV file (or, named .tsv, of a tab-separated one) with a header.
+    """The records of a comma- or tab-separated file with a header.
 
     Yields:
         Blocks of records with every column of the file, whoever wants them; each block is to be
         used up before the next is asked for.
     """
-    del wanted  # reading a column costs nothing until someone asks for it
-    cutter = _CsvCutter("\t" if ".tsv" in path.suffixes else ",")
+    cutter = _CsvCutter()
     for block in read_blocks(path):
-        engine.register(_BLOCK, cutter.cut(block))
-        yield _csv_records(cutter)
+        bare = pc.utf8_rtrim(block["text"], "\r\n")
+        engine.register(_BLOCK, cutter.cut(block.set_column(1, "text", bare)))
+        yield _csv_records(cutter, wanted)
     if cutter.unfinished:
         engine.register(_BLOCK, cutter.finish())
-        yield _csv_records(cutter)
+        yield _csv_records(cutter, wanted)
 
 
-def _csv_records(cutter: "_CsvCutter") -> Records:
+def _csv_records(cutter: "_CsvCutter", wanted: Wanted) -> Records:
     separator = quote_literal(cutter.separator)
     count = len(cutter.header)
     mismatch = quote_literal(f"{RejectionReason.WRONG_COLUMN_COUNT}|found ")
@@ -112,7 +58,9 @@ def _csv_records(cutter: "_CsvCutter") -> Records:
     raw = redacted_fields(
         "text", "fields", "record_refusal is null", cutter.header, cutter.separator
     )
-    return Records(relation, columns, tuple(cutter.header), raw)
+    # every column, whoever wants it: reading one costs nothing until someone asks for it
+    rows = Rows(wanted.table, columns, names=tuple(cutter.header))
+    return Records(relation, raw, (rows,))
 
 
 _CUT_SCHEMA = pa.schema(
@@ -130,7 +78,7 @@ _Row = tuple[int, str, str | None, list[str] | None]
 class _CsvCutter:
     """Joins the lines of quoted fields; lines without quotes are left to the engine to split."""
 
-    separator: str
+    separator: str = ","
     header: list[str] = field(default_factory=list)
     unfinished: list[_Row] = field(default_factory=list)
 
@@ -154,6 +102,8 @@ class _CsvCutter:
         if self.header or not len(block):
             return 0
         first = block.slice(0, 1).to_pylist()[0]
+        if first["text"].count("\t") > first["text"].count(","):
+            self.separator = "\t"
         names = next(csv.reader([first["text"]], delimiter=self.separator), [])
         if first["broken"] is not None or first["text"].count('"') % 2:
             found = first["broken"] or "found a quote that is not closed"

@@ -1,0 +1,144 @@
+"""The engine's tables of one batch: rows of each raw table, and records that are several rows."""
+
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+
+from label_platform.lake import Engine, quote_identifier
+from label_platform.logs.contract import REJECTED_LAYOUT, Table
+from label_platform.logs.records import Records
+
+TABLES: tuple[Table, ...] = ("impressions", "interactions", "items", "requests")
+RECORDS = "ingest_batch_records"
+REPEATED = "ingest_repeated"
+USER_KEYS = "ingest_user_keys"
+IS_VALID = "record_verdict is null and not ignored"
+
+_ROW_COLUMNS = {
+    "record_file": "INTEGER",
+    "record_line": "BIGINT",
+    "record_part": "INTEGER",
+    "record_verdict": "VARCHAR",
+    "record_raw": "VARCHAR",
+    "ignored": "BOOLEAN",
+    "day": "DATE",
+}
+_RECORD_COLUMNS = {
+    "record_file": "INTEGER",
+    "record_line": "BIGINT",
+    "record_verdict": "VARCHAR",
+    "record_raw": "VARCHAR",
+    "user_key": "VARCHAR",
+}
+_REPEATED_COLUMNS = {
+    "table_name": "VARCHAR",
+    "record_file": "INTEGER",
+    "record_line": "BIGINT",
+    "record_part": "INTEGER",
+}
+
+
+def name_of(table: str) -> str:
+    """The engine's table that collects a batch's rows of a lake table."""
+    return f"ingest_batch_{table}"
+
+
+def create(engine: Engine, layouts: Mapping[Table, Mapping[str, str]]) -> None:
+    """Make the batch's tables, empty.
+
+    Args:
+        engine: where to.
+        layouts: the columns of each raw table.
+    """
+    for table, columns in layouts.items():
+        _create(engine, name_of(table), {**columns, **_ROW_COLUMNS})
+    _create(engine, name_of("rejected_records"), {**REJECTED_LAYOUT, "day": "DATE"})
+    _create(engine, RECORDS, _RECORD_COLUMNS)
+    _create(engine, REPEATED, _REPEATED_COLUMNS)
+    _create(engine, USER_KEYS, {"user_id": "VARCHAR", "key": "VARCHAR"})
+
+
+def add_columns(engine: Engine, table: Table, columns: Mapping[str, str]) -> None:
+    """Give a raw table's rows further columns, where they have them not yet."""
+    for name, kind in columns.items():
+        engine.execute(
+            f"alter table {name_of(table)} add column if not exists {quote_identifier(name)} {kind}"
+        )
+
+
+def fill_lines(engine: Engine, name: str, lines: Iterable[int]) -> None:
+    """Make a table of line numbers."""
+    engine.register(f"given_{name}", pa.table({"record_line": pa.array(list(lines), pa.int64())}))
+    engine.execute(f"create or replace temp table {name} as from given_{name}")
+
+
+def of_file(file: int) -> str:
+    """A condition: the row is of the batch's file of that number."""
+    return f"record_file = {file}"
+
+
+def tables_of(engine: Engine, file: int) -> list[Table]:
+    """The tables of which a file has rows."""
+    return [
+        table
+        for table in TABLES
+        if engine.rows(f"select 1 from {name_of(table)} where {of_file(file)} limit 1")
+    ]
+
+
+def forget(engine: Engine, file: int) -> None:
+    """Take back all that was read from a file."""
+    for name in (*map(name_of, TABLES), RECORDS):
+        engine.execute(f"delete from {name} where {of_file(file)}")
+
+
+def settle(engine: Engine, records: Records, file: int) -> None:
+    """Note what became of a block's records that are several rows, or none.
+
+    Args:
+        engine: has the block and its rows.
+        records: the block.
+        file: the batch's number of its file.
+    """
+    tables = list(dict.fromkeys(name_of(rows.table) for rows in records.rows))
+    verdicts = "".join(
+        f"select record_line, record_verdict from {name}"
+        f" where {of_file(file)} and record_verdict is not null union all "
+        for name in tables
+    )
+    engine.execute(
+        f"""create or replace temp table ingest_refused as
+        select record_line, min(record_verdict) as record_verdict
+        from ({verdicts}
+            select record_line, record_refusal from {records.relation}
+            where record_refusal is not null)
+        group by record_line"""
+    )
+    engine.execute(
+        f"""insert into {RECORDS}
+        select {file}, record_line, record_verdict,
+            case when record_verdict is not null then {records.raw} end,
+            case when record_verdict is not null then {records.user} end
+        from {records.relation} left join ingest_refused using (record_line)"""
+    )
+    for name in tables:
+        engine.execute(
+            f"delete from {name} where {of_file(file)}"
+            " and record_line in (select record_line from ingest_refused)"
+        )
+
+
+def fresh(table: str) -> str:
+    """The relation of a batch's rows that are new."""
+    if table == "rejected_records":
+        return name_of(table)
+    return (
+        f"(select * from {name_of(table)}"
+        f" anti join (from {REPEATED} where table_name = '{table}')"
+        f" using (record_file, record_line, record_part) where {IS_VALID})"
+    )
+
+
+def _create(engine: Engine, name: str, columns: Mapping[str, str]) -> None:
+    typed = ", ".join(f"{quote_identifier(column)} {kind}" for column, kind in columns.items())
+    engine.execute(f"create or replace temp table {name} ({typed})")
