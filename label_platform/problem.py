@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
 from label_platform.strict_yaml import (
     ConfigurationError,
@@ -61,7 +61,7 @@ class LogSource(StrictModel):
     interactions: str | None = None
     items: str | None = None
     time_zone: str | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("time_zone")
     @classmethod

@@ -68,6 +68,21 @@ class Engine:
         if threads is not None:
             settings["threads"] = threads
         self._connection = duckdb.connect(":memory:", config=settings)
+        self._set_up()
+
+    @contextmanager
+    def sibling(self) -> Iterator["Engine"]:
+        """A second connection to the same tables, for a second thread; temp tables stay apart."""
+        other = object.__new__(Engine)
+        other._spill = self._spill
+        other._connection = self._connection.cursor()
+        other._set_up()
+        try:
+            yield other
+        finally:
+            other._connection.close()
+
+    def _set_up(self) -> None:
         self._connection.execute("set TimeZone = 'UTC'")
         self._connection.execute("set enable_progress_bar = false")
 

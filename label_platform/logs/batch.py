@@ -128,6 +128,24 @@ def settle(engine: Engine, records: Records, file: int) -> None:
         )
 
 
+def add_raw_texts(engine: Engine, records: Records, file: int) -> None:
+    """Fetch the texts of a block's refused records, of which there are few."""
+    table = name_of(records.rows[0].table)
+    refused = (
+        f"select record_line from {table} where {of_file(file)}"
+        " and record_verdict is not null and record_raw is null"
+    )
+    if not engine.rows(f"{refused} limit 1"):
+        return
+    engine.execute(f"create or replace temp table ingest_refused as {refused}")
+    engine.execute(
+        f"""update {table} set record_raw = texts.raw
+        from (select record_line, {records.raw} as raw
+            from {records.relation} semi join ingest_refused using (record_line)) as texts
+        where {of_file(file)} and {table}.record_line = texts.record_line"""
+    )
+
+
 def fresh(table: str) -> str:
     """The relation of a batch's rows that are new."""
     if table == "rejected_records":
@@ -141,4 +159,5 @@ def fresh(table: str) -> str:
 
 def _create(engine: Engine, name: str, columns: Mapping[str, str]) -> None:
     typed = ", ".join(f"{quote_identifier(column)} {kind}" for column, kind in columns.items())
-    engine.execute(f"create or replace temp table {name} ({typed})")
+    # not a temporary table: those are not seen by the connections that write in parallel
+    engine.execute(f"create or replace table {name} ({typed})")

@@ -51,7 +51,7 @@ def _impression_columns(problem: Problem, ingested: str) -> list[str]:
 
 def _interaction_columns(asked: tuple[str, ...], ingested: str) -> list[str]:
     signals = ", ".join(map(quote_literal, asked))
-    given = "md5(interaction_id)::uuid"
+    given = "md5_number(interaction_id)::uuid"
     derived = event_id("signal", "coalesce(value, 1)", "occurred_at")
     return [
         f"case when interaction_id is null then {derived} else {given} end as interaction_id",
@@ -100,7 +100,7 @@ def event_id(signal: str, value: str, moment: str) -> str:
     separated = ", '|', ".join(
         ["request_id", "item_id", signal, value, f"epoch_us({moment})", "position", whose]
     )
-    return f"md5(concat({separated}))::uuid"
+    return f"md5_number(concat({separated}))::uuid"
 
 
 def asked_signals(problem: Problem) -> tuple[str, ...]:

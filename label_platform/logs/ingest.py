@@ -127,8 +127,10 @@ class _Batch:
         staging = self._staging
         layouts = {table: staging.layout(table) for table in TABLES}
         publication = Publication(self._engine, self._lake)
+        queries: dict[Partition, str] = {}
         for table, columns in (layouts | {"rejected_records": REJECTED_LAYOUT}).items():
-            self._write_table(publication, table, columns)
+            queries |= self._queries(table, columns)
+        publication.add_all(queries)
         daily = {table: layouts[table] for table in _DAILY}
         publication.add_empty_days(self._problem.start_date, daily)
         for file, found, counts in self._read:
@@ -137,12 +139,15 @@ class _Batch:
         self._ledger.save()
         return publication.days
 
-    def _write_table(self, publication: Publication, table: str, columns: dict[str, str]) -> None:
+    def _queries(self, table: str, columns: dict[str, str]) -> dict[Partition, str]:
+        """The query of each partition that gets new rows of a table."""
         source = fresh(table)
         if "user_key" in columns:
             source = with_user_keys(source, self._staging.user_keys)
         kept = ", ".join(map(quote_identifier, columns))
-        for (day,) in self._engine.rows(f"select distinct day from {source} order by day"):
-            wanted = f"{quote_literal(day.isoformat())}::date"
-            query = f"select {kept} from {source} where day = {wanted}"
-            publication.add(Partition(table, day), query)
+        days = self._engine.rows(f"select distinct day from {fresh(table)} order by day")
+        return {
+            Partition(table, day): f"select {kept} from {source}"
+            f" where day = {quote_literal(day.isoformat())}::date"
+            for (day,) in days
+        }

@@ -15,27 +15,45 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from label_platform.logs.contract import RejectionReason
-from label_platform.logs.lines import BLOCK_BYTES, Integers, from_records, read_blocks, read_bytes
+from label_platform.logs.lines import (
+    BLOCK_BYTES,
+    LARGEST_RECORD,
+    Integers,
+    from_records,
+    read_blocks,
+    read_bytes,
+)
 from label_platform.logs.records import broken
 
 Layout = Literal["lines", "lines_of_array", "array", "spanning"]
 ARRAY_PUNCTUATION = " \t\r\n,[]"
 """What stands around an element that has a line of an array to itself."""
 
-_BEGINNING = 64 * 1024
+_BEGINNING = 2 * LARGEST_RECORD
 
 
 def layout_of(beginning: bytes) -> Layout:
-    """How the documents of a file lie in it, told from the file's first bytes."""
-    lines = [line.strip() for line in beginning.splitlines() if line.strip()][:4]
-    if not lines or lines[0].startswith(b"{"):
-        one_each = len(lines) < 2 or lines[1].startswith(b"{") or _is_json(lines[0])
-        return "lines" if one_each else "spanning"
-    if not lines[0].startswith(b"["):
+    """How the documents of a file lie in it, told from the file's first bytes.
+
+    Anything but lines needs a sound first document as its proof: a broken first line must not
+    change how all the others are read.
+    """
+    text = beginning.decode(errors="replace").lstrip()
+    is_array = text.startswith("[")
+    if is_array:
+        text = text[1:].lstrip()
+    if not text.startswith("{"):
         return "lines"
-    elements = [line for line in (lines[0][1:].strip(), *lines[1:3]) if line]
-    whole = [line.rstrip(b",]").strip() for line in elements if line not in {b"]", b"["}]
-    return "lines_of_array" if whole and all(map(_is_object_line, whole[:2])) else "array"
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return "lines"
+    on_one_line = "\n" not in text[:end]
+    after = text[end:].lstrip(" \t\r")
+    if not is_array:
+        return "lines" if on_one_line else "spanning"
+    rest = after.removeprefix(",").lstrip(" \t\r")
+    return "lines_of_array" if on_one_line and rest.startswith("\n") else "array"
 
 
 def read_documents(path: Path, block_bytes: int = BLOCK_BYTES) -> tuple[Layout, Iterator[pa.Table]]:
@@ -57,13 +75,9 @@ def read_documents(path: Path, block_bytes: int = BLOCK_BYTES) -> tuple[Layout, 
 def _is_json(line: bytes) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
-
-
-def _is_object_line(line: bytes) -> bool:
-    return line.startswith(b"{") and line.endswith(b"}") and _is_json(line)
 
 
 def _cut(chunks: Iterator[bytes], level: int, block_bytes: int) -> Iterator[pa.Table]:

@@ -5,9 +5,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from label_platform.lake import Engine, quote_literal
 from label_platform.logs.contract import RejectionReason, Wanted
 from label_platform.logs.json_documents import ARRAY_PUNCTUATION, read_documents
+from label_platform.logs.lines import is_flat
 from label_platform.logs.privacy import redacted_json
 from label_platform.logs.records import Column, Records, Rows, broken
 
@@ -26,14 +29,14 @@ def read_json(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records]:
     Yields:
         Blocks of records; each is to be used up before the next is asked for.
     """
-    for _ in read_blocks_of(engine, path):
+    for block in read_blocks_of(engine, path):
         keys, names = list(wanted.fields), wanted.fields
         if wanted.globs:
             found = engine.rows(f"select distinct unnest(try(json_keys(text))) from {BLOCK}")
             names = tuple(sorted(name for (name,) in found))
             keys += [name for name in names if wanted.is_feature(name)]
         keys = _without_case_twins(keys)
-        columns = {key: _flat_column(key) for key in keys}
+        columns = {key: _flat_column(key, is_scalar=is_flat(block)) for key in keys}
         rows = Rows(wanted.table, columns, names=names)
         structure = dict.fromkeys(keys, "VARCHAR")
         yield Records(_documents(structure, BLOCK), redacted_json("text"), (rows,))
@@ -63,7 +66,7 @@ def read_nested_json(
         yield
 
 
-def read_blocks_of(engine: Engine, path: Path) -> Iterator[None]:
+def read_blocks_of(engine: Engine, path: Path) -> Iterator[pa.Table]:
     """A JSON file's documents, block by block, as the engine's relation ``log_lines``."""
     layout, blocks = read_documents(path)
     for block in blocks:
@@ -76,7 +79,7 @@ def read_blocks_of(engine: Engine, path: Path) -> Iterator[None]:
             )
             block = engine.arrow("from log_elements")  # noqa: PLW2901 - the same lines, bare
         engine.register(BLOCK, block)
-        yield
+        yield block
 
 
 def value(path: str) -> Column:
@@ -104,8 +107,10 @@ def _documents(structure: Mapping[str, Any], source: str) -> str:
     )"""
 
 
-def _flat_column(key: str) -> Column:
+def _flat_column(key: str, *, is_scalar: bool) -> Column:
     value = f"struct_extract(record, {quote_literal(key)})"
+    if is_scalar:
+        return Column(value)
     escaped = key.replace("\\", "\\\\").replace('"', '\\"')
     path = quote_literal(f'$."{escaped}"')
     # a CASE, because an AND would parse every document once more for every key
@@ -113,7 +118,7 @@ def _flat_column(key: str) -> Column:
         f"case when {value}[1] in ('{{', '[') or {value} in ('true', 'false')"
         f" then json_type(text, {path}) in ('OBJECT', 'ARRAY', 'BOOLEAN') else false end"
     )
-    return Column(value, "VARCHAR", not_scalar)
+    return Column(value, not_scalar=not_scalar)
 
 
 def _without_case_twins(keys: list[str]) -> list[str]:

@@ -74,9 +74,8 @@ def judge(
         feedback: columns of an impression that hold feedback.
 
     Returns:
-        SQL with the columns record_line, all the contract's keys, the features, record_verdict
-        (null, or reason and detail) and record_raw (the redacted text of refused records; null
-        where a record is more than one row).
+        SQL with the columns record_line, record_part (of rows with their own relation), all the
+        contract's keys, the features, and record_verdict (null, or reason and detail).
     """
     inputs, outputs, kept, checks = [], [], [], []
     values = {field.name: field for field in FIELDS[rows.table]}
@@ -109,11 +108,10 @@ def _select(records: Records, rows: Rows, parts: list[list[str]]) -> str:
     inputs, outputs, kept, checks = parts
     relation = rows.relation or records.relation
     refused = [] if rows.relation else ["when record_refusal is not null then record_refusal"]
+    part = "record_part, " if rows.relation else ""
     verdict = "\n".join(["case", *refused, *checks, "when false then ''"])
-    text = "null" if rows.relation else records.raw
     return f"""
-        select record_line, {", ".join(kept)}, record_verdict,
-            case when record_verdict is not null then {text} end as record_raw
+        select record_line, {part}{", ".join(kept)}, record_verdict
         from (
             select *, {verdict} end as record_verdict
             from (

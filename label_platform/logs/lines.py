@@ -16,13 +16,14 @@ import pyarrow as pa
 from label_platform.logs.contract import RejectionReason
 from label_platform.logs.records import UnreadableFileError, broken
 
-BLOCK_BYTES = 32 * 1024 * 1024
+BLOCK_BYTES = 16 * 1024 * 1024
 LARGEST_RECORD = 1024 * 1024
 DEEPEST_NESTING = 100
 KEPT_OF_LARGE = 1000
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _BATCH_ROWS = 8_192
 _SCAN_BYTES = 1024 * 1024
+_FLAT = b"flat"
 _IS_SPACE = np.isin(np.arange(256), list(b" \t\n\v\f\r"))
 _SCHEMA = pa.schema([("line", pa.int64()), ("text", pa.string()), ("broken", pa.string())])
 
@@ -36,7 +37,7 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.Table
 
     Yields:
         Tables of line (from 1, blank lines counted), text (with its end of line, or without) and
-        broken (null where the line is fine).
+        broken (null where the line is fine); :func:`is_flat` tells more of a table.
 
     Raises:
         UnreadableFileError: the bytes cannot be read or decompressed.
@@ -109,10 +110,21 @@ def _table(block: bytes, first: int) -> tuple[pa.Table, int]:
     numbers = first + np.arange(len(ends))
     if not _IS_SPACE[data[starts]].any() and _is_sound(block, starts, ends):
         offsets = np.append(starts, len(block)).astype(np.int32)
-        return _in_batches(_from_buffers(numbers, block, offsets)), len(ends)
+        table = _in_batches(_from_buffers(numbers, block, offsets))
+        return table.replace_schema_metadata({_FLAT: str(_holds_flat_json(block))}), len(ends)
     kept = [place for place in range(len(ends)) if block[starts[place] : ends[place]].strip()]
     lines = [block[starts[place] : ends[place]].removesuffix(b"\r") for place in kept]
     return _in_batches(from_records(numbers[kept], lines)), len(ends)
+
+
+def is_flat(block: pa.Table) -> bool:
+    """Whether a block is sure to hold no nested JSON, no true and no false: values are scalars."""
+    return (block.schema.metadata or {}).get(_FLAT) == b"True"
+
+
+def _holds_flat_json(block: bytes) -> bool:
+    words = (b"[", b"true", b"false")
+    return block.count(b"{") == block.count(b"\n") and not any(word in block for word in words)
 
 
 def _line_ends(data: npt.NDArray[np.uint8]) -> Integers:

@@ -7,10 +7,12 @@ has seen ever goes away, and files of a batch that was not noted are garbage tha
 """
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from label_platform.lake import (
+    DataFile,
     Engine,
     Lake,
     Manifest,
@@ -22,6 +24,9 @@ from label_platform.lake import (
 )
 from label_platform.lake.engine import ENGINE_VERSION
 from label_platform.logs.contract import Table
+
+_WRITERS = 2
+"""A day's file keeps one core busy: its row groups are too few for the engine to share."""
 
 
 @dataclass
@@ -38,11 +43,20 @@ class Publication:
     lake: Lake
     manifests: dict[Partition, Manifest] = field(default_factory=dict)
 
-    def add(self, partition: Partition, query: str) -> None:
-        """Write a query's rows as one more file of a partition."""
+    def add_all(self, queries: Mapping[Partition, str]) -> None:
+        """Write the rows of queries, each as one more file of its partition, several at a time."""
+        with ThreadPoolExecutor(max_workers=_WRITERS) as threads:
+            written = list(threads.map(self._write, queries, queries.values()))
+        for partition, (file, columns) in zip(queries, written, strict=True):
+            self._note(partition, file, columns)
+
+    def _write(self, partition: Partition, query: str) -> tuple[DataFile, dict[str, str]]:
         folder = self.lake.folder / partition.folder
         folder.mkdir(parents=True, exist_ok=True)
-        file, columns = write_data_file(self.engine, folder, query)
+        with self.engine.sibling() as engine:
+            return write_data_file(engine, folder, query)
+
+    def _note(self, partition: Partition, file: DataFile, columns: dict[str, str]) -> None:
         before = self.manifests.get(partition) or self.lake.manifest(partition)
         manifest = Manifest(
             files=(*(before.files if before else ()), file),
@@ -66,9 +80,12 @@ class Publication:
         """
         seen = self._days("impressions")
         days = days_between(first, max(seen)) if seen else []
-        for table, columns in layouts.items():
-            for day in sorted(set(days) - self._days(table)):
-                self.add(Partition(table, day), empty(columns))
+        missing = {
+            Partition(table, day): empty(columns)
+            for table, columns in layouts.items()
+            for day in sorted(set(days) - self._days(table))
+        }
+        self.add_all(missing)
 
     @property
     def days(self) -> tuple[date, ...]:

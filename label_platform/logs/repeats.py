@@ -18,34 +18,40 @@ def find_repeats(engine: Engine, lake: Lake, problem: Problem, table: Table, fil
         file: the batch's number of the file.
     """
     key = ", ".join([*KEY_OF[table], "day"])
-    valid = f"(select * from {name_of(table)} where {of_file(file)} and {IS_VALID})"
-    engine.execute(
-        f"""insert into {REPEATED}
-        select '{table}', record_file, record_line, record_part
-        from {valid} as again
-        join (select {key}, min((record_line, record_part)) as first_row from {valid}
-            group by {key} having count(*) > 1) using ({key})
-        where (record_line, record_part) > first_row
-        union
-        select '{table}', record_file, record_line, record_part
-        from {valid} as again
-        semi join {_known(engine, lake, problem, table, file)} using ({key})"""
-    )
+    valid = f"{name_of(table)} where {of_file(file)} and {IS_VALID}"
+    place = "record_file, record_line, record_part"
+    twice = f"(select {key} from {valid} group by {key} having count(*) > 1)"
+    known = _known(engine, lake, problem, table, file)
+    repeated = [
+        f"""select '{table}', {place} from (
+            select {place}, row_number() over (
+                partition by {key} order by record_line, record_part) as occurrence
+            from (select {place}, {key} from {valid}) semi join {twice} using ({key}))
+        where occurrence > 1"""
+    ]
+    if known:
+        repeated.append(
+            f"select '{table}', {place} from (select {place}, {key} from {valid})"
+            f" semi join ({known}) using ({key})"
+        )
+    engine.execute(f"insert into {REPEATED} {' union '.join(repeated)}")
 
 
 def _known(engine: Engine, lake: Lake, problem: Problem, table: Table, file: int) -> str:
-    """The keys of the file's days in earlier files of the batch and in the lake."""
+    """The keys of the file's days in earlier files of the batch and in the lake; or nothing."""
     keys = ", ".join(KEY_OF[table])
     source = name_of(table)
     found = engine.rows(f"select distinct day from {source} where {of_file(file)} and {IS_VALID}")
     days = [day for (day,) in found]
-    listed = ", ".join(f"{quote_literal(day.isoformat())}::date" for day in days) or "null"
-    known = (
-        f"select {keys}, day from {source}"
-        f" where record_file < {file} and {IS_VALID} and day in ({listed})"
-    )
+    parts = []
+    if engine.rows(f"select 1 from {source} where record_file < {file} limit 1"):
+        listed = ", ".join(f"{quote_literal(day.isoformat())}::date" for day in days) or "null"
+        parts.append(
+            f"select {keys}, day from {source}"
+            f" where record_file < {file} and {IS_VALID} and day in ({listed})"
+        )
     there = [day for day in days if lake.manifest(Partition(table, day)) is not None]
     if there:
         day = day_of(table, problem)
-        known += f" union all select {keys}, {day} as day from {lake.scan(table, there)}"
-    return f"({known})"
+        parts.append(f"select {keys}, {day} as day from {lake.scan(table, there)}")
+    return " union all ".join(parts)

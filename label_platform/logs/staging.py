@@ -98,7 +98,9 @@ class Staging:
         except SqlError:
             _require_readable(self.engine, records)
             raise
-        if not records.are_rows:
+        if records.are_rows:
+            batch.add_raw_texts(self.engine, records, self._file)
+        else:
             batch.settle(self.engine, records, self._file)
 
     def _insert(
@@ -116,7 +118,7 @@ class Staging:
             f"""insert into {batch.name_of(rows.table)} by name
             select * replace (case when not ignored then record_verdict end as record_verdict)
             from (select {self._file} as record_file, record_line, {part}, record_verdict,
-                record_raw, {columns} from ({judged}))"""
+                null::varchar as record_raw, {columns} from ({judged}))"""
         )
 
     def _features(self, rows: Rows, relation: str) -> dict[str, str]:

@@ -91,7 +91,11 @@ def _integer(value: str, kind: str, target: str) -> str:
     if is_text(kind):
         # a cast of '1.5' rounds; '12.0', which pandas writes for a whole number, is one
         whole = f"try_cast({value} as double) = try_cast({value} as {target})"
-        return f"case when {whole} then try_cast({value} as {target}) end"
+        plain = f"regexp_full_match({value}, '-?[0-9]+')"
+        return (
+            f"case when {plain} then try_cast({value} as {target})"
+            f" when {whole} then try_cast({value} as {target}) end"
+        )
     return f"null::{target}"
 
 
