@@ -1,6 +1,7 @@
 """The engine's tables of one batch: rows of each raw table, and records that are several rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -12,6 +13,7 @@ TABLES: tuple[Table, ...] = ("impressions", "interactions", "items", "requests")
 RECORDS = "ingest_batch_records"
 REPEATED = "ingest_repeated"
 USER_KEYS = "ingest_user_keys"
+SAME_LINES = "ingest_same_lines"
 IS_VALID = "record_verdict is null and not ignored"
 
 _ROW_COLUMNS = {
@@ -66,10 +68,51 @@ def add_columns(engine: Engine, table: Table, columns: Mapping[str, str]) -> Non
         )
 
 
-def fill_lines(engine: Engine, name: str, lines: Iterable[int]) -> None:
-    """Make a table of line numbers."""
-    engine.register(f"given_{name}", pa.table({"record_line": pa.array(list(lines), pa.int64())}))
-    engine.execute(f"create or replace temp table {name} as from given_{name}")
+def only_lines(engine: Engine, records: Records, lines: Mapping[int, str | None]) -> Records:
+    """The records on some lines whose texts are what they were.
+
+    Args:
+        engine: gets a table of the lines.
+        records: a block of records.
+        lines: the wanted lines and their texts, identifying fields redacted.
+    """
+    wanted = pa.table({"record_line": pa.array(lines, pa.int64()), "raw": list(lines.values())})
+    engine.register("ingest_wanted_lines", wanted)
+    engine.execute(
+        f"""insert into {SAME_LINES}
+        select record_line from (select record_line, {records.raw} as raw
+            from {records.relation} semi join ingest_wanted_lines using (record_line)) as found
+        join ingest_wanted_lines as wanted using (record_line)
+        where found.raw is not distinct from wanted.raw"""
+    )
+
+    def only(relation: str) -> str:
+        return f"(select * from {relation} semi join {SAME_LINES} using (record_line))"
+
+    rows = tuple(
+        replace(each, relation=only(each.relation)) if each.relation else each
+        for each in records.rows
+    )
+    return replace(records, relation=only(records.relation), rows=rows)
+
+
+def start_lines(engine: Engine) -> None:
+    """Begin with the wanted lines of another file."""
+    _create(engine, SAME_LINES, {"record_line": "BIGINT"})
+
+
+def same_lines(engine: Engine) -> list[int]:
+    """The wanted lines of a file whose texts are what they were."""
+    return [line for (line,) in engine.rows(f"select record_line from {SAME_LINES}")]
+
+
+def refused_lines(engine: Engine, file: int) -> list[int]:
+    """The lines of a file whose records are refused."""
+    found = " union ".join(
+        f"select record_line from {name} where {of_file(file)} and record_verdict is not null"
+        for name in (*map(name_of, TABLES), RECORDS)
+    )
+    return [line for (line,) in engine.rows(found)]
 
 
 def of_file(file: int) -> str:

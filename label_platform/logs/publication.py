@@ -50,6 +50,11 @@ class Publication:
         for partition, (file, columns) in zip(queries, written, strict=True):
             self._note(partition, file, columns)
 
+    def replace(self, partition: Partition, query: str) -> None:
+        """Write a query's rows as the whole of a partition, in place of what it holds now."""
+        file, columns = self._write(partition, query)
+        self.manifests[partition] = _with_recipe(Manifest((file,), columns, ENGINE_VERSION, ""))
+
     def _write(self, partition: Partition, query: str) -> tuple[DataFile, dict[str, str]]:
         folder = self.lake.folder / partition.folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,9 +69,7 @@ class Publication:
             engine=ENGINE_VERSION,
             recipe_hash="",
         )
-        # a raw partition is made from nothing but its own rows
-        recipe = recipe_hash({"content": manifest.content_hash})
-        self.manifests[partition] = replace(manifest, recipe_hash=recipe)
+        self.manifests[partition] = _with_recipe(manifest)
 
     def add_empty_days(self, first: date, layouts: Mapping[Table, dict[str, str]]) -> None:
         """Add empty partitions for days without records, so that they stop nobody downstream.
@@ -96,6 +99,11 @@ class Publication:
     def _days(self, table: str) -> set[date]:
         coming = {partition.day for partition in self.manifests if partition.table == table}
         return coming.union(self.lake.days(table))
+
+
+def _with_recipe(manifest: Manifest) -> Manifest:
+    """A raw partition is made from nothing but its own rows."""
+    return replace(manifest, recipe_hash=recipe_hash({"content": manifest.content_hash}))
 
 
 def publish(lake: Lake, manifests: Mapping[Partition, Manifest]) -> None:

@@ -5,7 +5,7 @@ the engine spills them to disk when they outgrow its memory. A record counts as 
 of its rows is refused, all are.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from label_platform.lake import Engine, Lake, SqlError, quote_identifier, quote_literal
@@ -22,8 +22,6 @@ from label_platform.logs.records import LogFile, Records, Rows, UnreadableFileEr
 from label_platform.logs.repeats import find_repeats
 from label_platform.logs.report import FileCounts
 from label_platform.problem import Problem
-
-_WANTED_LINES = "ingest_wanted_lines"
 
 
 @dataclass
@@ -64,31 +62,36 @@ class Staging:
         """The columns of a raw table, as far as its features are known."""
         return layout(table, self.problem.ids, self.features[table])
 
-    def add(self, file: LogFile, *, lines: Iterable[int] | None = None) -> FileCounts:
+    def add(self, file: LogFile, *, lines: Mapping[int, str | None] | None = None) -> FileCounts:
         """Read a file and keep what is new in it.
 
         Args:
             file: which.
-            lines: the only records to read; by default all.
+            lines: the only records to read, refused ones and their texts; by default all.
 
         Raises:
             UnreadableFileError: nothing of the file was kept.
         """
         self._file += 1
-        rules = replace(self.rules, zone=file.source.time_zone)
         if lines is not None:
-            batch.fill_lines(self.engine, _WANTED_LINES, lines)
+            batch.start_lines(self.engine)
+        rules = replace(self.rules, zone=file.source.time_zone)
         try:
             for records in format_of(file.source.format).read(self.engine, file, self.wanted):
-                wanted = records if lines is None else _only_lines(records)
+                wanted = records if lines is None else batch.only_lines(self.engine, records, lines)
                 self._add_block(wanted, rules, _feedback(file))
         except UnreadableFileError:
             batch.forget(self.engine, self._file)
             raise
         self._find_what_is_new(file)
         counts = counts_of(self.engine, file.name, self._file)
-        if lines is None:
-            quarantine(self.engine, self.lake, self.problem, self.rules, file.name, self._file)
+        if lines is not None:
+            return replace(
+                counts,
+                lines=tuple(batch.same_lines(self.engine)),
+                still_refused=tuple(batch.refused_lines(self.engine, self._file)),
+            )
+        quarantine(self.engine, self.lake, self.problem, self.rules, file.name, self._file)
         return counts
 
     def _add_block(self, records: Records, rules: Rules, feedback: Mapping[str, str]) -> None:
@@ -161,17 +164,6 @@ class Staging:
 
 def _feedback(file: LogFile) -> Mapping[str, str]:
     return format_of(file.source.format).feedback if file.table != "items" else {}
-
-
-def _only_lines(records: Records) -> Records:
-    def only(relation: str) -> str:
-        return f"(select * from {relation} semi join {_WANTED_LINES} using (record_line))"
-
-    rows = tuple(
-        replace(each, relation=only(each.relation)) if each.relation else each
-        for each in records.rows
-    )
-    return replace(records, relation=only(records.relation), rows=rows)
 
 
 def _require_readable(engine: Engine, records: Records) -> None:
