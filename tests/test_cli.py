@@ -24,6 +24,9 @@ COMMANDS = (
     "compare",
     "policies list",
     "policies check",
+    "quarantine list",
+    "quarantine show",
+    "quarantine replay",
     "ui",
 )
 ALL_HELP = """
