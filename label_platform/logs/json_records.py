@@ -39,7 +39,13 @@ def read_json(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records]:
         columns = {key: _flat_column(key, is_scalar=is_flat(block)) for key in keys}
         rows = Rows(wanted.table, columns, names=names)
         structure = dict.fromkeys(keys, "VARCHAR")
-        yield Records(_documents(structure, BLOCK), redacted_json("text"), (rows,))
+        yield Records(
+            relation=_documents(structure, BLOCK),
+            raw=redacted_json("text"),
+            rows=(rows,),
+            blocks={BLOCK: block},
+            texts=f"(select line as record_line, text from {BLOCK})",
+        )
 
 
 def read_nested_json(
@@ -93,17 +99,23 @@ def value(path: str) -> Column:
 
 
 def _documents(structure: Mapping[str, Any], source: str) -> str:
-    """The relation of records out of lines: JSON objects, or what is wrong with them."""
+    """The relation of records out of lines: JSON objects, or what is wrong with them.
+
+    Lines that are no JSON are kept from the transformation: its errors cost more than a check.
+    """
     keys = quote_literal(json.dumps(structure, ensure_ascii=False))
     return f"""(
         select line as record_line, text, record,
             case
                 when broken is not null then broken
-                when ltrim(text)[1] = '{{' and record is not null then null
-                when json_valid(text) then {quote_literal(_NOT_AN_OBJECT)}
-                else {quote_literal(_NOT_JSON)}
+                when sound is null then {quote_literal(_NOT_JSON)}
+                when ltrim(text)[1] = '{{' then null
+                else {quote_literal(_NOT_AN_OBJECT)}
             end as record_refusal
-        from (select *, try(json_transform(text, {keys})) as record from {source})
+        from (
+            select *, json_transform(sound, {keys}) as record
+            from (select *, case when json_valid(text) then text end as sound from {source})
+        )
     )"""
 
 
