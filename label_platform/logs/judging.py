@@ -111,8 +111,9 @@ def _select(records: Records, rows: Rows, parts: list[list[str]]) -> str:
     refused = [] if rows.relation else ["when record_refusal is not null then record_refusal"]
     verdict = "\n".join(["case", *refused, *checks, "when false then ''"])
     text = "null" if rows.relation else records.raw
+    part = "record_part, " if rows.relation else ""
     return f"""
-        select record_line, {", ".join(kept)}, record_verdict,
+        select record_line, {part}{", ".join(kept)}, record_verdict,
             case when record_verdict is not null then {text} end as record_raw
         from (
             select *, {verdict} end as record_verdict

@@ -17,19 +17,22 @@ def find_repeats(engine: Engine, lake: Lake, problem: Problem, table: Table, fil
         table: the table of the rows.
         file: the batch's number of the file.
     """
-    key = ", ".join([*KEY_OF[table], "day"])
+    keys = [*KEY_OF[table], "day"]
+    key = ", ".join(keys)
+    # two requests without a query text are one, too
+    same = " and ".join(f"again.{name} is not distinct from known.{name}" for name in keys)
     valid = f"(select * from {name_of(table)} where {of_file(file)} and {IS_VALID})"
     engine.execute(
         f"""insert into {REPEATED}
         select '{table}', record_file, record_line, record_part
         from {valid} as again
         join (select {key}, min((record_line, record_part)) as first_row from {valid}
-            group by {key} having count(*) > 1) using ({key})
+            group by {key} having count(*) > 1) as known on {same}
         where (record_line, record_part) > first_row
         union
         select '{table}', record_file, record_line, record_part
         from {valid} as again
-        semi join {_known(engine, lake, problem, table, file)} using ({key})"""
+        semi join {_known(engine, lake, problem, table, file)} as known on {same}"""
     )
 
 
