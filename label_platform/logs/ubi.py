@@ -236,7 +236,7 @@ def _position(bases: Mapping[str, int]) -> Column:
     if bases.get("default") == 0:
         is_zero_based += f" or not coalesce((application ->> '$') in ({named}), false)"
     number = f"try_cast({column.sql} as double)"
-    whole = f"{number} = floor({number}) and abs({number}) < {_LARGEST_ORDINAL}"
+    whole = f"{number} = floor({number}) and {number} between 0 and {_LARGEST_ORDINAL}"
     moved = f"(try_cast({number} as bigint) + 1)::varchar"
     sql = f"case when ({is_zero_based}) and {whole} then {moved} else {column.sql} end"
     return Column(sql, "VARCHAR", column.not_scalar)
