@@ -52,7 +52,7 @@ def read_nested_json(
     engine: Engine,
     path: Path,
     structure: Mapping[str, Any],
-    documents: str = f"select line, text, broken from {BLOCK}",
+    documents: str = "",
 ) -> Iterator[None]:
     """Nested documents, block by block, as the engine's table ``log_documents``.
 
@@ -62,12 +62,16 @@ def read_nested_json(
         structure: the keys to read, nested as in the documents; a leaf is the text "JSON", which
             :func:`value` reads, or any other SQL type.
         documents: how a line's documents are found: SQL over ``log_lines`` to line, text and
-            broken. A line may hold several, or none.
+            broken; by default each line is one. A line may hold several, or none.
     """
     for _ in read_blocks_of(engine, path):
+        source = BLOCK
+        if documents:  # kept, because within one statement the engine finds them several times
+            source = "log_sources"
+            engine.execute(f"create or replace temp table {source} as {documents}")
         engine.execute(
             f"create or replace temp table {DOCUMENTS} as"
-            f" select * from {_documents(structure, f'({documents})')}"
+            f" select * from {_documents(structure, source)}"
         )
         yield
 

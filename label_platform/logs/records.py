@@ -113,8 +113,8 @@ class Records:
     relation: str
     raw: str
     rows: tuple[Rows, ...] = field(default=())
-    blocks: Mapping[str, pa.Table] = field(default_factory=dict)
     user: str = "null::varchar"
+    blocks: Mapping[str, pa.Table] = field(default_factory=dict)
     texts: str = ""
 
     @property
