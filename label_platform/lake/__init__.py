@@ -19,6 +19,7 @@ from label_platform.lake.tables import (
     Lake,
     MissingPartitionError,
     Partition,
+    View,
     days_between,
     write_data_file,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "Partition",
     "SqlError",
     "SqlModel",
+    "View",
     "checks_of",
     "create_models",
     "days_between",

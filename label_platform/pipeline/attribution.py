@@ -11,7 +11,6 @@ from label_platform.pipeline.context import Context
 from label_platform.policy import click_signal
 from label_platform.problem import Problem
 
-NO_LIMIT = "9999-12-31 00:00:00+00"
 _NO_BOT_RULE = 2**31 - 1
 
 
@@ -115,7 +114,7 @@ def variables_of(context: Context, day: date) -> dict[str, Any]:
             if any(fnmatchcase(name, pattern) for pattern in problem.features)
         ],
         "bot_clicks_per_minute": problem.bots.clicks_per_minute if problem.bots else _NO_BOT_RULE,
-        "as_of": NO_LIMIT,
+        "as_of": context.as_of,
     }
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from label_platform.lake import Partition
 from label_platform.logs import IngestReport
-from label_platform.pipeline.context import Context
+from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.run import RunSummary
 from label_platform.tracking import TrackingStore
 
@@ -96,6 +96,18 @@ def print_end(console: Console, summary: RunSummary, store: TrackingStore) -> No
         console.print(f"`make ui` opens Dagster and MLflow; the rankers: {store.link()}")
 
 
+def print_view(console: Console, project: Project) -> None:
+    """Where a build as of some time lies."""
+    lake = project.workspace.lake(project.problem.name, project.as_of)
+    if lake.view is not None:
+        console.print(
+            f"as of {lake.view.as_of}, in {lake.folder / lake.view.folder}; the live tables and "
+            "the models' aliases are as they were",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
 def _yardstick_order(name: str) -> tuple[int, str]:
     """What simulations know for certain first, what needs a model of examination last."""
     prefixes = ("true_", "randomized_", "off_policy_")
@@ -103,7 +115,7 @@ def _yardstick_order(name: str) -> tuple[int, str]:
 
 
 def _comparison_cells(row: dict[Hashable, Any]) -> list[str]:
-    names = [str(row["policy"]), str(row["objective"])]
+    names = [str(row["policy"]), str(row["ranker"])]
     if pd.isna(row["value"]):
         return [*names, "", "", str(row["reason"])]
     value = f"{row['value']:.4f} ±{(row['ci_high'] - row['ci_low']) / 2:.4f}"
