@@ -26,6 +26,7 @@ COMMANDS = (
     "compare",
     "policies list",
     "policies check",
+    "delays",
     "ui",
 )
 ALL_HELP = """

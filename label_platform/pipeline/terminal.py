@@ -12,6 +12,7 @@ from rich.table import Table
 from label_platform.lake import Partition
 from label_platform.logs import IngestReport
 from label_platform.pipeline.context import Context, Project
+from label_platform.pipeline.delays import SignalDelays
 from label_platform.pipeline.run import RunSummary
 from label_platform.tracking import TrackingStore
 
@@ -94,6 +95,56 @@ def print_end(console: Console, summary: RunSummary, store: TrackingStore) -> No
     console.print(f"{built} partitions built, {kept} were up to date, in {seconds:.0f} s")
     if "rankers" in summary.seconds:
         console.print(f"`make ui` opens Dagster and MLflow; the rankers: {store.link()}")
+
+
+def print_delays(console: Console, found: list[SignalDelays]) -> None:
+    """How late each signal comes: a row of figures, and what they say in words."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("signal", no_wrap=True)
+    for name in ("events", "p50", "p90", "p99", "window", "outside", "recommended", "still open"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in found:
+        estimate = each.delays
+        least = "≥ " if estimate.refusal else ""
+        outside = estimate.outside_window
+        table.add_row(
+            each.signal,
+            f"{estimate.events:,}",
+            *(f"{least}{duration(percentile.delay_s)}" for percentile in estimate.percentiles),
+            *[""] * (3 - len(estimate.percentiles)),
+            duration(each.window_s),
+            "" if outside is None else f"{least}{outside:.1%}",
+            duration(estimate.recommended_s) if estimate.recommended_s else "not known",
+            f"{estimate.still_open:.1%}",
+        )
+    console.print(table)
+    for each in found:
+        console.print(f"[bold]{each.signal}[/]: {escape(_delays_in_words(each))}", highlight=False)
+
+
+def duration(seconds: float) -> str:
+    """A span of time in its largest unit of which there is at least one: 45 s, 30 m, 1.5 h, 3 d."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if abs(seconds) >= length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def _delays_in_words(found: SignalDelays) -> str:
+    estimate = found.delays
+    if estimate.refusal:
+        said = f"no window is recommended: {estimate.refusal}"
+    else:
+        p99 = estimate.percentiles[-1]
+        said = (
+            f"of the events up to {duration(estimate.followed_s)} 99% come within "
+            f"{duration(p99.delay_s)} ({duration(p99.low_s)} to {duration(p99.high_s)}); later "
+            "ones are not looked for"
+        )
+    if found.arrival_lag_s:
+        lags = ", ".join(map(duration, found.arrival_lag_s))
+        said += f"; from event to ingestion p50, p90, p99: {lags}"
+    return said
 
 
 def print_view(console: Console, project: Project) -> None:
