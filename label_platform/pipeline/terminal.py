@@ -101,7 +101,8 @@ def print_delays(console: Console, found: list[SignalDelays]) -> None:
     """How late each signal comes: a row of figures, and what they say in words."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("signal", no_wrap=True)
-    for name in ("events", "p50", "p90", "p99", "window", "outside", "recommended", "still open"):
+    names = ("events", "p50", "p90", "p99", "window", "outside\nwindow", "recom-\nmended")
+    for name in (*names, "still\nopen"):
         table.add_column(name, justify="right", no_wrap=True)
     for each in found:
         estimate = each.delays
