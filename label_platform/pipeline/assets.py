@@ -8,6 +8,7 @@ import dagster as dg
 
 from label_platform.lake import Partition, load_models
 from label_platform.logs import IngestReport, ingest
+from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.checks import checks_for, stops
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.matching import window_days
@@ -21,7 +22,6 @@ from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.steps import FAILED_CHECKS, STEPS, Step, build_partition
 from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
 
-RAW_TABLES = ("impressions", "interactions", "requests", "items", "rejected_records")
 _ONE_RUN = dg.BackfillPolicy.single_run()
 _GROUPS = {"propensities": "propensities", "comparisons": "comparison"}
 
