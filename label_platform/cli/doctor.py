@@ -1,0 +1,3 @@
+"""d"""
+import typer
+app = typer.Typer()
