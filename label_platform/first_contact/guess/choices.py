@@ -62,7 +62,7 @@ def choose_context(facts: Facts) -> Option:
     if count in _DEVICES:
         names = ", ".join(facts.devices[:5])
         return Option("context", ["device"], f"{count} devices: {names}")
-    return Option("context", [], f"{'no' if not count else count} values of device were seen")
+    return Option("context", [], f"{count or 'no'} values of device were seen")
 
 
 def choose_user_ids(facts: Facts, format_name: str) -> Option:
@@ -78,7 +78,7 @@ def choose_user_ids(facts: Facts, format_name: str) -> Option:
 def choose_training(days: Days, *, is_closed: bool) -> Option:
     """The split of the days that there are."""
     found = days.shown
-    evaluate = 2 if found >= 7 else 1  # noqa: PLR2004 - a week
+    evaluate = 2 if found >= 7 else 1
     window = max(1, min(found - 1 - evaluate, _LONGEST_TRAINING_DAYS))
     words = f"{found} days from the first impression to the last"
     if found < FEWEST_DAYS:

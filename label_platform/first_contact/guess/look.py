@@ -13,7 +13,7 @@ from label_platform.first_contact.guess.days import Days, find_days
 from label_platform.first_contact.guess.facts import Facts, load_statements, read_facts
 from label_platform.first_contact.guess.feature_choices import choose_features
 from label_platform.first_contact.guess.ga4 import Ga4Guess
-from label_platform.first_contact.guess.log_folder import LogFolder, find_logs
+from label_platform.first_contact.guess.log_folder import find_logs
 from label_platform.first_contact.guess.metarank import MetarankGuess
 from label_platform.first_contact.guess.proposal import Proposal
 from label_platform.first_contact.guess.recognition import Recognition, recognise_logs
@@ -154,10 +154,10 @@ def _days(
     today: date,
 ) -> Days:
     taken = [signal.name for signal in signals if signal.is_taken]
-    taken += [str(each.settings["reversed_by"]) for each in signals if "reversed_by" in each.settings]
-    files = [
-        file for role in roles for each in recognition.of(role) for file in each.files.files
+    taken += [
+        str(each.settings["reversed_by"]) for each in signals if "reversed_by" in each.settings
     ]
+    files = [file for role in roles for each in recognition.of(role) for file in each.files.files]
     days = find_days(engine, guess, samples, files, options, taken, today)
     if days is None:
         raise ConfigurationError(
@@ -173,11 +173,12 @@ def _opening(
     files = sum(len(each.files.files) for each in recognition.logs)
     records = sum(sample.rows for sample in samples)
     events = ", ".join(f"{name} {count:,}" for name, count in list(facts.signals.items())[:8])
+    looked_at = f"{records:,} records of {len(samples):,} of {files:,} files were looked at"
+    span = f"{days.first_shown} to {days.last_shown}"
+    lists = f"{facts.impressions:,} impressions in {facts.lists:,} lists, {span}"
     return (
-        f"Logs of format {recognition.format}: {records:,} records of {len(samples):,} of "
-        f"{files:,} files were looked at.",
-        f"Seen: {facts.impressions:,} impressions in {facts.lists:,} lists, {days.first_shown} to "
-        f"{days.last_shown}; events: {events or 'none'}.",
+        f"Logs of format {recognition.format}: {looked_at}.",
+        f"Seen: {lists}; events: {events or 'none'}.",
     )
 
 
@@ -185,9 +186,7 @@ def _notes(recognition: Recognition) -> tuple[str, ...]:
     notes = []
     if recognition.unused:
         names = ", ".join(recognition.unused[:8])
-        more = ", ..." if len(recognition.unused) > 8 else ""  # noqa: PLR2004 - a line's worth
+        more = ", ..." if len(recognition.unused) > 8 else ""
         notes.append(f"not used, as no log of this format: {names}{more}")
     notes += [f"could not be read: {each}" for each in recognition.unreadable[:5]]
     return tuple(notes)
-
-

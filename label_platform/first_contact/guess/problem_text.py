@@ -11,7 +11,9 @@ from label_platform.first_contact.guess.signals import SignalGuess
 from label_platform.first_contact.guess.statements import Option
 
 _WIDTH = 100
-_PLAIN = "What is marked as guessed was told from that; what is marked as please check could not be."
+_PLAIN = (
+    "What is marked as guessed was told from that; what is marked as please check could not be."
+)
 
 
 def problem_text(proposal: Proposal) -> str:
@@ -52,7 +54,7 @@ def _entry(option: Option, indent: str = "") -> list[str]:
 def _end_date(proposal: Proposal) -> list[str]:
     if proposal.end_date is not None:
         return _entry(proposal.end_date)
-    words = f"guessed: no end_date, because the log goes on; its last day so far is {{}}"
+    words = "guessed: no end_date, because the log goes on; its last day so far is {{}}"
     return _comment(words.format(proposal.last_day), "")
 
 
@@ -96,7 +98,11 @@ def _with_comment(line: str, words: str, indent: str) -> list[str]:
 def _comment(words: str, indent: str) -> list[str]:
     start = f"{indent}# "
     return textwrap.wrap(
-        _printable(words), _WIDTH, initial_indent=start, subsequent_indent=start, break_on_hyphens=False
+        _printable(words),
+        _WIDTH,
+        initial_indent=start,
+        subsequent_indent=start,
+        break_on_hyphens=False,
     )
 
 
@@ -108,7 +114,9 @@ def _printable(words: str) -> str:
 def _value(value: Any) -> str:  # noqa: ANN401 - any YAML
     """A value in YAML's flow style, as people write it: {window: 30m}."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_scalar(key)}: {_value(each)}" for key, each in value.items()) + "}"
+        return (
+            "{" + ", ".join(f"{_scalar(key)}: {_value(each)}" for key, each in value.items()) + "}"
+        )
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_value, value)) + "]"
     return _scalar(value)

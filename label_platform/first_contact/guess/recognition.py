@@ -8,14 +8,13 @@ from label_platform.first_contact.guess.log_folder import FileSet, LogFolder, on
 from label_platform.first_contact.guess.reading import Size, sample_file
 from label_platform.first_contact.guess.samples import Sample
 from label_platform.first_contact.guess.signatures import (
-    FORMATS,
     Signature,
     nearest_format,
     recognise,
 )
 from label_platform.lake import Engine
 from label_platform.logs.records import UnreadableFileError
-from label_platform.strict_yaml import ConfigurationError, nearest
+from label_platform.strict_yaml import ConfigurationError
 
 MOST_SETS = 60
 """Kinds of file names that are looked at."""
@@ -95,14 +94,12 @@ def recognise_logs(engine: Engine, folder: LogFolder) -> Recognition:
     chosen_format = _most(found)
     if not chosen_format:
         raise ConfigurationError(_nothing_known(folder, found))
-    logs = tuple(each for each in found if each.signature and each.signature.format in {"", chosen_format})
+    logs = tuple(
+        each for each in found if each.signature and each.signature.format in {"", chosen_format}
+    )
     unused = [each.files.pattern for each in found if each not in logs]
     unused += [each.pattern for each in folder.sets[MOST_SETS:]]
-    return Recognition(
-        folder, chosen_format, logs, (*unused, *folder.others), tuple(unreadable)
-    )
-
-
+    return Recognition(folder, chosen_format, logs, (*unused, *folder.others), tuple(unreadable))
 
 
 def _places(count: int) -> list[int]:
@@ -159,5 +156,7 @@ def _nothing_known(folder: LogFolder, found: Sequence[Recognised]) -> str:
     for each in found[:3]:
         columns = sorted({name for sample in each.samples for name in sample.columns})
         seen = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
-        lines.append(f"{each.files.pattern} has the keys {seen or '(none)'}; {nearest_format(columns)}")
+        lines.append(
+            f"{each.files.pattern} has the keys {seen or '(none)'}; {nearest_format(columns)}"
+        )
     return f"{folder.folder}: found no logs of a known format: " + "; ".join(lines)

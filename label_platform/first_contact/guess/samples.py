@@ -8,6 +8,7 @@ from label_platform.lake import quote_identifier, quote_literal
 from label_platform.logs.records import Column
 from label_platform.logs.value_sql import lacks_zone, typed
 
+
 @dataclass(frozen=True)
 class Sample:
     """Some or all records of one file, as a table of the engine.
@@ -68,6 +69,8 @@ class Sample:
 def moment_of(value: str, kind: str) -> str:
     """SQL: two columns, the moment that a value is and whether its zone is anybody's guess."""
     read = typed(value, Column(value, kind), "moment", "string", "UTC")
-    naive = f"{value} is not null" if kind.startswith("TIMESTAMP") else lacks_zone(value, kind, None)
+    naive = (
+        f"{value} is not null" if kind.startswith("TIMESTAMP") else lacks_zone(value, kind, None)
+    )
     naive = "false" if kind == "TIMESTAMP WITH TIME ZONE" else naive
     return f"{read} as moment, coalesce({naive}, false) as naive"

@@ -13,8 +13,9 @@ WINDOWS: Mapping[str, dict[str, Any]] = {
     "add_to_cart": {"window": "1d"},
     "purchase": {"window": "7d"},
     "conversion": {"window": "7d"},
-    **dict.fromkeys(
-        (
+    **{
+        name: {"window": "1d"}
+        for name in (
             "like",
             "dislike",
             "follow",
@@ -31,9 +32,8 @@ WINDOWS: Mapping[str, dict[str, Any]] = {
             "profile_enter",
             "comment_stay_s",
             "profile_stay_s",
-        ),
-        {"window": "1d"},
-    ),
+        )
+    },
 }
 """By name: a click comes while the list is open, what is bought may have been slept over."""
 

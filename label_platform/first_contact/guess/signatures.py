@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-
 @dataclass(frozen=True)
 class Signature:
     """Columns by which files of a format are known.
@@ -89,8 +88,6 @@ def nearest_format(columns: Iterable[str]) -> str:
         absent.append(" or ".join(best.one_of))
     what = best.format if best.role == "path" else f"{best.format} {best.role}"
     return f"nearest: {what}, which would need {', '.join(absent)}; formats: {formats}"
-
-
 
 
 def _share(signature: Signature, names: list[str]) -> float:

@@ -57,7 +57,7 @@ class FormatGuess(Protocol):
         """What a sample says."""
 
 
-def shown(  # noqa: PLR0913 - the columns of a list
+def shown(
     relation: str,
     *,
     request: str,

@@ -110,9 +110,7 @@ def _actions(engine: Engine, samples: Sequence[Sample]) -> dict[str, int]:
     )
 
 
-def _impressions(
-    engine: Engine, samples: Sequence[Sample], actions: Mapping[str, int]
-) -> Option:
+def _impressions(engine: Engine, samples: Sequence[Sample], actions: Mapping[str, int]) -> Option:
     events = actions.get("impression") or actions.get("view")
     if events:
         return Option("impressions", "events", f"{events:,} events say that an item was shown")
