@@ -67,7 +67,11 @@ class Engine:
         }
         if threads is not None:
             settings["threads"] = threads
-        self._connection = duckdb.connect(":memory:", config=settings)
+        try:
+            self._connection = duckdb.connect(":memory:", config=settings)
+        except duckdb.Error:
+            self._spill.cleanup()
+            raise
         self._set_up()
 
     @contextmanager

@@ -3,7 +3,7 @@
 import importlib
 import platform
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -57,9 +57,9 @@ def python_version(demands: Demands) -> Iterator[Finding]:
         yield Finding("python", "problem", found, str(demands.python), advice)
 
 
-def library_versions(demands: Demands) -> Iterator[Finding]:
-    """Whether the libraries are there, in versions that are known to work."""
-    for name in LIBRARIES:
+def library_versions(demands: Demands, names: Sequence[str] = LIBRARIES) -> Iterator[Finding]:
+    """Whether libraries are there, in versions that are known to work."""
+    for name in names:
         wanted = demands.libraries.get(name, SpecifierSet())
         expected = f"{name}{wanted}"
         advice = f'pip install "{expected}"'

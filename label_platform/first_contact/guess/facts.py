@@ -53,7 +53,9 @@ def load_statements(
         union = " union all by name ".join(
             [f"select {nothing} where false", *(query for query in queries if query)]
         )
-        engine.execute(f"create or replace temp table {table} as {union}")
+        # what is about no item is neither an impression nor feedback
+        query = f"select * from ({union}) where item is not null"
+        engine.execute(f"create or replace temp table {table} as {query}")
 
 
 _TEXTS = ("request", "item", "person")
@@ -109,7 +111,7 @@ def read_facts(engine: Engine) -> Facts:
 def _signals(engine: Engine) -> dict[str, int]:
     return dict(
         engine.rows(
-            "select signal, count(*) from said where signal <> '' and item is not null"
+            "select signal, count(*) from said where signal <> ''"
             " group by signal order by count(*) desc, signal"
         )
     )

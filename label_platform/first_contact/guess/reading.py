@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ _STREAMED_BYTES = 64 * 1024 * 1024
 """Compressed bytes that are read through for the end of a file; a second or two."""
 
 _PARQUET_VALUES = 4_000_000
+_NO_TEXTS = pa.table({"text": pa.array([], pa.string())})
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ def sample_file(engine: Engine, path: Path, table: str, size: Size) -> Sample:
     elif layout_of(head) in {"array", "spanning"}:
         tail = b""
         _, blocks = read_documents(path, size.head)
-        nothing = pa.table({"text": pa.array([], pa.string())})
-        _load_json(engine, table, next(blocks, nothing).select(["text"]))
+        # what the last documents of a short file are is only known in a second block
+        found = [block.select(["text"]) for block in islice(blocks, 2)]
+        _load_json(engine, table, pa.concat_tables(found) if found else _NO_TEXTS)
     else:
         text = _text(_whole_lines(head, tail, is_whole=is_whole))
         # an array whose elements have lines of their own has its punctuation there, too

@@ -1,0 +1,118 @@
+"""label-platform init: what it writes, says, and refuses."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from label_platform.cli import application
+from label_platform.problem import load_problem
+from tests.first_contact.conftest import event, impression, write_lines, write_native
+
+SECRET = "LABEL_PLATFORM_USER_SECRET"  # noqa: S105 - a variable's name
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    shown = [impression(n, f_age=n) for n in range(9)]
+    return write_native(tmp_path / "Web Shop" / "logs", shown, [event("click")])
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    monkeypatch.setattr(sys, "argv", ["label-platform", "init", *map(str, arguments)])
+    try:
+        application.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_a_problem_file_in_the_workspace_called_after_the_folder(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, logs) == 0
+    path = tmp_path / "data" / "problems" / "web_shop.yaml"
+    assert load_problem(path).name == "web_shop"
+    shown = capsys.readouterr().out
+    assert f"wrote {path}" in shown
+    assert "Seen: 9 impressions in 3 lists" in shown
+    assert f"export {SECRET}=" in shown
+    assert f"  label-platform run --problem {path}" in shown
+    assert "please check" not in shown
+
+
+def test_a_secret_that_is_set_is_not_asked_for(
+    logs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(SECRET, "x" * 16)
+    assert run(monkeypatch, logs) == 0
+    assert SECRET not in capsys.readouterr().out
+
+
+def test_name_and_file_of_ones_own(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "new" / "folder" / "mine.yaml"
+    assert run(monkeypatch, logs / "*.jsonl", "--out", out, "--name", "mine") == 0
+    problem = load_problem(out)
+    assert problem.name == "mine"
+    assert problem.resolve(".").resolve() == logs
+    assert [path.name for path in out.parent.iterdir()] == ["mine.yaml"]
+
+
+def test_a_file_is_only_written_over_by_force(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "mine.yaml"
+    out.write_text("my own work")
+    assert run(monkeypatch, logs, "--out", out) == 2
+    assert out.read_text() == "my own work"
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line == f"error: {out} exists; name another by --out, or say --force"
+    assert run(monkeypatch, logs, "--out", out, "--force") == 0
+    assert yaml.safe_load(out.read_text())["name"] == "web_shop"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--name", "My Shop"], "name: String should match pattern"),
+        (["--out", "{folder}"], "is a folder, expected the name of a file"),
+        (["--out", "{folder}/log.jsonl/x.yaml"], "cannot be written: File exists"),
+    ],
+)
+def test_what_cannot_be_written_is_one_line(
+    logs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    write_lines(tmp_path / "log.jsonl", [{}])
+    before = sorted(tmp_path.rglob("*.yaml"))
+    given = [each.format(folder=tmp_path) for each in arguments]
+    assert run(monkeypatch, logs, *given) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert words in line
+    assert sorted(tmp_path.rglob("*.yaml")) == before
+
+
+def test_wrong_logs_are_one_line_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, tmp_path / "nowhere") == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "found nothing there" in line
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_a_sample_cannot_tell_is_said(
+    logs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    naive = impression(9, shown_at="2026-11-13T10:00:00")
+    (logs / "more.jsonl").write_text(json.dumps(naive) + "\n")
+    assert run(monkeypatch, logs) == 0
+    assert "please check time_zone: 1 of 11 times name no zone" in capsys.readouterr().out

@@ -1,0 +1,144 @@
+"""The written files are as good as run: simulated and real logs go through to labels."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
+from label_platform.pipeline.context import Project
+from label_platform.pipeline.run import RunSummary, run_chain
+from label_platform.pipeline.workspace import Workspace
+from tests.first_contact.conftest import SAMPLES, Guessed, needs_samples
+from tests.pipeline.conftest import quiet_instance
+
+Guess = Callable[..., Guessed]
+
+
+def labelled(found: Guessed, folder: Path) -> tuple[RunSummary, int]:
+    """What a run up to labels did, and how many labels raw clicks have."""
+    project = Project.load(found.path, Workspace(folder / "data"))
+    with quiet_instance() as instance:
+        summary = run_chain(project, instance, until="labels")
+    assert summary.broken == {}
+    lake = project.workspace.lake(project.problem.name)
+    with project.open() as context:
+        scan = lake.scan("labels", lake.days("labels", "raw_click"), "raw_click")
+        (count,) = context.engine.row(f"select count(*) from {scan}")
+    return summary, count
+
+
+def accepted(summary: RunSummary) -> tuple[int, int]:
+    """Records that were accepted, and those that were refused."""
+    assert summary.report is not None
+    files = summary.report.files
+    return sum(each.accepted for each in files), sum(each.rejected for each in files)
+
+
+def test_simulated_logs(tmp_path: Path, guessed: Guess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABEL_PLATFORM_USER_SECRET", "a secret of sixteen letters")
+    settings = ProductSearchSettings(
+        days=3, lists_per_day=40, n_queries=20, n_unseen_queries=5, n_items=100, seed=3
+    )
+    simulated = simulate_product_search(settings, tmp_path / "shop")
+    found = guessed(tmp_path / "shop")
+    problem = found.problem
+    assert found.source == {
+        "format": "native",
+        "impressions": "logs/impressions/day=*.parquet",
+        "interactions": "logs/interactions/day=*.jsonl.gz",
+        "items": "logs/items.parquet",
+    }
+    assert (problem.ids, problem.user_ids, problem.context) == ("integer", "keyed", ("device",))
+    assert (problem.features, problem.item_features) == (("f_*",), ("item_*",))
+    assert (problem.start_date, problem.end_date) == (settings.log_days[0], settings.log_days[-1])
+    assert found.doubts == []
+    assert "not used, as no log of this format: simulation.json" in found.words
+    _, labels = labelled(found, tmp_path)
+    assert labels == simulated.impressions
+
+
+EXPECTED: dict[str, dict[str, Any]] = {
+    # the 13 events of the demonstration, half a year older, are refused and not waited for
+    "ubi_esci": {
+        "format": "ubi",
+        "days": ("2024-12-10", "2025-03-03"),
+        "options": {
+            "impressions": "events",
+            "first_ordinal": {"default": 1, "esci_ubi_sample": 0},
+        },
+        "signals": ["click", "add_to_cart", "purchase"],
+        "policies": ["raw_click"],
+        "doubts": ["first_ordinal"],
+        "next": "labels",
+        "rejected": 13,
+        "labels": 1_999,
+    },
+    "kuairand_sample": {
+        "format": "kuairand",
+        "days": ("2022-04-07", "2022-04-21"),
+        "options": {},
+        "signals": [
+            "click",
+            "like",
+            "follow",
+            "comment",
+            "forward",
+            "watch_s",
+            "long_view",
+            "profile_enter",
+            "comment_stay_s",
+        ],
+        "policies": ["raw_click"],
+        "doubts": [],
+        "next": "run",
+        "rejected": 0,
+        "labels": 27_065 - 64,
+    },
+    "open_bandit_men": {
+        "format": "open_bandit",
+        "days": ("2019-11-24", "2019-11-30"),
+        "options": {},
+        "signals": ["click"],
+        "policies": ["raw_click", "ips_click", "coec_click"],
+        "doubts": [],
+        "next": "run",
+        "rejected": 0,
+        "labels": 20_000,
+    },
+}
+
+
+@needs_samples
+@pytest.mark.parametrize("name", EXPECTED)
+def test_real_logs(name: str, guessed: Guess) -> None:
+    expected = EXPECTED[name]
+    found = guessed(SAMPLES / name)
+    problem = found.problem
+    assert found.source["format"] == expected["format"]
+    assert (str(problem.start_date), str(problem.end_date)) == expected["days"]
+    assert found.source.get("options", {}) == expected["options"]
+    assert list(problem.signals) == expected["signals"]
+    assert list(problem.policies.use) == expected["policies"]
+    assert found.doubts == expected["doubts"]
+    assert found.proposal.next_command == expected["next"]
+
+
+@needs_samples
+@pytest.mark.parametrize("name", EXPECTED)
+def test_real_logs_go_through_to_labels(
+    tmp_path: Path, guessed: Guess, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABEL_PLATFORM_USER_SECRET", "a secret of sixteen letters")
+    summary, labels = labelled(guessed(SAMPLES / name), tmp_path)
+    taken, refused = accepted(summary)
+    assert refused == EXPECTED[name]["rejected"]
+    assert taken > labels / 2
+    assert labels == EXPECTED[name]["labels"]
+
+
+@needs_samples
+def test_learning_to_rank_files_are_no_logs(guessed: Guess) -> None:
+    with pytest.raises(ValueError, match=r"found only rank\.test"):
+        guessed(SAMPLES / "lightgbm_lambdarank")
