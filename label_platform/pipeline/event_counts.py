@@ -32,7 +32,7 @@ def attributed_events(context: Context, day: date) -> int | None:
         manifest = context.lake.manifest(Partition("impression_signals", each))
         if manifest is None:
             return None
-        total += manifest.attributes[ATTRIBUTED].get(str(day), 0)
+        total += manifest.attributes.get(ATTRIBUTED, {}).get(str(day), 0)
     return total
 
 
