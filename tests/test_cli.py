@@ -27,6 +27,9 @@ COMMANDS = (
     "policies list",
     "policies check",
     "delays",
+    "quarantine list",
+    "quarantine show",
+    "quarantine replay",
     "ui",
 )
 ALL_HELP = """

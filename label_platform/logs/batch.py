@@ -1,6 +1,7 @@
 """The engine's tables of one batch: rows of each raw table, and records that are several rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -12,6 +13,8 @@ TABLES: tuple[Table, ...] = ("impressions", "interactions", "items", "requests")
 RECORDS = "ingest_batch_records"
 REPEATED = "ingest_repeated"
 USER_KEYS = "ingest_user_keys"
+SAME_LINES = "ingest_same_lines"
+RAW_TEXTS = "ingest_raw_texts"
 IS_VALID = "record_verdict is null and not ignored"
 
 _ROW_COLUMNS = {
@@ -19,7 +22,6 @@ _ROW_COLUMNS = {
     "record_line": "BIGINT",
     "record_part": "INTEGER",
     "record_verdict": "VARCHAR",
-    "record_raw": "VARCHAR",
     "ignored": "BOOLEAN",
     "day": "DATE",
 }
@@ -27,9 +29,9 @@ _RECORD_COLUMNS = {
     "record_file": "INTEGER",
     "record_line": "BIGINT",
     "record_verdict": "VARCHAR",
-    "record_raw": "VARCHAR",
     "user_key": "VARCHAR",
 }
+_RAW_COLUMNS = {"record_file": "INTEGER", "record_line": "BIGINT", "record_raw": "VARCHAR"}
 _REPEATED_COLUMNS = {
     "table_name": "VARCHAR",
     "record_file": "INTEGER",
@@ -54,6 +56,7 @@ def create(engine: Engine, layouts: Mapping[Table, Mapping[str, str]]) -> None:
         _create(engine, name_of(table), {**columns, **_ROW_COLUMNS})
     _create(engine, name_of("rejected_records"), {**REJECTED_LAYOUT, "day": "DATE"})
     _create(engine, RECORDS, _RECORD_COLUMNS)
+    _create(engine, RAW_TEXTS, _RAW_COLUMNS)
     _create(engine, REPEATED, _REPEATED_COLUMNS)
     _create(engine, USER_KEYS, {"user_id": "VARCHAR", "key": "VARCHAR"})
 
@@ -66,10 +69,51 @@ def add_columns(engine: Engine, table: Table, columns: Mapping[str, str]) -> Non
         )
 
 
-def fill_lines(engine: Engine, name: str, lines: Iterable[int]) -> None:
-    """Make a table of line numbers."""
-    engine.register(f"given_{name}", pa.table({"record_line": pa.array(list(lines), pa.int64())}))
-    engine.execute(f"create or replace temp table {name} as from given_{name}")
+def only_lines(engine: Engine, records: Records, lines: Mapping[int, str | None]) -> Records:
+    """The records on some lines whose texts are what they were.
+
+    Args:
+        engine: gets a table of the lines.
+        records: a block of records.
+        lines: the wanted lines and their texts, identifying fields redacted.
+    """
+    wanted = pa.table({"record_line": pa.array(lines, pa.int64()), "raw": list(lines.values())})
+    engine.register("ingest_wanted_lines", wanted)
+    engine.execute(
+        f"""insert into {SAME_LINES}
+        select record_line from (select record_line, {records.raw} as raw
+            from {records.relation} semi join ingest_wanted_lines using (record_line)) as found
+        join ingest_wanted_lines as wanted using (record_line)
+        where found.raw is not distinct from wanted.raw"""
+    )
+
+    def only(relation: str) -> str:
+        return f"(select * from {relation} semi join {SAME_LINES} using (record_line))"
+
+    rows = tuple(
+        replace(each, relation=only(each.relation)) if each.relation else each
+        for each in records.rows
+    )
+    return replace(records, relation=only(records.relation), rows=rows)
+
+
+def start_lines(engine: Engine) -> None:
+    """Begin with the wanted lines of another file."""
+    _create(engine, SAME_LINES, {"record_line": "BIGINT"})
+
+
+def same_lines(engine: Engine) -> list[int]:
+    """The wanted lines of a file whose texts are what they were."""
+    return [line for (line,) in engine.rows(f"select record_line from {SAME_LINES}")]
+
+
+def refused_lines(engine: Engine, file: int) -> list[int]:
+    """The lines of a file whose records are refused."""
+    found = " union ".join(
+        f"select record_line from {name} where {of_file(file)} and record_verdict is not null"
+        for name in (*map(name_of, TABLES), RECORDS)
+    )
+    return [line for (line,) in engine.rows(found)]
 
 
 def of_file(file: int) -> str:
@@ -88,7 +132,7 @@ def tables_of(engine: Engine, file: int) -> list[Table]:
 
 def forget(engine: Engine, file: int) -> None:
     """Take back all that was read from a file."""
-    for name in (*map(name_of, TABLES), RECORDS):
+    for name in (*map(name_of, TABLES), RECORDS, RAW_TEXTS):
         engine.execute(f"delete from {name} where {of_file(file)}")
 
 
@@ -117,9 +161,12 @@ def settle(engine: Engine, records: Records, file: int) -> None:
     engine.execute(
         f"""insert into {RECORDS}
         select {file}, record_line, record_verdict,
-            case when record_verdict is not null then {records.raw} end,
             case when record_verdict is not null then {records.user} end
         from {records.relation} left join ingest_refused using (record_line)"""
+    )
+    engine.execute(
+        f"""insert into {RAW_TEXTS} select {file}, record_line, {records.raw}
+        from {records.relation} semi join ingest_refused using (record_line)"""
     )
     for name in tables:
         engine.execute(
@@ -129,20 +176,20 @@ def settle(engine: Engine, records: Records, file: int) -> None:
 
 
 def add_raw_texts(engine: Engine, records: Records, file: int) -> None:
-    """Fetch the texts of a block's refused records, of which there are few."""
+    """Keep the texts of a block's refused records, of which there are few."""
     table = name_of(records.rows[0].table)
+    texts = records.texts or records.relation
+    first, last = engine.row(f"select min(record_line), max(record_line) from {texts}")
     refused = (
-        f"select record_line from {table} where {of_file(file)}"
-        " and record_verdict is not null and record_raw is null"
+        f"select record_line from {table} where {of_file(file)} and record_verdict is not null"
+        f" and record_line between {first or 0} and {last or 0}"
     )
     if not engine.rows(f"{refused} limit 1"):
         return
     engine.execute(f"create or replace temp table ingest_refused as {refused}")
     engine.execute(
-        f"""update {table} set record_raw = texts.raw
-        from (select record_line, {records.raw} as raw
-            from {records.relation} semi join ingest_refused using (record_line)) as texts
-        where {of_file(file)} and {table}.record_line = texts.record_line"""
+        f"""insert into {RAW_TEXTS} select {file}, record_line, {records.raw}
+        from {texts} semi join ingest_refused using (record_line)"""
     )
 
 

@@ -44,16 +44,24 @@ def layout_of(beginning: bytes) -> Layout:
         text = text[1:].lstrip()
     if not text.startswith("{"):
         return "lines"
-    try:
-        _, end = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError):
+    end = _document_end(text)
+    if end == 0:
         return "lines"
-    on_one_line = "\n" not in text[:end]
-    after = text[end:].lstrip(" \t\r")
+    spans = "\n" in text[:end]
     if not is_array:
-        return "lines" if on_one_line else "spanning"
-    rest = after.removeprefix(",").lstrip(" \t\r")
-    return "lines_of_array" if on_one_line and rest.startswith("\n") else "array"
+        return "spanning" if spans else "lines"
+    rest = text[end:].lstrip(" \t\r,")
+    following = rest.lstrip()
+    spans = spans or "\n" in following[: _document_end(following)]
+    return "lines_of_array" if rest.startswith("\n") and not spans else "array"
+
+
+def _document_end(text: str) -> int:
+    """Where the document that a text begins with ends; 0 if there is none."""
+    try:
+        return json.JSONDecoder().raw_decode(text)[1]
+    except (ValueError, RecursionError):
+        return 0
 
 
 def read_documents(path: Path, block_bytes: int = BLOCK_BYTES) -> tuple[Layout, Iterator[pa.Table]]:

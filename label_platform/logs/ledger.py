@@ -69,10 +69,6 @@ class Ledger:
         asked: tuple[str, ...],
     ) -> None:
         """Note that a file was read; on disk with the next :meth:`save`."""
-        rows = {
-            table: {day.isoformat(): count for day, count in by_day.items()}
-            for table, by_day in counts.rows.items()
-        }
         before = self.files.get(file.ledger_key, {}).get("rows", {})
         self.files[file.ledger_key] = fingerprint | {
             "ingested_at": ingested_at.isoformat(),
@@ -82,8 +78,16 @@ class Ledger:
             "ignored": counts.ignored,
             "rejected": counts.rejected,
             "duplicates": counts.duplicates,
-            "rows": _added(before, rows),
+            "rows": _added(before, _by_name(counts)),
         }
+
+    def note_replay(self, file: LogFile, counts: FileCounts) -> None:
+        """Note that some of a file's refused records were read again."""
+        known = self.files[file.ledger_key]
+        for kind in ("accepted", "ignored", "duplicates"):
+            known[kind] += getattr(counts, kind)
+        known["rejected"] -= counts.accepted + counts.ignored + counts.duplicates
+        known["rows"] = _added(known["rows"], _by_name(counts))
 
 
 def read_ledger(folder: Path) -> Ledger:
@@ -118,6 +122,13 @@ def fingerprint(file: LogFile) -> dict[str, Any]:
 def _digest(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _by_name(counts: FileCounts) -> dict[str, dict[str, int]]:
+    return {
+        table: {day.isoformat(): count for day, count in by_day.items()}
+        for table, by_day in counts.rows.items()
+    }
 
 
 def _added(

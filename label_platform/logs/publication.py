@@ -23,7 +23,8 @@ from label_platform.lake import (
     write_data_file,
 )
 from label_platform.lake.engine import ENGINE_VERSION
-from label_platform.logs.contract import Table
+from label_platform.logs.contract import Table, layout
+from label_platform.problem import Problem
 
 _WRITERS = 2
 """A day's file keeps one core busy: its row groups are too few for the engine to share."""
@@ -50,6 +51,11 @@ class Publication:
         for partition, (file, columns) in zip(queries, written, strict=True):
             self._note(partition, file, columns)
 
+    def replace(self, partition: Partition, query: str) -> None:
+        """Write a query's rows as the whole of a partition, in place of what it holds now."""
+        file, columns = self._write(partition, query)
+        self.manifests[partition] = _with_recipe(Manifest((file,), columns, ENGINE_VERSION, ""))
+
     def _write(self, partition: Partition, query: str) -> tuple[DataFile, dict[str, str]]:
         folder = self.lake.folder / partition.folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,9 +70,7 @@ class Publication:
             engine=ENGINE_VERSION,
             recipe_hash="",
         )
-        # a raw partition is made from nothing but its own rows
-        recipe = recipe_hash({"content": manifest.content_hash})
-        self.manifests[partition] = replace(manifest, recipe_hash=recipe)
+        self.manifests[partition] = _with_recipe(manifest)
 
     def add_empty_days(self, first: date, layouts: Mapping[Table, dict[str, str]]) -> None:
         """Add empty partitions for days without records, so that they stop nobody downstream.
@@ -98,6 +102,11 @@ class Publication:
         return coming.union(self.lake.days(table))
 
 
+def _with_recipe(manifest: Manifest) -> Manifest:
+    """A raw partition is made from nothing but its own rows."""
+    return replace(manifest, recipe_hash=recipe_hash({"content": manifest.content_hash}))
+
+
 def publish(lake: Lake, manifests: Mapping[Partition, Manifest]) -> None:
     """Make a batch visible; to do it again changes nothing."""
     for partition, manifest in manifests.items():
@@ -116,3 +125,8 @@ def empty(columns: Mapping[str, str]) -> str:
     """The query of a table without rows."""
     typed = ", ".join(f"null::{kind} as {quote_identifier(name)}" for name, kind in columns.items())
     return f"select {typed} limit 0"
+
+
+def no_rows(table: Table, problem: Problem) -> str:
+    """The relation of a raw table that has none of the days that are asked for."""
+    return f"({empty(layout(table, problem.ids, {}))})"

@@ -1,9 +1,15 @@
 """Refused records are kept, each with its reason, until somebody mends what was wrong."""
 
-from label_platform.lake import Engine, Lake, quote_literal
-from label_platform.logs.batch import RECORDS, TABLES, fresh, name_of, of_file
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from label_platform.lake import Engine, Lake, Partition, quote_literal
+from label_platform.logs.batch import RAW_TEXTS, RECORDS, TABLES, fresh, name_of, of_file
 from label_platform.logs.judging import Rules
 from label_platform.problem import Problem
+from label_platform.strict_yaml import ConfigurationError, nearest
 
 
 def quarantine(
@@ -21,14 +27,16 @@ def quarantine(
         name: the file, as people know it.
         file: the batch's number of the file.
     """
-    refused = " union all ".join(
-        f"select record_line, record_verdict, record_raw, {user} as user_key from {table}"
+    verdicts = " union all ".join(
+        f"select record_line, record_verdict, {user} as user_key from {table}"
         f" where {of_file(file)} and record_verdict is not null"
         for table, user in [
             (RECORDS, "user_key"),
             *((name_of(each), "null" if each == "items" else "user_key") for each in TABLES),
         ]
     )
+    texts = f"(from {RAW_TEXTS} where {of_file(file)})"
+    refused = f"(select * from ({verdicts}) left join {texts} using (record_line)) as refused"
     new = ""
     known_days = lake.days("rejected_records")
     if known_days:
@@ -47,7 +55,7 @@ def quarantine(
             {quote_literal(rules.ingested_at.isoformat())}::timestamptz as ingested_at,
             coalesce(({_last_day(file)}), {quote_literal(problem.start_date.isoformat())}::date)
                 as day
-        from ({refused}) as refused{new}"""
+        from {refused}{new}"""
     )
 
 
@@ -57,3 +65,104 @@ def _last_day(file: int) -> str:
         for table in ("impressions", "interactions")
     )
     return f"select max_by(day, record_line) from ({days})"
+
+
+@dataclass(frozen=True)
+class RefusedRecord:
+    """One refused record.
+
+    Attributes:
+        source: its file, relative to the problem's logs folder.
+        line: its place in the file, from 1.
+        reason: one of :class:`RejectionReason`.
+        detail: what was found and what was expected.
+        raw: its text, without what identifies people.
+    """
+
+    source: str
+    line: int
+    reason: str
+    detail: str
+    raw: str | None
+
+
+def refused_records(
+    engine: Engine, lake: Lake, *, source: str = "", reason: str = "", limit: int | None = None
+) -> list[RefusedRecord]:
+    """The quarantine's records, by file and line.
+
+    Args:
+        engine: reads them.
+        lake: has them.
+        source: only those of this file.
+        reason: only those refused for this reason.
+        limit: at most so many.
+
+    Raises:
+        ConfigurationError: no such file, or reason, in the quarantine.
+    """
+    days = lake.days("rejected_records")
+    if not days:
+        return []
+    relation = lake.scan("rejected_records", days)
+    wanted = [
+        f"{column} = {quote_literal(value)}"
+        for column, value in (("source", source), ("reason", reason))
+        if value and _require_known(engine, relation, column, value)
+    ]
+    where = f"where {' and '.join(wanted)}" if wanted else ""
+    at_most = f"limit {limit}" if limit is not None else ""
+    found = engine.rows(
+        f"select source, line, reason, detail, raw from {relation} {where}"
+        f" order by source, line, reason {at_most}"
+    )
+    return [RefusedRecord(*row) for row in found]
+
+
+def _require_known(engine: Engine, relation: str, column: str, value: str) -> bool:
+    known = [each for (each,) in engine.rows(f"select distinct {column} from {relation}")]
+    if value not in known:
+        raise ConfigurationError(
+            f"{column}: the quarantine holds nothing of {value!r}; {nearest(value, known)}"
+        )
+    return True
+
+
+def refusal_counts(engine: Engine, lake: Lake) -> list[tuple[str, str, int, str]]:
+    """Per file and reason: how many records are in quarantine, and the detail of the first."""
+    days = lake.days("rejected_records")
+    if not days:
+        return []
+    found = engine.rows(
+        f"""select source, reason, count(*), min_by(detail, line)
+        from {lake.scan("rejected_records", days)} group by source, reason
+        order by source, count(*) desc, reason"""
+    )
+    return [(source, reason, count, detail) for source, reason, count, detail in found]
+
+
+def remaining(
+    engine: Engine, lake: Lake, released: Mapping[str, list[int]]
+) -> dict[Partition, str]:
+    """The quarantine's partitions that lose records, and what remains of each.
+
+    Args:
+        engine: gets a table of the released lines.
+        lake: has the quarantine.
+        released: lines per file.
+    """
+    pairs = [(source, line) for source, lines in released.items() for line in lines]
+    if not pairs:
+        return {}
+    sources, lines = zip(*pairs, strict=True)
+    engine.register("given_released", pa.table({"source": sources, "line": lines}))
+    engine.execute("create or replace table ingest_released as from given_released")
+    queries = {}
+    for day in lake.days("rejected_records"):
+        relation = lake.scan("rejected_records", [day])
+        matched = f"from {relation} semi join ingest_released using (source, line)"
+        if engine.rows(f"select 1 {matched} limit 1"):
+            queries[Partition("rejected_records", day)] = (
+                f"from {relation} anti join ingest_released using (source, line)"
+            )
+    return queries

@@ -19,6 +19,8 @@ class FileCounts:
         days: UTC days of the accepted records, ascending.
         rows: new rows per table and day.
         refusal: why the whole file could not be read; it is tried again the next time.
+        lines: lines that were replayed; empty where the whole file was read.
+        still_refused: those of them that were refused again when they were replayed.
     """
 
     source: str
@@ -30,6 +32,8 @@ class FileCounts:
     days: tuple[date, ...]
     rows: Mapping[str, Mapping[date, int]] = field(default_factory=dict, compare=False)
     refusal: str = ""
+    lines: tuple[int, ...] = ()
+    still_refused: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ the engine spills them to disk when they outgrow its memory. A record counts as 
 of its rows is refused, all are.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from label_platform.lake import Engine, Lake, SqlError, quote_identifier, quote_literal
 from label_platform.logs import batch
 from label_platform.logs.accounting import counts_of
+from label_platform.logs.block_writers import BlockWriters
 from label_platform.logs.contract import Table, Wanted, feedback_column, layout
 from label_platform.logs.derivation import derived_columns, event_id
 from label_platform.logs.features import new_feature_types
@@ -22,8 +23,6 @@ from label_platform.logs.records import LogFile, Records, Rows, UnreadableFileEr
 from label_platform.logs.repeats import find_repeats
 from label_platform.logs.report import FileCounts
 from label_platform.problem import Problem
-
-_WANTED_LINES = "ingest_wanted_lines"
 
 
 @dataclass
@@ -64,48 +63,74 @@ class Staging:
         """The columns of a raw table, as far as its features are known."""
         return layout(table, self.problem.ids, self.features[table])
 
-    def add(self, file: LogFile, *, lines: Iterable[int] | None = None) -> FileCounts:
+    def add(self, file: LogFile, *, lines: Mapping[int, str | None] | None = None) -> FileCounts:
         """Read a file and keep what is new in it.
 
         Args:
             file: which.
-            lines: the only records to read; by default all.
+            lines: the only records to read, refused ones and their texts; by default all.
 
         Raises:
             UnreadableFileError: nothing of the file was kept.
         """
         self._file += 1
-        rules = replace(self.rules, zone=file.source.time_zone)
         if lines is not None:
-            batch.fill_lines(self.engine, _WANTED_LINES, lines)
+            batch.start_lines(self.engine)
+        rules = replace(self.rules, zone=file.source.time_zone)
         try:
-            for records in format_of(file.source.format).read(self.engine, file, self.wanted):
-                wanted = records if lines is None else _only_lines(records)
-                self._add_block(wanted, rules, _feedback(file))
+            with BlockWriters(self.engine) as writers:
+                for records in format_of(file.source.format).read(self.engine, file, self.wanted):
+                    self._add_block(writers, records, lines, rules, _feedback(file))
         except UnreadableFileError:
             batch.forget(self.engine, self._file)
             raise
         self._find_what_is_new(file)
         counts = counts_of(self.engine, file.name, self._file)
-        if lines is None:
-            quarantine(self.engine, self.lake, self.problem, self.rules, file.name, self._file)
+        if lines is not None:
+            return replace(
+                counts,
+                lines=tuple(batch.same_lines(self.engine)),
+                still_refused=tuple(batch.refused_lines(self.engine, self._file)),
+            )
+        quarantine(self.engine, self.lake, self.problem, self.rules, file.name, self._file)
         return counts
 
-    def _add_block(self, records: Records, rules: Rules, feedback: Mapping[str, str]) -> None:
-        try:
-            for rows in records.rows:
-                self._insert(records, rows, rules, feedback)
-        except SqlError:
-            _require_readable(self.engine, records)
-            raise
-        if records.are_rows:
-            batch.add_raw_texts(self.engine, records, self._file)
+    def _add_block(
+        self,
+        writers: BlockWriters,
+        records: Records,
+        lines: Mapping[int, str | None] | None,
+        rules: Rules,
+        feedback: Mapping[str, str],
+    ) -> None:
+        """Start to collect a block; what does not go into the engine's shared tables waits."""
+        writers.register(records)
+        if lines is not None:
+            records = batch.only_lines(self.engine, records, lines)
+        statements = [self._insert(records, rows, rules, feedback) for rows in records.rows]
+        number = self._file
+
+        def write(engine: Engine) -> None:
+            try:
+                for statement in statements:
+                    engine.execute(statement)
+            except SqlError:
+                _require_readable(engine, records)
+                raise
+            if records.are_rows:
+                batch.add_raw_texts(engine, records, number)
+            else:
+                batch.settle(engine, records, number)
+
+        if records.blocks and lines is None:
+            writers.submit(records, write)
         else:
-            batch.settle(self.engine, records, self._file)
+            write(self.engine)
 
     def _insert(
         self, records: Records, rows: Rows, rules: Rules, feedback: Mapping[str, str]
-    ) -> None:
+    ) -> str:
+        """The statement that collects a block's rows of one table."""
         inline = tuple(feedback.values()) if rows.table == "impressions" else ()
         extra = [feedback_column(column) for column in inline]
         batch.add_columns(self.engine, rows.table, dict.fromkeys(extra, "DOUBLE"))
@@ -114,12 +139,10 @@ class Staging:
         derived = derived_columns(rows.table, self.problem, self.asked, self.rules.ingested_at)
         columns = ", ".join([*derived, *map(quote_identifier, [*features, *extra])])
         part = "record_part" if rows.relation else "0 as record_part"
-        self.engine.execute(
-            f"""insert into {batch.name_of(rows.table)} by name
+        return f"""insert into {batch.name_of(rows.table)} by name
             select * replace (case when not ignored then record_verdict end as record_verdict)
             from (select {self._file} as record_file, record_line, {part}, record_verdict,
-                null::varchar as record_raw, {columns} from ({judged}))"""
-        )
+                {columns} from ({judged}))"""
 
     def _features(self, rows: Rows, relation: str) -> dict[str, str]:
         """The features of a block and their types; new ones become columns."""
@@ -161,17 +184,6 @@ class Staging:
 
 def _feedback(file: LogFile) -> Mapping[str, str]:
     return format_of(file.source.format).feedback if file.table != "items" else {}
-
-
-def _only_lines(records: Records) -> Records:
-    def only(relation: str) -> str:
-        return f"(select * from {relation} semi join {_WANTED_LINES} using (record_line))"
-
-    rows = tuple(
-        replace(each, relation=only(each.relation)) if each.relation else each
-        for each in records.rows
-    )
-    return replace(records, relation=only(records.relation), rows=rows)
 
 
 def _require_readable(engine: Engine, records: Records) -> None:

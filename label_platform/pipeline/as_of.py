@@ -8,7 +8,7 @@ from label_platform.strict_yaml import ConfigurationError
 NO_LIMIT = "9999-12-31 00:00:00+00"
 """The time of a build that takes whatever was ingested."""
 
-RAW_TABLES = ("impressions", "interactions", "rejected_records", "items")
+RAW_TABLES = ("impressions", "interactions", "requests", "items", "rejected_records")
 
 
 def view_of(moment: datetime) -> View:

@@ -9,9 +9,9 @@ import dagster as dg
 from label_platform.lake import Partition, load_models
 from label_platform.logs import IngestReport, ingest
 from label_platform.pipeline.as_of import RAW_TABLES
-from label_platform.pipeline.attribution import window_days
 from label_platform.pipeline.checks import checks_for, stops
 from label_platform.pipeline.context import Context, Project
+from label_platform.pipeline.matching import window_days
 from label_platform.pipeline.metadata import (
     comparison_metadata,
     ingestion_metadata,
@@ -158,13 +158,22 @@ def _dependencies(project: Project, step: Step, policy: str) -> list[dg.AssetDep
     """Which partitions of which assets a day is made from, as Dagster draws and follows them."""
     training = project.problem.training
     windows = window_days(project.problem)
+    before, after = -windows, int(bool(project.problem.attribution.clock_skew))
     evaluated = training.evaluate.days
     trained = training.window.days + training.validation.days + evaluated + windows
     by_table = {
-        "impression_signals": [("impressions", "", 0, 0), ("interactions", "", 0, windows)],
-        "orphaned_interactions": [
-            ("impressions", "", -windows, 0),
+        "matched_interactions": [
+            ("impressions", "", before, after),
             ("interactions", "", 0, 0),
+        ],
+        "impression_signals": [
+            ("impressions", "", 0, 0),
+            ("requests", "", -1, 1),
+            ("matched_interactions", "", -after, -before),
+        ],
+        "orphaned_interactions": [
+            ("matched_interactions", "", 0, 0),
+            ("impression_signals", "", before, after),
         ],
         "position_statistics": [("impression_signals", "", 0, 0)],
         "propensities": [("position_statistics", "", -training.window.days, 0)],

@@ -7,8 +7,8 @@ from label_platform.lake import MissingPartitionError
 from label_platform.logs.delay_counts import DelayTables, arrival_lags, count_delays
 from label_platform.logs.delays import DelayEstimate, estimate_delays
 from label_platform.pipeline.as_of import end_of
-from label_platform.pipeline.attribution import window_days
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.matching import window_days
 from label_platform.strict_yaml import ConfigurationError
 
 

@@ -90,7 +90,7 @@ def test_in_is_accepted_plus_ignored_plus_rejected_plus_duplicates(
     shop.write("impressions.jsonl", base, *lines)
     event = shop.event(request_id=1, item_id=2)
     lines = [damaged(json.dumps(event | changes).encode(), damage) for changes, damage in records]
-    shop.write("interactions.jsonl", *lines)
+    shop.write("interactions.jsonl", event, *lines)  # a sound document says how the file lies
     report = shop.ingest(ids=ids, features=["f_*"])
     for counts in report.files:
         kept = counts.accepted, counts.ignored, counts.rejected, counts.duplicates

@@ -24,6 +24,13 @@ BAD_LINES = [
     ("null", "not_an_object", "found other JSON, expected an object"),
     ("\x01", "not_json", "found no JSON, expected an object"),
     (b'{"request_id": "\xff"}', "invalid_utf8", "found byte 0xff at 17, expected UTF-8"),
+    (b'{"request_id": "\x00"}', "nul_byte", "found a NUL byte, expected text"),
+    (b'{"request_id": "\\u0000"}', "nul_byte", "found a NUL byte, expected text"),
+    (
+        '{"a":' + "[" * 101 + "]" * 101 + "}",
+        "nested_too_deeply",
+        "found 102 levels, expected at most 100",
+    ),
 ]
 BAD_IMPRESSIONS: list[tuple[dict[str, Any], str, str]] = [
     ({"request_id": ...}, "missing_key", "request_id: found nothing, expected an id"),
@@ -251,7 +258,8 @@ def test_a_nested_parquet_column_is_no_id(shop: "Shop") -> None:
 
 
 def test_every_reason_is_tested_and_documented() -> None:
-    elsewhere = {"record_too_large", "unclosed_quote", "wrong_column_count"}  # test_lines, test_csv
+    # in test_lines, test_csv and test_json_documents
+    elsewhere = {"record_too_large", "unclosed_quote", "wrong_column_count", "broken_array"}
     cases = [*BAD_IMPRESSIONS, *BAD_EVENTS, *BAD_LINES]
     assert {reason for _, reason, _ in cases if reason} | elsewhere == set(RejectionReason)
     documented = RejectionReason.__doc__ or ""

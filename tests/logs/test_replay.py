@@ -1,0 +1,148 @@
+"""Refused records that are read again after something was mended."""
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from label_platform.lake import Engine
+from label_platform.logs import ReplayReport, refused_records, replay, unreconciled
+from label_platform.strict_yaml import ConfigurationError
+
+if TYPE_CHECKING:
+    from tests.logs.conftest import Shop
+
+LATER = datetime(2026, 11, 2, 12, tzinfo=UTC)
+EARLY = "2026-09-30T10:00:00Z"
+NAIVE = "2026-10-01T11:00:00"
+
+
+def again(shop: "Shop", *, source: str = "", reason: str = "", **changes: object) -> ReplayReport:
+    problem = shop.problem(**changes)
+    return replay(problem, shop.lake, shop.engine, source=source, reason=reason, as_if=LATER)
+
+
+def in_quarantine(shop: "Shop") -> list[tuple[str, int, str]]:
+    found = refused_records(shop.engine, shop.lake)
+    return [(record.source, record.line, record.reason) for record in found]
+
+
+@pytest.fixture
+def refused(shop: "Shop") -> "Shop":
+    shop.write(
+        "impressions.jsonl",
+        shop.impression(),
+        shop.impression(request_id="r2", shown_at=NAIVE),
+        shop.impression(request_id="r3", position=0),
+        shop.impression(request_id="r4", shown_at=EARLY),
+        shop.impression(request_id="r5", shown_at=NAIVE, user_id="Ann"),
+    )
+    shop.write("interactions.jsonl", shop.event(), shop.event(request_id="r2", occurred_at=NAIVE))
+    shop.ingest()
+    return shop
+
+
+def with_zone() -> dict[str, object]:
+    logs = {
+        "format": "native",
+        "impressions": "impressions*",
+        "interactions": "interactions*",
+        "time_zone": "UTC",
+    }
+    return {"logs": [logs]}
+
+
+def test_what_a_mended_option_accepts_leaves_the_quarantine(refused: "Shop") -> None:
+    report = again(refused, **with_zone())
+    assert [(file.source, file.records, file.accepted) for file in report.files] == [
+        ("impressions.jsonl", 4, 2),
+        ("interactions.jsonl", 1, 1),
+    ]
+    assert in_quarantine(refused) == [
+        ("impressions.jsonl", 3, "position_below_one"),
+        ("impressions.jsonl", 4, "outside_problem_days"),
+    ]
+    assert refused.table("impressions", "request_id, ingested_at = '2026-11-02 12:00:00Z'") == [
+        ("r1", False),
+        ("r2", True),
+        ("r5", True),
+    ]
+    assert unreconciled(refused.engine, refused.lake) == []
+
+
+def test_an_earlier_start_date_accepts_what_was_outside(refused: "Shop") -> None:
+    again(refused, start_date="2026-09-30")
+    assert date(2026, 9, 30) in refused.lake.days("impressions")
+    assert ("impressions.jsonl", 4, "outside_problem_days") not in in_quarantine(refused)
+
+
+def test_nothing_mended_changes_nothing(refused: "Shop") -> None:
+    before = in_quarantine(refused)
+    report = again(refused)
+    assert [(file.records, file.rejected, file.accepted) for file in report.files] == [
+        (4, 4, 0),
+        (1, 1, 0),
+    ]
+    assert in_quarantine(refused) == before
+    assert unreconciled(refused.engine, refused.lake) == []
+
+
+def test_a_second_replay_finds_the_rest_only(refused: "Shop") -> None:
+    again(refused, **with_zone())
+    report = again(refused, **with_zone())
+    assert [(file.source, file.records) for file in report.files] == [("impressions.jsonl", 2)]
+    assert len(refused.table("impressions")) == 3
+
+
+def test_ingestion_does_not_bring_replayed_records_back(refused: "Shop") -> None:
+    again(refused, **with_zone())
+    path = refused.folder / "logs" / "impressions.jsonl"
+    with path.open("a") as file:
+        file.write('{"request_id": "r6"\n')
+    refused.ingest(**with_zone())
+    assert in_quarantine(refused)[-1] == ("impressions.jsonl", 6, "not_json")
+    assert len(refused.table("impressions")) == 3
+    assert unreconciled(refused.engine, refused.lake) == []
+
+
+def test_only_one_file_or_reason(refused: "Shop") -> None:
+    report = again(refused, source="interactions.jsonl", **with_zone())
+    assert [file.source for file in report.files] == ["interactions.jsonl"]
+    report = again(refused, reason="position_below_one", **with_zone())
+    assert [(file.records, file.rejected) for file in report.files] == [(1, 1)]
+
+
+@pytest.mark.parametrize("wrong", [{"source": "interaction.jsonl"}, {"reason": "position"}])
+def test_a_misspelt_file_or_reason_is_named(refused: "Shop", wrong: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"did you mean .(interactions|position)"):
+        again(refused, **wrong)
+
+
+def test_a_line_that_is_another_one_now_is_left_to_ingestion(refused: "Shop") -> None:
+    refused.write("interactions.jsonl", refused.event(), refused.event(request_id="r9"))
+    report = again(refused, source="interactions.jsonl", **with_zone())
+    assert report.changed == {"interactions.jsonl": 1}
+    assert ("interactions.jsonl", 2, "timestamp_without_zone") in in_quarantine(refused)
+
+
+def test_a_file_that_is_gone_is_said(refused: "Shop") -> None:
+    (refused.folder / "logs" / "interactions.jsonl").unlink()
+    refused.write("interactions-2.jsonl", refused.event())
+    report = again(refused, **with_zone())
+    assert report.unreadable == {"interactions.jsonl": "the problem's globs match it no more"}
+    assert ("interactions.jsonl", 2, "timestamp_without_zone") in in_quarantine(refused)
+
+
+def test_an_empty_quarantine(shop: "Shop") -> None:
+    shop.write("impressions.jsonl", shop.impression())
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest()
+    assert again(shop) == ReplayReport((), {}, {})
+
+
+def test_a_row_that_vanished_is_found(refused: "Shop", engine: Engine) -> None:
+    assert unreconciled(engine, refused.lake) == []
+    manifest = next(refused.lake.folder.glob("interactions/day=*/_current.json"))
+    manifest.write_text(manifest.read_text().replace('"rows": 1', '"rows": 0'))
+    (finding,) = unreconciled(engine, refused.lake)
+    assert finding == "interactions of 2026-10-01: 0 rows, files brought 1"
