@@ -31,6 +31,9 @@ def unreconciled(engine: Engine, lake: Lake) -> list[str]:
         for table, by_day in counts["rows"].items():
             expected.update({(table, day): rows for day, rows in by_day.items()})
         refused[key.split(":", maxsplit=1)[1]] += counts["rejected"]
+    for removed in (ledger.erased, ledger.expired):
+        for table, by_day in removed.items():
+            expected.subtract({(table, day): rows for day, rows in by_day.items()})
     for table in TABLES:
         for day in lake.days(table):
             manifest = lake.manifest(Partition(table, day))
