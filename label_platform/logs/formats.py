@@ -11,9 +11,11 @@ from typing import Protocol
 
 from label_platform.lake import Engine
 from label_platform.logs.contract import Table, Wanted
+from label_platform.logs.kuairand import KuaiRandFormat
 from label_platform.logs.native import NativeFormat
 from label_platform.logs.open_bandit import OpenBanditFormat
 from label_platform.logs.records import LogFile, LogPattern, Records
+from label_platform.logs.ubi import UbiFormat
 from label_platform.problem import LogSource
 from label_platform.strict_yaml import ConfigurationError, nearest
 
@@ -49,7 +51,9 @@ class LogFormat(Protocol):
 
 _OURS: Mapping[str, LogFormat] = {
     "native": NativeFormat(),
+    "kuairand": KuaiRandFormat(),
     "open_bandit": OpenBanditFormat(),
+    "ubi": UbiFormat(),
 }
 
 

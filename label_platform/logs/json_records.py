@@ -39,14 +39,20 @@ def read_json(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records]:
         columns = {key: _flat_column(key, is_scalar=is_flat(block)) for key in keys}
         rows = Rows(wanted.table, columns, names=names)
         structure = dict.fromkeys(keys, "VARCHAR")
-        yield Records(_documents(structure, BLOCK), redacted_json("text"), (rows,))
+        yield Records(
+            relation=_documents(structure, BLOCK),
+            raw=redacted_json("text"),
+            rows=(rows,),
+            blocks={BLOCK: block},
+            texts=f"(select line as record_line, text from {BLOCK})",
+        )
 
 
 def read_nested_json(
     engine: Engine,
     path: Path,
     structure: Mapping[str, Any],
-    documents: str = f"select line, text, broken from {BLOCK}",
+    documents: str = "",
 ) -> Iterator[None]:
     """Nested documents, block by block, as the engine's table ``log_documents``.
 
@@ -56,12 +62,16 @@ def read_nested_json(
         structure: the keys to read, nested as in the documents; a leaf is the text "JSON", which
             :func:`value` reads, or any other SQL type.
         documents: how a line's documents are found: SQL over ``log_lines`` to line, text and
-            broken. A line may hold several, or none.
+            broken; by default each line is one. A line may hold several, or none.
     """
     for _ in read_blocks_of(engine, path):
+        source = BLOCK
+        if documents:  # kept, because within one statement the engine finds them several times
+            source = "log_sources"
+            engine.execute(f"create or replace temp table {source} as {documents}")
         engine.execute(
             f"create or replace temp table {DOCUMENTS} as"
-            f" select * from {_documents(structure, f'({documents})')}"
+            f" select * from {_documents(structure, source)}"
         )
         yield
 
@@ -93,17 +103,23 @@ def value(path: str) -> Column:
 
 
 def _documents(structure: Mapping[str, Any], source: str) -> str:
-    """The relation of records out of lines: JSON objects, or what is wrong with them."""
+    """The relation of records out of lines: JSON objects, or what is wrong with them.
+
+    Lines that are no JSON are kept from the transformation: its errors cost more than a check.
+    """
     keys = quote_literal(json.dumps(structure, ensure_ascii=False))
     return f"""(
         select line as record_line, text, record,
             case
                 when broken is not null then broken
-                when ltrim(text)[1] = '{{' and record is not null then null
-                when json_valid(text) then {quote_literal(_NOT_AN_OBJECT)}
-                else {quote_literal(_NOT_JSON)}
+                when sound is null then {quote_literal(_NOT_JSON)}
+                when ltrim(text)[1] = '{{' then null
+                else {quote_literal(_NOT_AN_OBJECT)}
             end as record_refusal
-        from (select *, try(json_transform(text, {keys})) as record from {source})
+        from (
+            select *, json_transform(sound, {keys}) as record
+            from (select *, case when json_valid(text) then text end as sound from {source})
+        )
     )"""
 
 

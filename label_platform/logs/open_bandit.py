@@ -12,9 +12,11 @@ from pathlib import PurePosixPath
 
 from label_platform.lake import Engine, quote_literal
 from label_platform.logs.contract import Table, Wanted
+from label_platform.logs.format_options import options_of, stream_patterns
 from label_platform.logs.native import read_records
 from label_platform.logs.records import Column, LogFile, LogPattern, Records
 from label_platform.problem import LogSource
+from label_platform.strict_yaml import StrictModel
 
 ITEM_CONTEXT = "item_context.csv"
 _RENAMED = {"shown_at": "timestamp", "logging_probability": "propensity_score"}
@@ -27,10 +29,15 @@ class OpenBanditFormat:
 
     def patterns(self, source: LogSource) -> Iterator[LogPattern]:
         """The globs of a log source."""
-        path = source.path or ""
-        beside = str(PurePosixPath(path).parent / ITEM_CONTEXT)
-        yield LogPattern("items", source.items or beside, "items", optional=source.items is None)
-        yield LogPattern("path", path, "impressions", without=ITEM_CONTEXT)
+        options_of(source, StrictModel)
+        given = list(stream_patterns(source))
+        if source.items is None:
+            beside = str(PurePosixPath(given[-1].pattern).parent / ITEM_CONTEXT)
+            yield LogPattern("items", beside, "items", optional=True)
+        for pattern in given:
+            is_items = pattern.table == "items"
+            log = replace(pattern, table="impressions", without=ITEM_CONTEXT)
+            yield pattern if is_items else log
 
     def read(
         self, engine: Engine, file: LogFile, wanted: Mapping[Table, Wanted]

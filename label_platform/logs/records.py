@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+
 from label_platform.logs.contract import RejectionReason, Table
 from label_platform.problem import LogSource
 
@@ -99,8 +101,12 @@ class Records:
             from 1) and ``record_refusal`` (null, or what :func:`broken` gives for a record that
             has no values to speak of).
         raw: the expression of the record's text, identifying fields redacted.
+        texts: has ``record_line`` and what ``raw`` reads, where that costs less than all of the
+            relation.
         rows: what the records say, per table; a single entry without a relation of its own where
             every record is one row.
+        blocks: what the relation reads that is not in the engine yet, by name: whoever runs the
+            relation registers it, on whatever connection.
         user: the expression of the user id; only where the rows have relations of their own.
     """
 
@@ -108,6 +114,8 @@ class Records:
     raw: str
     rows: tuple[Rows, ...] = field(default=())
     user: str = "null::varchar"
+    blocks: Mapping[str, pa.Table] = field(default_factory=dict)
+    texts: str = ""
 
     @property
     def are_rows(self) -> bool:

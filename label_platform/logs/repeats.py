@@ -17,7 +17,10 @@ def find_repeats(engine: Engine, lake: Lake, problem: Problem, table: Table, fil
         table: the table of the rows.
         file: the batch's number of the file.
     """
-    key = ", ".join([*KEY_OF[table], "day"])
+    keys = [*KEY_OF[table], "day"]
+    key = ", ".join(keys)
+    # two requests without a query text are one, too
+    same = " and ".join(f"again.{name} is not distinct from known.{name}" for name in keys)
     valid = f"{name_of(table)} where {of_file(file)} and {IS_VALID}"
     place = "record_file, record_line, record_part"
     twice = f"(select {key} from {valid} group by {key} having count(*) > 1)"
@@ -26,13 +29,14 @@ def find_repeats(engine: Engine, lake: Lake, problem: Problem, table: Table, fil
         f"""select '{table}', {place} from (
             select {place}, row_number() over (
                 partition by {key} order by record_line, record_part) as occurrence
-            from (select {place}, {key} from {valid}) semi join {twice} using ({key}))
+            from (select {place}, {key} from {valid}) as again
+            semi join {twice} as known on {same})
         where occurrence > 1"""
     ]
     if known:
         repeated.append(
-            f"select '{table}', {place} from (select {place}, {key} from {valid})"
-            f" semi join ({known}) using ({key})"
+            f"select '{table}', {place} from (select {place}, {key} from {valid}) as again"
+            f" semi join ({known}) as known on {same}"
         )
     engine.execute(f"insert into {REPEATED} {' union '.join(repeated)}")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from label_platform.lake import Engine, Lake, SqlError, quote_identifier, quote_literal
 from label_platform.logs import batch
 from label_platform.logs.accounting import counts_of
+from label_platform.logs.block_writers import BlockWriters
 from label_platform.logs.contract import Table, Wanted, feedback_column, layout
 from label_platform.logs.derivation import derived_columns, event_id
 from label_platform.logs.features import new_feature_types
@@ -77,9 +78,9 @@ class Staging:
             batch.start_lines(self.engine)
         rules = replace(self.rules, zone=file.source.time_zone)
         try:
-            for records in format_of(file.source.format).read(self.engine, file, self.wanted):
-                wanted = records if lines is None else batch.only_lines(self.engine, records, lines)
-                self._add_block(wanted, rules, _feedback(file))
+            with BlockWriters(self.engine) as writers:
+                for records in format_of(file.source.format).read(self.engine, file, self.wanted):
+                    self._add_block(writers, records, lines, rules, _feedback(file))
         except UnreadableFileError:
             batch.forget(self.engine, self._file)
             raise
@@ -94,21 +95,42 @@ class Staging:
         quarantine(self.engine, self.lake, self.problem, self.rules, file.name, self._file)
         return counts
 
-    def _add_block(self, records: Records, rules: Rules, feedback: Mapping[str, str]) -> None:
-        try:
-            for rows in records.rows:
-                self._insert(records, rows, rules, feedback)
-        except SqlError:
-            _require_readable(self.engine, records)
-            raise
-        if records.are_rows:
-            batch.add_raw_texts(self.engine, records, self._file)
+    def _add_block(
+        self,
+        writers: BlockWriters,
+        records: Records,
+        lines: Mapping[int, str | None] | None,
+        rules: Rules,
+        feedback: Mapping[str, str],
+    ) -> None:
+        """Start to collect a block; what does not go into the engine's shared tables waits."""
+        writers.register(records)
+        if lines is not None:
+            records = batch.only_lines(self.engine, records, lines)
+        statements = [self._insert(records, rows, rules, feedback) for rows in records.rows]
+        number = self._file
+
+        def write(engine: Engine) -> None:
+            try:
+                for statement in statements:
+                    engine.execute(statement)
+            except SqlError:
+                _require_readable(engine, records)
+                raise
+            if records.are_rows:
+                batch.add_raw_texts(engine, records, number)
+            else:
+                batch.settle(engine, records, number)
+
+        if records.blocks and lines is None:
+            writers.submit(records, write)
         else:
-            batch.settle(self.engine, records, self._file)
+            write(self.engine)
 
     def _insert(
         self, records: Records, rows: Rows, rules: Rules, feedback: Mapping[str, str]
-    ) -> None:
+    ) -> str:
+        """The statement that collects a block's rows of one table."""
         inline = tuple(feedback.values()) if rows.table == "impressions" else ()
         extra = [feedback_column(column) for column in inline]
         batch.add_columns(self.engine, rows.table, dict.fromkeys(extra, "DOUBLE"))
@@ -117,12 +139,10 @@ class Staging:
         derived = derived_columns(rows.table, self.problem, self.asked, self.rules.ingested_at)
         columns = ", ".join([*derived, *map(quote_identifier, [*features, *extra])])
         part = "record_part" if rows.relation else "0 as record_part"
-        self.engine.execute(
-            f"""insert into {batch.name_of(rows.table)} by name
+        return f"""insert into {batch.name_of(rows.table)} by name
             select * replace (case when not ignored then record_verdict end as record_verdict)
             from (select {self._file} as record_file, record_line, {part}, record_verdict,
-                null::varchar as record_raw, {columns} from ({judged}))"""
-        )
+                {columns} from ({judged}))"""
 
     def _features(self, rows: Rows, relation: str) -> dict[str, str]:
         """The features of a block and their types; new ones become columns."""

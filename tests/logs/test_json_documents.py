@@ -55,7 +55,10 @@ TEXTS = st.text(st.characters(exclude_characters="\x00", codec="utf-8"))
 @given(
     documents=st.lists(
         st.dictionaries(
-            TEXTS, st.recursive(TEXTS | st.integers(), st.lists, max_leaves=5), max_size=4
+            TEXTS,
+            st.recursive(TEXTS | st.integers(), st.lists, max_leaves=5),
+            min_size=1,
+            max_size=4,
         ),
         min_size=1,
     ),

@@ -9,6 +9,7 @@ import pytest
 from label_platform.lake import Engine, Lake
 from label_platform.logs import ingest
 from label_platform.problem import load_problem
+from label_platform.strict_yaml import ConfigurationError
 
 if TYPE_CHECKING:
     from tests.logs.conftest import Shop
@@ -64,6 +65,21 @@ def test_clicks_are_not_doubled_when_a_file_grows(shop: "Shop") -> None:
     [counts] = shop.ingest(**CHANGES | {"item_features": []}).files
     assert (counts.accepted, counts.duplicates) == (1, 1)
     assert len(shop.table("interactions")) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({}, "logs.0: format open_bandit needs the key path"),
+        ({"path": "*.csv", "interactions": "*.csv"}, "logs.0: interactions: format open_bandit"),
+        ({"path": "*.csv", "options": {"tab": 1}}, "logs.0: options: tab: unknown key"),
+    ],
+)
+def test_keys_that_it_does_not_read_are_refused(
+    shop: "Shop", source: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        shop.ingest(**CHANGES | {"logs": [{"format": "open_bandit", **source}]})
 
 
 @pytest.mark.skipif(not SAMPLE.is_dir(), reason=f"needs the Open Bandit sample in {SAMPLE}")
