@@ -1,6 +1,7 @@
 """Log formats, the record contract, quarantine, privacy and simulators."""
 
 from label_platform.logs.contract import RejectionReason
+from label_platform.logs.erasure import Erasure, erase_user, find_user
 from label_platform.logs.ingest import ingest
 from label_platform.logs.quarantine import RefusedRecord, refusal_counts, refused_records
 from label_platform.logs.reconciliation import unreconciled
@@ -8,11 +9,14 @@ from label_platform.logs.replay import ReplayReport, replay
 from label_platform.logs.report import FileCounts, IngestReport
 
 __all__ = [
+    "Erasure",
     "FileCounts",
     "IngestReport",
     "RefusedRecord",
     "RejectionReason",
     "ReplayReport",
+    "erase_user",
+    "find_user",
     "ingest",
     "refusal_counts",
     "refused_records",
