@@ -36,9 +36,9 @@ def unreconciled(engine: Engine, lake: Lake) -> list[str]:
             brought = expected.pop((table, day.isoformat()), 0)
             if rows != brought:
                 findings.append(f"{table} of {day}: {rows} rows, files brought {brought}")
-    for (table, day_name), rows in sorted(expected.items()):
+    for (name, day_name), rows in sorted(expected.items()):
         if rows:
-            findings.append(f"{table} of {day_name}: no partition, files brought {rows}")
+            findings.append(f"{name} of {day_name}: no partition, files brought {rows}")
     return findings + _lost_refusals(engine, lake, refused)
 
 
