@@ -1,8 +1,11 @@
 """Log formats, the record contract, quarantine, privacy and simulators."""
 
-from label_platform.logs.contract import RejectionReason
+from label_platform.logs.contract import RejectionReason, Table
 from label_platform.logs.erasure import Erasure, erase_user, find_user
+from label_platform.logs.holdings import Holding, first_day, holdings
 from label_platform.logs.ingest import ingest
+from label_platform.logs.privacy import UserKeys
+from label_platform.logs.publication import no_rows
 from label_platform.logs.quarantine import RefusedRecord, refusal_counts, refused_records
 from label_platform.logs.reconciliation import unreconciled
 from label_platform.logs.replay import ReplayReport, replay
@@ -11,13 +14,19 @@ from label_platform.logs.report import FileCounts, IngestReport
 __all__ = [
     "Erasure",
     "FileCounts",
+    "Holding",
     "IngestReport",
     "RefusedRecord",
     "RejectionReason",
     "ReplayReport",
+    "Table",
+    "UserKeys",
     "erase_user",
     "find_user",
+    "first_day",
+    "holdings",
     "ingest",
+    "no_rows",
     "refusal_counts",
     "refused_records",
     "replay",

@@ -131,21 +131,17 @@ class ErasedRows:
 
     def impression_days(self, found: Sequence[Holding]) -> list[date]:
         """The days of the user's impressions, and of those that led to the user's feedback."""
-        by_table = {each.table: each for each in found if each.is_raw}
-        impressions = by_table.get("impressions")
-        if impressions is None:
+        queries = []
+        for each in found:
+            where = f"{scan_parquet(each.files)} where {belongs(each.columns, is_raw=each.is_raw)}"
+            if each.is_raw and "shown_at" in each.columns:
+                queries.append(f"select shown_at::date as day from {where}")
+            elif "impression_day" in each.columns:
+                queries.append(f"select impression_day as day from {where}")
+        if not queries:
             return []
-        relation = scan_parquet(impressions.files)
-        queries = [f"select shown_at from {relation} where {_of_user()}"]
-        if "interactions" in by_table:
-            events = by_table["interactions"]
-            theirs = f"(select request_id, item_id from {scan_parquet(events.files)} where "
-            theirs += f"{belongs(events.columns, is_raw=True)})"
-            queries.append(
-                f"select shown_at from {relation} semi join {theirs} using (request_id, item_id)"
-            )
         union = " union all ".join(queries)
-        days = self.engine.rows(f"select distinct shown_at::date as day from ({union})")
+        days = self.engine.rows(f"select distinct day from ({union}) where day is not null")
         return [day for (day,) in days]
 
     def in_partitions(self, holding: Holding) -> dict[Partition, int]:

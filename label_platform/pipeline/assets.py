@@ -8,9 +8,9 @@ import dagster as dg
 
 from label_platform.lake import Partition, load_models
 from label_platform.logs import IngestReport, ingest
-from label_platform.pipeline.attribution import window_days
 from label_platform.pipeline.checks import checks_for, stops
 from label_platform.pipeline.context import Context, Project
+from label_platform.pipeline.matching import window_days
 from label_platform.pipeline.metadata import (
     comparison_metadata,
     ingestion_metadata,
@@ -21,7 +21,7 @@ from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.steps import FAILED_CHECKS, STEPS, Step, build_partition
 from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
 
-RAW_TABLES = ("impressions", "interactions", "rejected_records", "items")
+RAW_TABLES = ("impressions", "interactions", "requests", "items", "rejected_records")
 _ONE_RUN = dg.BackfillPolicy.single_run()
 _GROUPS = {"propensities": "propensities", "comparisons": "comparison"}
 
@@ -158,13 +158,22 @@ def _dependencies(project: Project, step: Step, policy: str) -> list[dg.AssetDep
     """Which partitions of which assets a day is made from, as Dagster draws and follows them."""
     training = project.problem.training
     windows = window_days(project.problem)
+    before, after = -windows, int(bool(project.problem.attribution.clock_skew))
     evaluated = training.evaluate.days
     trained = training.window.days + training.validation.days + evaluated + windows
     by_table = {
-        "impression_signals": [("impressions", "", 0, 0), ("interactions", "", 0, windows)],
-        "orphaned_interactions": [
-            ("impressions", "", -windows, 0),
+        "matched_interactions": [
+            ("impressions", "", before, after),
             ("interactions", "", 0, 0),
+        ],
+        "impression_signals": [
+            ("impressions", "", 0, 0),
+            ("requests", "", -1, 1),
+            ("matched_interactions", "", -after, -before),
+        ],
+        "orphaned_interactions": [
+            ("matched_interactions", "", 0, 0),
+            ("impression_signals", "", before, after),
         ],
         "position_statistics": [("impression_signals", "", 0, 0)],
         "propensities": [("position_statistics", "", -training.window.days, 0)],
