@@ -24,6 +24,7 @@ COMMANDS = (
     "compare",
     "policies list",
     "policies check",
+    "erase",
     "quarantine list",
     "quarantine show",
     "quarantine replay",

@@ -2,7 +2,7 @@
 
 from label_platform.logs.contract import RejectionReason, Table
 from label_platform.logs.erasure import Erasure, erase_user, find_user
-from label_platform.logs.holdings import Holding, first_day, holdings
+from label_platform.logs.holdings import days_named, homes, partitions
 from label_platform.logs.ingest import ingest
 from label_platform.logs.privacy import UserKeys
 from label_platform.logs.publication import no_rows
@@ -14,19 +14,19 @@ from label_platform.logs.report import FileCounts, IngestReport
 __all__ = [
     "Erasure",
     "FileCounts",
-    "Holding",
     "IngestReport",
     "RefusedRecord",
     "RejectionReason",
     "ReplayReport",
     "Table",
     "UserKeys",
+    "days_named",
     "erase_user",
     "find_user",
-    "first_day",
-    "holdings",
+    "homes",
     "ingest",
     "no_rows",
+    "partitions",
     "refusal_counts",
     "refused_records",
     "replay",

@@ -76,15 +76,45 @@ def holdings(lake: Lake, before: date = date.max) -> list[Holding]:
         lake: a problem's lake.
         before: only partitions of earlier days.
     """
-    homes = [lake, *(Lake(lake.folder, view.name) for view in sorted(lake.folder.glob(_VIEWS)))]
-    return [holding for home in homes for holding in _holdings(home, before)]
+    return [holding for home in homes(lake) for holding in _holdings(home, before)]
+
+
+def homes(lake: Lake) -> list[Lake]:
+    """A problem's lake, and its views as of some time, each as a lake of its own."""
+    return [lake, *(Lake(lake.folder, view.name) for view in sorted(lake.folder.glob(_VIEWS)))]
+
+
+def partitions(home: Lake, table: str, before: date = date.max) -> dict[Partition, Manifest]:
+    """The published partitions of a table, of all policies.
+
+    Args:
+        home: the lake, or a view, that the table lies in.
+        table: its name.
+        before: only partitions of earlier days.
+    """
+    found: dict[Partition, Manifest] = {}
+    folder = home.folder / table
+    for path in sorted([*folder.glob("day=*"), *folder.glob("policy=*/day=*")]):
+        partition = _partition(home, path)
+        manifest = home.manifest(partition) if partition.day < before else None
+        if manifest is not None:
+            found[partition] = manifest
+    return found
 
 
 def first_day(partition: Partition, manifest: Manifest) -> date:
     """The first day that a partition's rows come from: its own, or that of its window."""
-    window = manifest.attributes.get(WINDOW_ATTRIBUTE)
-    start = str(window).split(" to ", maxsplit=1)[0] if window else ""
-    return min(partition.day, date.fromisoformat(start)) if start else partition.day
+    days = days_named(manifest, WINDOW_ATTRIBUTE)
+    return min(partition.day, days[0]) if days else partition.day
+
+
+def days_named(manifest: Manifest, attribute: str) -> tuple[date, date] | None:
+    """The first and the last day that an attribute names; None where there is none."""
+    named = manifest.attributes.get(attribute)
+    if not named:
+        return None
+    first, last = str(named).split(" to ")
+    return date.fromisoformat(first), date.fromisoformat(last)
 
 
 def note_removed(noted: dict[str, dict[str, int]], partition: Partition, rows: int) -> None:
@@ -113,13 +143,7 @@ def forget_refusals(ledger: Ledger, removed: dict[str, int]) -> None:
 
 def _holdings(home: Lake, before: date) -> Iterator[Holding]:
     for folder in sorted(path for path in home.folder.glob("*") if path.is_dir()):
-        manifests: dict[Partition, Manifest] = {}
-        for path in sorted([*folder.glob("day=*"), *folder.glob("policy=*/day=*")]):
-            partition = _partition(home, path)
-            manifest = home.manifest(partition) if partition.day < before else None
-            if manifest is not None:
-                manifests[partition] = manifest
-        holding = Holding(home, folder.name, manifests)
+        holding = Holding(home, folder.name, partitions(home, folder.name, before))
         if ROW_COLUMNS & holding.columns:
             yield holding
 
