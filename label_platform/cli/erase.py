@@ -65,9 +65,11 @@ def _print_json(found: "Erasure", uses: "Uses", *, erased: bool) -> None:
     facts = {
         "erased": erased,
         "nothing_left": found.is_empty,
+        "erased_before": found.erased_before,
         "rows": found.tables,
         "lists": found.lists,
         "redacted_refusals": found.mentions,
+        "log_files_named_after_user": found.named_files,
         **uses.as_json(),
     }
     print(json.dumps(facts))  # noqa: T201 - the command's result
@@ -87,6 +89,8 @@ def _print(found: "Erasure", uses: "Uses", *, erased: bool) -> None:
         _print_uses(uses)
     for key in uses.named_in:
         console.print(f"[yellow]the problem file still names the user[/]: {key}")
+    for name in found.named_files:
+        console.print(f"[yellow]a log file is named after the user[/]: {escape(name)}")
 
 
 def _print_empty(found: "Erasure", *, erased: bool) -> None:

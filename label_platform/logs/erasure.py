@@ -25,6 +25,7 @@ from label_platform.logs.erased_rows import ErasedRows
 from label_platform.logs.holdings import Holding, forget_refusals, holdings, note_removed
 from label_platform.logs.ingest import show
 from label_platform.logs.ledger import Ledger, read_ledger
+from label_platform.logs.mentions import is_named_in
 from label_platform.logs.privacy import UserKeys
 from label_platform.logs.publication import Publication
 from label_platform.logs.tombstones import Tombstones, read_tombstones
@@ -44,6 +45,7 @@ class Erasure:
         lists: result lists that the user was shown.
         mentions: refused records of others whose texts name the user.
         erased_before: whether an earlier call had come to its end.
+        named_files: log files whose own names hold the id; the ledger must go on knowing them.
     """
 
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Erasure:
     lists: int = 0
     mentions: int = 0
     erased_before: bool = False
+    named_files: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -144,6 +147,7 @@ class _Work:
     rows: ErasedRows
     key: str
     user: str
+    log_files: tuple[str, ...]
 
     @classmethod
     def of(cls, problem: Problem, lake: Lake, engine: Engine, user: str) -> Self:
@@ -158,7 +162,8 @@ class _Work:
         key = keys.key(user)
         stone = tombstones.of(key)
         rows = ErasedRows(engine, tombstones, stone, key, user, problem.ids)
-        return cls(lake, engine, tombstones, rows, key, user)
+        names = {name.split(":", maxsplit=1)[1] for name in ledger.files}
+        return cls(lake, engine, tombstones, rows, key, user, tuple(sorted(names)))
 
     def look(self) -> Erasure:
         found = holdings(self.lake)
@@ -175,6 +180,7 @@ class _Work:
             lists=self.rows.list_count(),
             mentions=sum(self._mentions(found).values()),
             erased_before=stone is not None and stone.unfinished is None,
+            named_files=tuple(name for name in self.log_files if is_named_in(name, self.user)),
         )
         return erasure.with_facts(stone.unfinished if stone else None)
 

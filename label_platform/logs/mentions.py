@@ -31,6 +31,13 @@ def spellings(user: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in bare if len(text) >= SHORTEST))
 
 
+def is_named_in(text: str, user: str) -> bool:
+    """Whether a text names a user as a whole token."""
+    return any(
+        re.search(rf"(?<!\w){re.escape(spelling)}(?!\w)", text) for spelling in spellings(user)
+    )
+
+
 def pieces_of(spelling: str) -> int:
     """How many words, and gaps between them, an id consists of."""
     return len(re.findall(r"\w+|\W+", spelling))

@@ -10,6 +10,7 @@ from label_platform.logs import batch
 from label_platform.logs.contract import RejectionReason
 from label_platform.logs.holdings import (
     EXPIRING,
+    ROW_COLUMNS,
     first_day,
     forget_refusals,
     holdings,
@@ -112,7 +113,8 @@ def _remove_derived(problem: Problem, lake: Lake, first: date) -> None:
         if holding.is_raw:
             continue
         for partition, manifest in holding.manifests.items():
-            if first_day(partition, manifest) < first:
+            has_rows = ROW_COLUMNS & manifest.columns.keys()  # one policy's labels, not another's
+            if has_rows and first_day(partition, manifest) < first:
                 with holding.home.locked(partition.table):
                     holding.home.remove(partition)
 
