@@ -19,9 +19,10 @@ SOURCES = {
         null::bigint as query_id, null::varchar as query_text, null::varchar as user_key,
         null::varchar as session_id, null::bigint as item_id, null::integer as position,
         null::timestamptz as shown_at, null::varchar as surface, null::varchar as device,
-        null::varchar as ranker_id, null::boolean as randomized,
+        null::varchar as user_agent, null::varchar as ranker_id, null::boolean as randomized,
         null::double as logging_probability, null::timestamptz as ingested_at where false)""",
     "interactions": """(select null::varchar as interaction_id, null::bigint as request_id,
+        null::varchar as user_key, null::varchar as session_id, null::varchar as surface,
         null::bigint as item_id, null::integer as position, null::varchar as signal,
         null::double as value, null::timestamptz as occurred_at,
         null::timestamptz as ingested_at where false)""",
@@ -31,7 +32,16 @@ VARIABLES: dict[str, Any] = {
     "click_signal": "click",
     "context": [],
     "features": [],
-    "bot_clicks_per_minute": 30,
+    "touch": "last",
+    "clock_skew_s": 0,
+    "session_gap_s": 1800,
+    "bots": {
+        "users": [],
+        "sessions": [],
+        "user_agents": [],
+        "clicks_per_minute": None,
+        "lists_per_session": None,
+    },
     "as_of": "2026-10-02 00:00:00+00",
 }
 
@@ -69,7 +79,7 @@ def test_given_expect(model: SqlModel, case: dict[str, Any]) -> None:
                 )
         create_models(engine, [model.name], variables=variables, sources=sources, given=given)
         expected = case["expect"]["rows"]
-        keys = list(expected[0])
+        keys = list(expected[0]) if expected else list(engine.schema(model.name))
         found = engine.frame(f"select {', '.join(map(quote_identifier, keys))} from {model.name}")
     assert canonical(json.loads(found.to_json(orient="records", date_format="iso"))) == canonical(
         expected

@@ -2,12 +2,16 @@ with impressions as (
     select * from {{ ref('stg_impressions') }}
 ),
 
-matched as (
-    select * from {{ ref('int_matched_interactions') }}
+attributed as (
+    select * from {{ ref('int_attributed_interactions') }}
 ),
 
-bot_sessions as (
-    select * from {{ ref('int_bot_sessions') }}
+list_sessions as (
+    select * from {{ ref('int_list_sessions') }}
+),
+
+excluded_sessions as (
+    select * from {{ ref('int_excluded_sessions') }}
 ),
 
 -- max and min do not depend on the order of rows, as sums of floating-point values would
@@ -17,7 +21,10 @@ feedback as (
         {%- for signal in var('signals') %},
         {%- if signal.reversed_by %}
         case
-            when count(case when signal = '{{ signal.reversed_by }}' then 1 end) > 0 then 0
+            when
+                max(case when signal = '{{ signal.reversed_by | replace("'", "''") }}' then occurred_at end)
+                >= min(case when signal = '{{ signal.name }}' then occurred_at end)
+                then 0
             else max(case when signal = '{{ signal.name }}' then value end)
         end as "{{ signal.name }}",
         {%- else %}
@@ -25,8 +32,7 @@ feedback as (
         {%- endif %}
         min(case when signal = '{{ signal.name }}' then delay_s end) as "{{ signal.name }}_delay_s"
         {%- endfor %}
-    from matched
-    where orphan_reason is null
+    from attributed
     group by impression_id
 ),
 
@@ -40,18 +46,34 @@ lists as (
 
 clicked_lists as (
     select
-        request_id,
-        max(position) as last_clicked_position
-    from matched
-    where
-        signal = '{{ var("click_signal") }}'
-        and orphan_reason is null
-    group by request_id
+        impressions.request_id,
+        max(impressions.position) as last_clicked_position
+    from impressions
+    inner join feedback on impressions.impression_id = feedback.impression_id
+    where feedback."{{ var('click_signal') }}_delay_s" is not null
+    group by impressions.request_id
 ),
 
 final as (
     select
-        impressions.*,
+        impressions.impression_id,
+        impressions.request_id,
+        impressions.query_id,
+        impressions.query_text,
+        impressions.user_key,
+        coalesce(impressions.session_id, list_sessions.session_id) as session_id,
+        impressions.item_id,
+        impressions.position,
+        impressions.shown_at,
+        impressions.surface,
+        impressions.device,
+        impressions.user_agent,
+        impressions.ranker_id,
+        impressions.randomized,
+        impressions.logging_probability,
+        {%- for feature in var('features') %}
+        impressions."{{ feature }}",
+        {%- endfor %}
         lists.list_length
         {%- for signal in var('signals') %},
         {%- if signal.of %}
@@ -65,12 +87,14 @@ final as (
         feedback."{{ signal.name }}_delay_s"
         {%- endfor %},
         clicked_lists.last_clicked_position,
-        case when bot_sessions.session_id is not null then 'bot_session' end as excluded_reason
+        excluded_sessions.reason as excluded_reason
     from impressions
     inner join lists on impressions.request_id = lists.request_id
     left join feedback on impressions.impression_id = feedback.impression_id
     left join clicked_lists on impressions.request_id = clicked_lists.request_id
-    left join bot_sessions on impressions.session_id = bot_sessions.session_id
+    left join list_sessions on impressions.request_id = list_sessions.request_id
+    left join excluded_sessions
+        on coalesce(impressions.session_id, list_sessions.session_id) = excluded_sessions.session_id
 )
 
 select * from final

@@ -1,11 +1,14 @@
 with matched as (
-    select * from {{ ref('int_matched_interactions') }}
+    select * from {{ ref('matched_interactions') }}
 ),
 
 final as (
     select
         interaction_id,
         request_id,
+        user_key,
+        session_id,
+        surface,
         item_id,
         reported_position as position,
         signal,
