@@ -20,6 +20,7 @@ from label_platform.lake.tables import (
     MissingPartitionError,
     Partition,
     days_between,
+    row_hash_sql,
     write_data_file,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "quote_literal",
     "recipe_hash",
     "replace_file",
+    "row_hash_sql",
     "run_checks",
     "scan_parquet",
     "write_data_file",

@@ -6,7 +6,7 @@ if it was never built, or if the recipe it was built from is not today's.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from label_platform.lake import Manifest, MissingPartitionError, Partition, recipe_hash
@@ -16,10 +16,12 @@ from label_platform.pipeline import (
     evaluations,
     examples,
     labels,
+    matching,
     propensities,
     rankers,
 )
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.windows import event_days, window_days
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Step:
         per_policy: whether there is one set of partitions per label policy.
         every_day: whether each log day has a partition of its own; otherwise only the day that
             is built for has (a training set and all that follows from it).
+        of_events: whether its days are those of events, which go on after the log's last list.
         recipe: what a partition is made from.
         build: makes and publishes a partition.
     """
@@ -40,9 +43,18 @@ class Step:
     every_day: bool
     recipe: Callable[[Context, Partition], dict[str, Any]]
     build: Callable[[Context, Partition], Manifest]
+    of_events: bool = False
 
 
 STEPS = (
+    Step(
+        "matched_interactions",
+        per_policy=False,
+        every_day=True,
+        recipe=matching.matched_interactions_recipe,
+        build=matching.build_matched_interactions,
+        of_events=True,
+    ),
     Step(
         "impression_signals",
         per_policy=False,
@@ -56,6 +68,7 @@ STEPS = (
         every_day=True,
         recipe=attribution.orphaned_interactions_recipe,
         build=attribution.build_orphaned_interactions,
+        of_events=True,
     ),
     Step(
         "position_statistics",
@@ -143,5 +156,12 @@ def build_partition(context: Context, partition: Partition) -> tuple[Manifest, b
 
 def partitions_of(context: Context, step: Step, policy: str, last_day: date) -> list[Partition]:
     """The partitions that a step should have when the log ends on a day."""
-    days = [day for day in context.log_days if day <= last_day] if step.every_day else [last_day]
+    if not step.every_day:
+        days = [last_day]
+    elif not step.of_events:
+        days = [day for day in context.log_days if day <= last_day]
+    else:
+        reach = timedelta(days=window_days(context.problem))
+        ends = last_day >= context.log_days[-1]
+        days = [day for day in event_days(context) if ends or day <= last_day + reach]
     return [Partition(step.table, day, policy) for day in days]
