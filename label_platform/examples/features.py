@@ -20,7 +20,6 @@ _IMPRESSION_COLUMNS = frozenset(
         "shown_at",
         "surface",
         "device",
-        "user_agent",
         "ranker_id",
         "randomized",
         "logging_probability",

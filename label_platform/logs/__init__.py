@@ -1,7 +1,9 @@
 """Log formats, the record contract, quarantine, privacy and simulators."""
 
-from label_platform.logs.contract import RejectionReason
+from label_platform.logs.contract import RejectionReason, Table
 from label_platform.logs.ingest import ingest
+from label_platform.logs.privacy import UserKeys
+from label_platform.logs.publication import no_rows
 from label_platform.logs.quarantine import RefusedRecord, refusal_counts, refused_records
 from label_platform.logs.reconciliation import unreconciled
 from label_platform.logs.replay import ReplayReport, replay
@@ -13,7 +15,10 @@ __all__ = [
     "RefusedRecord",
     "RejectionReason",
     "ReplayReport",
+    "Table",
+    "UserKeys",
     "ingest",
+    "no_rows",
     "refusal_counts",
     "refused_records",
     "replay",

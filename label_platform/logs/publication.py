@@ -23,7 +23,8 @@ from label_platform.lake import (
     write_data_file,
 )
 from label_platform.lake.engine import ENGINE_VERSION
-from label_platform.logs.contract import Table
+from label_platform.logs.contract import Table, layout
+from label_platform.problem import Problem
 
 _WRITERS = 2
 """A day's file keeps one core busy: its row groups are too few for the engine to share."""
@@ -124,3 +125,8 @@ def empty(columns: Mapping[str, str]) -> str:
     """The query of a table without rows."""
     typed = ", ".join(f"null::{kind} as {quote_identifier(name)}" for name, kind in columns.items())
     return f"select {typed} limit 0"
+
+
+def no_rows(table: Table, problem: Problem) -> str:
+    """The relation of a raw table that has none of the days that are asked for."""
+    return f"({empty(layout(table, problem.ids, {}))})"

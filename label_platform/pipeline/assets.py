@@ -10,6 +10,7 @@ from label_platform.lake import Partition, load_models
 from label_platform.logs import IngestReport, ingest
 from label_platform.pipeline.checks import checks_for, stops
 from label_platform.pipeline.context import Context, Project
+from label_platform.pipeline.matching import window_days
 from label_platform.pipeline.metadata import (
     comparison_metadata,
     ingestion_metadata,
@@ -18,10 +19,9 @@ from label_platform.pipeline.metadata import (
 )
 from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.steps import FAILED_CHECKS, STEPS, Step, build_partition
-from label_platform.pipeline.windows import skew_days, window_days
 from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
 
-RAW_TABLES = ("impressions", "interactions", "rejected_records", "items")
+RAW_TABLES = ("impressions", "interactions", "requests", "items", "rejected_records")
 _ONE_RUN = dg.BackfillPolicy.single_run()
 _GROUPS = {"propensities": "propensities", "comparisons": "comparison"}
 
@@ -121,7 +121,7 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
                 manifests.append(manifest)
                 facts = partition_metadata(manifest) | {"rebuilt": built}
                 context.add_asset_metadata(facts, key, partition.day.isoformat())
-            results = checks.results(work, partitions)
+            results = checks.results(work, partitions, manifests)
             failed = [str(result.check_name) for result in results if stops(result)]
             if failed:
                 for partition in partitions:
@@ -157,27 +157,25 @@ def _code_version(project: Project, step: Step, policy: Policy | None) -> str:
 def _dependencies(project: Project, step: Step, policy: str) -> list[dg.AssetDep]:
     """Which partitions of which assets a day is made from, as Dagster draws and follows them."""
     training = project.problem.training
-    windows, skew = window_days(project.problem), skew_days(project.problem)
+    windows = window_days(project.problem)
+    before, after = -windows, int(bool(project.problem.attribution.clock_skew))
     evaluated = training.evaluate.days
     trained = training.window.days + training.validation.days + evaluated + windows
     by_table = {
         "matched_interactions": [
-            ("impressions", "", -windows, skew),
+            ("impressions", "", before, after),
             ("interactions", "", 0, 0),
         ],
         "impression_signals": [
             ("impressions", "", 0, 0),
-            ("matched_interactions", "", -skew, windows),
+            ("requests", "", -1, 1),
+            ("matched_interactions", "", -after, -before),
         ],
         "orphaned_interactions": [
             ("matched_interactions", "", 0, 0),
-            ("impression_signals", "", -windows, skew),
+            ("impression_signals", "", before, after),
         ],
-        "position_statistics": [
-            ("impression_signals", "", 0, 0),
-            # not read: nothing is learned from signals while events are unaccounted for
-            ("orphaned_interactions", "", -skew, windows),
-        ],
+        "position_statistics": [("impression_signals", "", 0, 0)],
         "propensities": [("position_statistics", "", -training.window.days, 0)],
         "labels": [("impression_signals", "", 0, 0), ("propensities", "", 0, 0)],
         "examples": [

@@ -89,6 +89,11 @@ class Context:
             raise MissingPartitionError(f"{self.problem.name}: no impressions were ingested yet")
         return days
 
+    @cached_property
+    def event_days(self) -> list[date]:
+        """Every day with impressions or feedback; feedback trails behind the last impressions."""
+        return sorted({*self.log_days, *self.lake.days("interactions")})
+
     def split(self, as_of_day: date) -> Split:
         """The train, validate and evaluate days of what is known at the end of a day."""
         windows = [longest_window(policy, self.problem) for policy in self.project.policies]

@@ -1,90 +1,74 @@
-"""What ``var`` gives in the SQL models: the problem file's values, and only those a model reads.
+"""What ``var`` gives in the SQL models: the problem file's values."""
 
-They stand in recipes: what a table does not read must not make it stale.
-"""
-
-from collections.abc import Iterable
 from datetime import date
+from fnmatch import fnmatchcase
 from typing import Any
 
-from label_platform.lake import Partition, load_models
-from label_platform.logs.contract import Wanted
-from label_platform.logs.privacy import UserKeys
+from label_platform.lake import Partition, quote_literal
+from label_platform.logs import UserKeys
 from label_platform.pipeline.context import Context
 from label_platform.policy import click_signal
 from label_platform.problem import BotRules, Problem
 
 NO_LIMIT = "9999-12-31 00:00:00+00"
-
-
-def as_of(_context: Context) -> str:
-    """What was ingested later is left out."""
-    return NO_LIMIT
+_NO_RULE = 2**31 - 1
 
 
 def matching_variables(context: Context) -> dict[str, Any]:
-    """What decides which impression an event belongs to."""
-    problem = context.problem
+    """The values that decide which impression an event belongs to."""
+    attribution = context.problem.attribution
     return {
-        "signals": [
-            {
-                "name": name,
-                "window_s": int(signal.window.total_seconds()),
-                "reversed_by": signal.reversed_by,
-            }
-            for name, signal in problem.signals.items()
-        ],
-        "touch": problem.attribution.touch,
-        "clock_skew_s": int(problem.attribution.clock_skew.total_seconds()),
+        "signals": _signals(context.problem),
+        "touch": attribution.touch,
+        "clock_skew_s": int(attribution.clock_skew.total_seconds()),
         "features": [],
-        "as_of": as_of(context),
+        "as_of": NO_LIMIT,
     }
 
 
 def signal_variables(context: Context, day: date) -> dict[str, Any]:
-    """What decides which signals the impressions of a day get, and which of them count."""
+    """The values that decide what an impression led to, and whether it counts."""
     problem = context.problem
-    wanted = Wanted("impressions", problem.features)
     columns = context.require(Partition("impressions", day)).columns
     return {
-        "signals": [
-            {"name": name, "of": signal.of, "reversed_by": signal.reversed_by}
-            for name, signal in problem.signals.items()
-        ],
+        "signals": _signals(problem),
         "click_signal": click_signal(problem),
-        "features": [name for name in columns if wanted.is_feature(name)],
+        "context": list(problem.context),
+        "features": [
+            name
+            for name in columns
+            if any(fnmatchcase(name, pattern) for pattern in problem.features)
+        ],
         "session_gap_s": int(problem.attribution.session_gap.total_seconds()),
-        "bots": _bot_rules(problem),
-        "as_of": as_of(context),
+        **_exclusions(problem, problem.bots or BotRules(clicks_per_minute=None)),
+        "as_of": NO_LIMIT,
     }
 
 
-def statistics_variables(context: Context) -> dict[str, Any]:
-    """What impressions and clicks are counted by."""
+def _signals(problem: Problem) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "window_s": int(signal.window.total_seconds()),
+            "of": signal.of,
+            "reversed_by": signal.reversed_by,
+        }
+        for name, signal in problem.signals.items()
+    ]
+
+
+def _exclusions(problem: Problem, rules: BotRules) -> dict[str, Any]:
+    users = [UserKeys(problem).key(user) for user in rules.users]
     return {
-        "context": list(context.problem.context),
-        "click_signal": click_signal(context.problem),
+        "bot_clicks_per_minute": rules.clicks_per_minute or _NO_RULE,
+        "bot_lists_per_session": rules.lists_per_session or _NO_RULE,
+        "bot_users": _listed(users),
+        "bot_sessions": _listed(rules.sessions),
+        # each stands within quotation marks
+        "bot_user_agents": [part.lower().replace("'", "''") for part in rules.user_agents],
     }
 
 
-def model_versions(names: Iterable[str]) -> dict[str, str]:
-    """The versions of SQL models, for recipes."""
-    models = load_models()
-    return {name: models[name].version for name in names}
-
-
-def _bot_rules(problem: Problem) -> dict[str, Any]:
-    """The rules as the tables know people: the problem file has user ids, these have keys.
-
-    Raises:
-        ConfigurationError: there are user ids to be keyed and the environment holds no secret.
-    """
-    rules = problem.bots or BotRules(clicks_per_minute=None)
-    known = sorted(map(UserKeys(problem).key, rules.users)) if rules.users else []
-    return {
-        "users": known,
-        "sessions": sorted(rules.sessions),
-        "user_agents": sorted(rules.user_agents),
-        "clicks_per_minute": rules.clicks_per_minute,
-        "lists_per_session": rules.lists_per_session,
-    }
+def _listed(values: list[str] | tuple[str, ...]) -> str:
+    """What stands between the brackets of an ``in``; nothing is in null."""
+    return ", ".join(map(quote_literal, values)) or "null"

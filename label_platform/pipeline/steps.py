@@ -6,7 +6,7 @@ if it was never built, or if the recipe it was built from is not today's.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from label_platform.lake import Manifest, MissingPartitionError, Partition, recipe_hash
@@ -21,7 +21,6 @@ from label_platform.pipeline import (
     rankers,
 )
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.windows import event_days, window_days
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,9 @@ class Step:
     Attributes:
         table: the table it builds.
         per_policy: whether there is one set of partitions per label policy.
+        of_events: whether its days are those of feedback, which trail behind the impressions.
         every_day: whether each log day has a partition of its own; otherwise only the day that
             is built for has (a training set and all that follows from it).
-        of_events: whether its days are those of events, which go on after the log's last list.
         recipe: what a partition is made from.
         build: makes and publishes a partition.
     """
@@ -66,8 +65,8 @@ STEPS = (
         "orphaned_interactions",
         per_policy=False,
         every_day=True,
-        recipe=attribution.orphaned_interactions_recipe,
-        build=attribution.build_orphaned_interactions,
+        recipe=matching.orphaned_interactions_recipe,
+        build=matching.build_orphaned_interactions,
         of_events=True,
     ),
     Step(
@@ -156,12 +155,12 @@ def build_partition(context: Context, partition: Partition) -> tuple[Manifest, b
 
 def partitions_of(context: Context, step: Step, policy: str, last_day: date) -> list[Partition]:
     """The partitions that a step should have when the log ends on a day."""
-    if not step.every_day:
-        days = [last_day]
-    elif not step.of_events:
+    if step.of_events:
+        until = last_day + timedelta(days=matching.window_days(context.problem))
+        ended = context.problem.end_date or datetime.now(tz=UTC).date() - timedelta(days=1)
+        days = [day for day in context.event_days if day <= min(until, max(ended, last_day))]
+    elif step.every_day:
         days = [day for day in context.log_days if day <= last_day]
     else:
-        reach = timedelta(days=window_days(context.problem))
-        ends = last_day >= context.log_days[-1]
-        days = [day for day in event_days(context) if ends or day <= last_day + reach]
+        days = [last_day]
     return [Partition(step.table, day, policy) for day in days]

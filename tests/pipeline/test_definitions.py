@@ -21,6 +21,7 @@ ASSETS = [
     "product_search/impressions",
     "product_search/interactions",
     "product_search/items",
+    "product_search/matched_interactions",
     "product_search/multi_signal/evaluations",
     "product_search/multi_signal/examples",
     "product_search/multi_signal/labels",
@@ -33,12 +34,15 @@ ASSETS = [
     "product_search/raw_click/labels",
     "product_search/raw_click/rankers",
     "product_search/rejected_records",
+    "product_search/requests",
 ]
 GROUPS = {
     "impressions": "logs",
     "interactions": "logs",
     "items": "logs",
+    "requests": "logs",
     "rejected_records": "logs",
+    "matched_interactions": "signals",
     "impression_signals": "signals",
     "orphaned_interactions": "signals",
     "position_statistics": "signals",
@@ -157,7 +161,7 @@ def test_jobs_schedule_and_sensor(definitions: dg.Definitions) -> None:
     compared = {dg.AssetKey([PROBLEM, "comparisons"])}
     assert comparison.executable_asset_keys == compared
     assert {key.path[-1] for key in daily.executable_asset_keys} == {
-        *("impressions", "interactions", "items", "rejected_records")
+        *("impressions", "interactions", "requests", "items", "rejected_records")
     }
 
 

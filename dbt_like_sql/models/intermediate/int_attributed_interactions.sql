@@ -1,17 +1,25 @@
-with matched as (
-    select * from {{ ref('matched_interactions') }}
+with impressions as (
+    select * from {{ ref('int_impressions') }}
 ),
 
-impressions as (
-    select * from {{ ref('stg_impressions') }}
+matched as (
+    select * from {{ source('lake', 'matched_interactions') }}
 ),
 
 final as (
-    select *
+    select
+        impressions.impression_id,
+        impressions.request_id,
+        impressions.session_id,
+        impressions.position,
+        matched.interaction_id,
+        matched.signal,
+        matched.value,
+        matched.occurred_at,
+        matched.delay_s
     from matched
-    where
-        orphan_reason is null
-        and impression_id in (select impression_id from impressions)
+    inner join impressions on matched.impression_id = impressions.impression_id
+    where matched.orphan_reason is null
 )
 
 select * from final

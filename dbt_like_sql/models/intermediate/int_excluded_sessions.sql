@@ -1,106 +1,72 @@
-{%- set rules = var('bots') -%}
 with impressions as (
-    select * from {{ ref('stg_impressions') }}
-),
-
-list_sessions as (
-    select * from {{ ref('int_list_sessions') }}
+    select * from {{ ref('int_impressions') }}
 ),
 
 attributed as (
     select * from {{ ref('int_attributed_interactions') }}
 ),
 
-sessioned as (
+sessions as (
     select
-        impressions.impression_id,
-        impressions.request_id,
-        impressions.user_key,
-        impressions.user_agent,
-        coalesce(impressions.session_id, list_sessions.session_id) as session_id
+        session_id,
+        count(distinct request_id) as lists,
+        max(case when user_key in ({{ var('bot_users') }}) then 1 else 0 end) as of_known_user,
+        max(
+            case
+                when
+                    false
+                    {%- for part in var('bot_user_agents') %}
+                    or position('{{ part }}' in lower(user_agent)) > 0
+                    {%- endfor %}
+                    then 1
+                else 0
+            end
+        ) as of_program
     from impressions
-    left join list_sessions on impressions.request_id = list_sessions.request_id
+    where session_id is not null
+    group by session_id
 ),
 
 clicks_per_minute as (
     select
-        sessioned.session_id,
-        date_trunc('minute', attributed.occurred_at) as minute,
+        session_id,
+        date_trunc('minute', occurred_at) as minute,
         count(*) as clicks
     from attributed
-    inner join sessioned on attributed.impression_id = sessioned.impression_id
-    where attributed.signal = '{{ var("click_signal") }}'
-    group by sessioned.session_id, date_trunc('minute', attributed.occurred_at)
+    where
+        signal = '{{ var("click_signal") }}'
+        and session_id is not null
+    group by session_id, date_trunc('minute', occurred_at)
 ),
 
-lists_per_session as (
+busiest_minutes as (
     select
         session_id,
-        count(distinct request_id) as lists
-    from sessioned
+        max(clicks) as clicks
+    from clicks_per_minute
     group by session_id
 ),
 
--- one row per rule that a session breaks, in the order in which rules apply
-broken as (
-    select '' as session_id, 0 as rule, '' as reason where false
-    {%- if rules.users %}
-    union all
-    select session_id, 1 as rule, 'known_user' as reason
-    from sessioned
-    where user_key in (
-        {%- for user in rules.users %}
-        '{{ user | replace("'", "''") }}'{{ "," if not loop.last }}
-        {%- endfor %}
-    )
-    {%- endif %}
-    {%- if rules.sessions %}
-    union all
-    select session_id, 2 as rule, 'known_session' as reason
-    from sessioned
-    where session_id in (
-        {%- for session in rules.sessions %}
-        '{{ session | replace("'", "''") }}'{{ "," if not loop.last }}
-        {%- endfor %}
-    )
-    {%- endif %}
-    {%- if rules.user_agents %}
-    union all
-    select session_id, 3 as rule, 'user_agent' as reason
-    from sessioned
-    where
-        {%- for part in rules.user_agents %}
-        position(lower('{{ part | replace("'", "''") }}') in lower(user_agent)) > 0{{ " or" if not loop.last }}
-        {%- endfor %}
-    {%- endif %}
-    {%- if rules.clicks_per_minute %}
-    union all
-    select session_id, 4 as rule, 'clicks_per_minute' as reason
-    from clicks_per_minute
-    where clicks > {{ rules.clicks_per_minute }}
-    {%- endif %}
-    {%- if rules.lists_per_session %}
-    union all
-    select session_id, 5 as rule, 'lists_per_session' as reason
-    from lists_per_session
-    where lists > {{ rules.lists_per_session }}
-    {%- endif %}
-),
-
-ranked as (
+judged as (
     select
-        session_id,
-        reason,
-        row_number() over (partition by session_id order by rule) as preference
-    from broken
+        sessions.session_id,
+        case
+            when sessions.of_known_user = 1 then 'known_user'
+            when sessions.session_id in ({{ var('bot_sessions') }}) then 'known_session'
+            when sessions.of_program = 1 then 'user_agent'
+            when busiest_minutes.clicks > {{ var('bot_clicks_per_minute') }} then 'clicks_per_minute'
+            when sessions.lists > {{ var('bot_lists_per_session') }} then 'lists_per_session'
+        end as excluded_reason
+    from sessions
+    left join busiest_minutes on sessions.session_id = busiest_minutes.session_id
 ),
 
 final as (
     select
         session_id,
-        reason
-    from ranked
-    where preference = 1
+        excluded_reason
+    from judged
+    where excluded_reason is not null
 )
 
 select * from final

@@ -1,13 +1,9 @@
 with impressions as (
-    select * from {{ ref('stg_impressions') }}
+    select * from {{ ref('int_impressions') }}
 ),
 
 attributed as (
     select * from {{ ref('int_attributed_interactions') }}
-),
-
-list_sessions as (
-    select * from {{ ref('int_list_sessions') }}
 ),
 
 excluded_sessions as (
@@ -21,8 +17,9 @@ feedback as (
         {%- for signal in var('signals') %},
         {%- if signal.reversed_by %}
         case
+            -- what comes back must have been taken before, whatever its value
             when
-                max(case when signal = '{{ signal.reversed_by | replace("'", "''") }}' then occurred_at end)
+                max(case when signal = '{{ signal.reversed_by }}' then occurred_at end)
                 >= min(case when signal = '{{ signal.name }}' then occurred_at end)
                 then 0
             else max(case when signal = '{{ signal.name }}' then value end)
@@ -46,34 +43,16 @@ lists as (
 
 clicked_lists as (
     select
-        impressions.request_id,
-        max(impressions.position) as last_clicked_position
-    from impressions
-    inner join feedback on impressions.impression_id = feedback.impression_id
-    where feedback."{{ var('click_signal') }}_delay_s" is not null
-    group by impressions.request_id
+        request_id,
+        max(position) as last_clicked_position
+    from attributed
+    where signal = '{{ var("click_signal") }}'
+    group by request_id
 ),
 
 final as (
     select
-        impressions.impression_id,
-        impressions.request_id,
-        impressions.query_id,
-        impressions.query_text,
-        impressions.user_key,
-        coalesce(impressions.session_id, list_sessions.session_id) as session_id,
-        impressions.item_id,
-        impressions.position,
-        impressions.shown_at,
-        impressions.surface,
-        impressions.device,
-        impressions.user_agent,
-        impressions.ranker_id,
-        impressions.randomized,
-        impressions.logging_probability,
-        {%- for feature in var('features') %}
-        impressions."{{ feature }}",
-        {%- endfor %}
+        impressions.*,
         lists.list_length
         {%- for signal in var('signals') %},
         {%- if signal.of %}
@@ -87,14 +66,12 @@ final as (
         feedback."{{ signal.name }}_delay_s"
         {%- endfor %},
         clicked_lists.last_clicked_position,
-        excluded_sessions.reason as excluded_reason
+        excluded_sessions.excluded_reason
     from impressions
     inner join lists on impressions.request_id = lists.request_id
     left join feedback on impressions.impression_id = feedback.impression_id
     left join clicked_lists on impressions.request_id = clicked_lists.request_id
-    left join list_sessions on impressions.request_id = list_sessions.request_id
-    left join excluded_sessions
-        on coalesce(impressions.session_id, list_sessions.session_id) = excluded_sessions.session_id
+    left join excluded_sessions on impressions.session_id = excluded_sessions.session_id
 )
 
 select * from final

@@ -1,38 +1,143 @@
-with interactions as (
+with impressions as (
+    select * from {{ ref('stg_impressions') }}
+),
+
+interactions as (
     select * from {{ ref('stg_interactions') }}
 ),
 
-windows as (
-    select * from {{ ref('int_signal_windows') }}
+asked_signals as (
+    {%- for signal in var('signals') %}
+    select '{{ signal.name }}' as signal, {{ signal.window_s }} as window_s
+    {%- if signal.reversed_by %}
+    union all
+    select '{{ signal.reversed_by }}' as signal, {{ signal.window_s }} as window_s
+    {%- endif %}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
 ),
 
-matches as (
-    select * from {{ ref('int_matches_by_request') }}
+-- one event may take back two signals
+windows as (
+    select
+        signal,
+        max(window_s) as window_s
+    from asked_signals
+    group by signal
+),
+
+events as (
+    select
+        interactions.*,
+        windows.window_s
+    from interactions
+    inner join windows on interactions.signal = windows.signal
+),
+
+paired as (
+    select
+        events.interaction_id,
+        impressions.impression_id,
+        impressions.position,
+        impressions.shown_at,
+        impressions.session_id
+    from events
+    inner join impressions
+        on
+            events.request_id = impressions.request_id
+            and events.item_id = impressions.item_id
+
     union all
-    select * from {{ ref('int_matches_by_user') }}
+
+    select
+        events.interaction_id,
+        impressions.impression_id,
+        impressions.position,
+        impressions.shown_at,
+        impressions.session_id
+    from events
+    inner join impressions
+        on
+            events.user_key = impressions.user_key
+            and events.item_id = impressions.item_id
+    where
+        events.request_id is null
+        -- what only one side knows cannot tell two lists apart
+        and coalesce(events.session_id = impressions.session_id, true)
+        and coalesce(events.surface = impressions.surface, true)
+
+    union all
+
+    select
+        events.interaction_id,
+        impressions.impression_id,
+        impressions.position,
+        impressions.shown_at,
+        impressions.session_id
+    from events
+    inner join impressions
+        on
+            events.session_id = impressions.session_id
+            and events.item_id = impressions.item_id
+    where
+        events.request_id is null
+        and events.user_key is null
+        and coalesce(events.surface = impressions.surface, true)
 ),
 
 timed as (
     select
-        interactions.interaction_id,
-        interactions.request_id,
-        coalesce(interactions.user_key, matches.user_key) as user_key,
-        coalesce(interactions.session_id, matches.session_id) as session_id,
-        interactions.surface,
-        interactions.item_id,
-        interactions.position as reported_position,
-        interactions.signal,
-        interactions.value,
-        interactions.occurred_at,
-        interactions.ingested_at,
-        matches.impression_id,
-        cast(matches.shown_at as date) as impression_day,
-        matches.position,
-        windows.window_s,
-        epoch(interactions.occurred_at) - epoch(matches.shown_at) as elapsed_s
-    from interactions
-    inner join windows on interactions.signal = windows.signal
-    left join matches on interactions.interaction_id = matches.interaction_id
+        events.interaction_id,
+        events.request_id,
+        events.user_key,
+        coalesce(paired.session_id, events.session_id) as session_id,
+        events.surface,
+        events.item_id,
+        events.position as reported_position,
+        events.signal,
+        events.value,
+        events.occurred_at,
+        events.ingested_at,
+        events.window_s,
+        paired.impression_id,
+        paired.position,
+        paired.shown_at,
+        epoch(events.occurred_at) - epoch(paired.shown_at) as delay_s
+    from events
+    left join paired on events.interaction_id = paired.interaction_id
+),
+
+judged as (
+    select
+        timed.*,
+        case
+            when impression_id is null then 'no_impression'
+            when delay_s < -{{ var('clock_skew_s') }} then 'before_impression'
+            when delay_s > window_s then 'outside_window'
+        end as orphan_reason
+    from timed
+),
+
+ranked as (
+    select
+        judged.*,
+        row_number() over (
+            partition by interaction_id
+            order by
+                case
+                    when orphan_reason is null then 0
+                    when orphan_reason = 'outside_window' then 1
+                    else 2
+                end asc,
+                -- the reported position only decides where one list shows an item twice
+                case when request_id is not null and reported_position = position then 0 else 1 end asc,
+                {% if var('touch') == 'first' %}shown_at asc{% else %}shown_at desc{% endif %},
+                position asc,
+                impression_id asc
+        ) as preference
+    from judged
 ),
 
 final as (
@@ -49,18 +154,12 @@ final as (
         occurred_at,
         ingested_at,
         impression_id,
-        impression_day,
+        cast(shown_at as date) as impression_day,
         position,
-        case
-            when elapsed_s < 0 and elapsed_s >= -{{ var('clock_skew_s') }} then 0
-            else elapsed_s
-        end as delay_s,
-        case
-            when impression_id is null then 'no_impression'
-            when elapsed_s < -{{ var('clock_skew_s') }} then 'before_impression'
-            when elapsed_s > window_s then 'outside_window'
-        end as orphan_reason
-    from timed
+        case when orphan_reason is null then greatest(delay_s, 0) else delay_s end as delay_s,
+        orphan_reason
+    from ranked
+    where preference = 1
 )
 
 select * from final

@@ -1,5 +1,5 @@
 with matched as (
-    select * from {{ ref('matched_interactions') }}
+    select * from {{ source('lake', 'matched_interactions') }}
 ),
 
 final as (
@@ -7,8 +7,6 @@ final as (
         interaction_id,
         request_id,
         user_key,
-        session_id,
-        surface,
         item_id,
         reported_position as position,
         signal,

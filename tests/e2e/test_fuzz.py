@@ -1,0 +1,147 @@
+"""Twenty thousand damaged records of every format: no crash, and every one is accounted for."""
+
+import json
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from label_platform.lake import Engine, Lake
+from label_platform.logs import FileCounts, ingest, unreconciled
+from label_platform.problem import Problem
+from tests.logs.mutations import mutated, mutated_row
+from tests.logs.test_kuairand import ROW
+from tests.logs.ubi_records import event, query
+
+pytestmark = pytest.mark.e2e
+
+RECORDS = 20_000
+AT = "2026-10-01T10:00:00Z"
+IMPRESSION = {
+    "request_id": "r1",
+    "query_id": "q1",
+    "item_id": "i1",
+    "position": 1,
+    "shown_at": AT,
+    "user_id": "u1",
+    "randomized": True,
+    "logging_probability": 0.5,
+    "f_a": 1.5,
+}
+INTERACTION = {
+    "request_id": "r1",
+    "item_id": "i1",
+    "signal": "click",
+    "value": 1,
+    "occurred_at": AT,
+    "user_id": "u1",
+    "session_id": "s1",
+}
+DOCUMENTS: dict[str, list[dict[str, Any]]] = {
+    "ubi": [event(), event("click"), event("purchase", query_id=...), query()],
+}
+OPEN_BANDIT = {
+    "": "0",
+    "timestamp": "2026-10-01 00:03:13+00:00",
+    "item_id": "14",
+    "position": "3",
+    "click": "1",
+    "propensity_score": "0.029",
+    "user_feature_0": "cef3",
+    "user-item_affinity_0": "0.5",
+}
+ROWS = {"open_bandit": OPEN_BANDIT, "kuairand": {name: str(value) for name, value in ROW.items()}}
+
+
+def read(folder: Path, source: dict[str, Any], **changes: object) -> tuple[FileCounts, ...]:
+    """Ingest a folder into a new lake, and see that ledger and lake agree."""
+    settings = {
+        "name": "fuzzed",
+        "start_date": "2026-09-01",
+        "logs_folder": str(folder),
+        "logs": [source],
+        "signals": {name: {"window": "1d"} for name in ("click", "purchase", "add_to_cart")},
+        "features": ["f_*"] if source["format"] == "native" else [],
+        "policies": {"use": ["raw_click"]},
+        "user_ids": "public",
+    }
+    problem = Problem.model_validate(settings | changes)
+    lake = Lake(folder / "lake", "fuzzed")
+    with Engine() as engine:
+        moment = datetime(2026, 11, 1, tzinfo=UTC)
+        report = ingest(problem, lake, engine, as_if=moment)
+        assert unreconciled(engine, lake) == []
+        assert ingest(problem, lake, engine, as_if=moment).files == ()
+    return report.files
+
+
+def check(counts: FileCounts, lines: Sequence[bytes], name: str) -> None:
+    assert counts.refusal == "", name
+    kept = counts.accepted, counts.ignored, counts.rejected, counts.duplicates
+    assert sum(kept) == counts.records == sum(1 for line in lines if line.strip()), name
+    assert min(kept) >= 0
+    assert counts.rejected > RECORDS / 20, f"{name}: the damage was too small to test anything"
+    assert counts.accepted > 0
+
+
+def damaged_lines(documents: Sequence[dict[str, Any]], seed: int) -> list[bytes]:
+    draw = random.Random(seed)  # noqa: S311 - which damage, not a secret
+    sound = json.dumps(documents[0]).encode()
+    return [sound, *(mutated(draw.choice(documents), draw) for _ in range(RECORDS))]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_nested_json_in_lines(tmp_path: Path, name: str) -> None:
+    lines = damaged_lines(DOCUMENTS[name], seed=len(name))
+    (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines))
+    [counts] = read(tmp_path, {"format": name, "path": "log.jsonl"})
+    check(counts, lines, name)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_nested_json_in_an_array(tmp_path: Path, name: str) -> None:
+    lines = damaged_lines(DOCUMENTS[name], seed=100 + len(name))
+    (tmp_path / "log.json").write_bytes(b"[" + b",\n".join(lines) + b"]")
+    [counts] = read(tmp_path, {"format": name, "path": "log.json"})
+    kept = counts.accepted, counts.ignored, counts.rejected, counts.duplicates
+    assert sum(kept) == counts.records
+    assert counts.accepted > 0
+    assert counts.rejected > RECORDS / 20
+
+
+@pytest.mark.parametrize("ids", ["string", "integer"])
+def test_native_json(tmp_path: Path, ids: str) -> None:
+    numbers = {"request_id": 1, "query_id": 2, "item_id": 3} if ids == "integer" else {}
+    both = {"impressions": IMPRESSION | numbers, "interactions": INTERACTION | numbers}
+    both["interactions"].pop("query_id", None)
+    lines = {name: damaged_lines([record], seed=len(name)) for name, record in both.items()}
+    for name, each in lines.items():
+        (tmp_path / f"{name}.jsonl").write_bytes(b"\n".join(each))
+    paths = {name: f"{name}.jsonl" for name in lines}
+    for counts in read(tmp_path, {"format": "native", **paths}, ids=ids):
+        check(counts, lines[counts.source.removesuffix(".jsonl")], counts.source)
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+@pytest.mark.parametrize("name", ["native", *ROWS])
+def test_rows(tmp_path: Path, name: str, separator: str) -> None:
+    record = ROWS.get(name) or {key: str(value) for key, value in IMPRESSION.items()}
+    draw = random.Random(len(name))  # noqa: S311 - which damage, not a secret
+    fields = list(record.values())
+    lines = [separator.join(fields).encode()]
+    lines += [mutated_row(fields, separator, draw).rstrip(b"\r") for _ in range(RECORDS)]
+    header = separator.join(record).encode()
+    (tmp_path / "log.csv").write_bytes(b"\n".join([header, *lines]))
+    source = {"format": name, "path": "log.csv"}
+    if name == "native":
+        (tmp_path / "events.csv").write_text("request_id,item_id,signal,occurred_at\n")
+        source = {"format": name, "impressions": "log.csv", "interactions": "events.csv"}
+    counts = read(tmp_path, source, start_date="2022-04-01")[0]
+    kept = counts.accepted, counts.ignored, counts.rejected, counts.duplicates
+    # a quoted field may hold line ends, so that lines are at least as many as records
+    assert sum(kept) == counts.records <= sum(1 for line in lines if line.strip())
+    assert counts.rejected > RECORDS / 20
+    assert counts.accepted > 0
