@@ -13,8 +13,8 @@ from label_platform.lake import Partition, quote_literal
 from label_platform.logs.derivation import asked_signals
 from label_platform.pipeline.attribution import ATTRIBUTED, MATCHED
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.matching import MATCHED_BY_DAY
-from label_platform.pipeline.model_variables import as_of
+from label_platform.pipeline.matching import BY_DAY
+from label_platform.pipeline.model_variables import matching_variables
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class EventCounts:
 def count_events(context: Context, day: date) -> EventCounts:
     """What became of the events of a day."""
     asked = ", ".join(map(quote_literal, asked_signals(context.problem)))
-    limit = f"{quote_literal(as_of(context))}::timestamptz"
+    limit = f"{quote_literal(matching_variables(context)['as_of'])}::timestamptz"
     (accepted,) = context.engine.row(
         f"select count(*) from {context.lake.scan('interactions', [day])}"
         f" where signal in ({asked}) and ingested_at <= {limit}"
     )
-    matched = context.require(Partition("matched_interactions", day)).attributes[MATCHED_BY_DAY]
+    matched = context.require(Partition("matched_interactions", day)).attributes[BY_DAY]
     attributed = waiting = 0
     for impression_day, part in matched.items():
         signals = Partition("impression_signals", date.fromisoformat(impression_day))

@@ -121,7 +121,7 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
                 manifests.append(manifest)
                 facts = partition_metadata(manifest) | {"rebuilt": built}
                 context.add_asset_metadata(facts, key, partition.day.isoformat())
-            results = checks.results(work, partitions, manifests)
+            results = checks.results(work, partitions)
             failed = [str(result.check_name) for result in results if stops(result)]
             if failed:
                 for partition in partitions:
@@ -175,7 +175,11 @@ def _dependencies(project: Project, step: Step, policy: str) -> list[dg.AssetDep
             ("matched_interactions", "", 0, 0),
             ("impression_signals", "", before, after),
         ],
-        "position_statistics": [("impression_signals", "", 0, 0)],
+        "position_statistics": [
+            ("impression_signals", "", 0, 0),
+            # not read: nothing is learned from signals while events are unaccounted for
+            ("orphaned_interactions", "", -after, -before),
+        ],
         "propensities": [("position_statistics", "", -training.window.days, 0)],
         "labels": [("impression_signals", "", 0, 0), ("propensities", "", 0, 0)],
         "examples": [

@@ -1,5 +1,6 @@
 """Checks on what was built. A blocking check that fails keeps everything after it from running."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import dagster as dg
@@ -7,13 +8,14 @@ import dagster as dg
 from label_platform.lake import (
     Check,
     CheckResult,
-    Manifest,
     Partition,
     checks_of,
     load_models,
     run_checks,
 )
+from label_platform.pipeline.accounted_events import events_are_accounted_for
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.excluded_share import excluded_share_is_usual
 
 _FINITE_LABEL = "count(*) filter (where label is null or not isfinite(label))"
 _USABLE_WEIGHT = "count(*) filter (where weight is null or not isfinite(weight) or weight < 0)"
@@ -26,7 +28,23 @@ _EXAMPLE_CHECKS = [
         "case when count(*) filter (where label > 0) = 0 then 1 else 0 end",
     ),
 ]
-_CURVE_CHECK = "verdict_is_not_a_refusal"
+
+
+@dataclass(frozen=True)
+class PartitionCheck:
+    """A check that looks at more than a table's own rows.
+
+    Attributes:
+        name: the check's name.
+        description: what holds where it passes.
+        blocking: whether what follows waits for it.
+        result: what it finds in the partitions of one run.
+    """
+
+    name: str
+    description: str
+    blocking: bool
+    result: Callable[[Context, str, list[Partition]], dg.AssetCheckResult]
 
 
 @dataclass(frozen=True)
@@ -35,36 +53,34 @@ class TableChecks:
 
     Attributes:
         checks: counted in the table's own rows, blocking.
-        on_verdict: whether the verdict in the manifest is shown as one more check, not blocking:
-            each policy decides for itself what a refused curve means.
+        further: those that look at more.
     """
 
     checks: tuple[Check, ...] = ()
-    on_verdict: bool = False
+    further: tuple[PartitionCheck, ...] = ()
 
     def specs(self, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
         """The checks as Dagster lists them."""
-        specs = [
+        own = [
             dg.AssetCheckSpec(check.name, asset=key, blocking=True, description=check.description)
             for check in self.checks
         ]
-        if self.on_verdict:
-            words = "the evidence supports the curve"
-            specs.append(dg.AssetCheckSpec(_CURVE_CHECK, asset=key, description=words))
-        return specs
+        further = [
+            dg.AssetCheckSpec(
+                check.name, asset=key, blocking=check.blocking, description=check.description
+            )
+            for check in self.further
+        ]
+        return own + further
 
-    def results(
-        self, context: Context, partitions: list[Partition], manifests: list[Manifest]
-    ) -> list[dg.AssetCheckResult]:
+    def results(self, context: Context, partitions: list[Partition]) -> list[dg.AssetCheckResult]:
         """What the checks find in the partitions of one run."""
         relation = context.lake.scan(
             partitions[0].table, [partition.day for partition in partitions], partitions[0].policy
         )
         found = run_checks(context.engine, relation, list(self.checks))
-        results = [_result(result) for result in found]
-        if self.on_verdict:
-            results.append(_verdict_result(manifests[-1]))
-        return results
+        further = [check.result(context, check.name, partitions) for check in self.further]
+        return [_result(result) for result in found] + further
 
 
 def stops(result: dg.AssetCheckResult) -> bool:
@@ -75,11 +91,10 @@ def stops(result: dg.AssetCheckResult) -> bool:
 def checks_for(table: str) -> TableChecks:
     """The checks of a table: those of its model's ``.yml``, or of the table's meaning."""
     models = load_models()
-    if table in models:
-        return TableChecks(tuple(checks_of(models[table].spec)))
+    own = checks_of(models[table].spec) if table in models else []
     if table == "examples":
-        return TableChecks(tuple(_EXAMPLE_CHECKS))
-    return TableChecks(on_verdict=table == "propensities")
+        own = _EXAMPLE_CHECKS
+    return TableChecks(tuple(own), _FURTHER.get(table, ()))
 
 
 def _result(result: CheckResult) -> dg.AssetCheckResult:
@@ -91,12 +106,44 @@ def _result(result: CheckResult) -> dg.AssetCheckResult:
     )
 
 
-def _verdict_result(manifest: Manifest) -> dg.AssetCheckResult:
-    verdict = str(manifest.attributes.get("verdict", ""))
+def _verdict_is_not_a_refusal(
+    context: Context, name: str, partitions: list[Partition]
+) -> dg.AssetCheckResult:
+    attributes = context.require(partitions[-1]).attributes
+    verdict = str(attributes.get("verdict", ""))
     return dg.AssetCheckResult(
-        check_name=_CURVE_CHECK,
+        check_name=name,
         passed=verdict in {"ok", "wide"},
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"verdict": verdict},
-        description=str(manifest.attributes.get("reason", "")),
+        description=str(attributes.get("reason", "")),
     )
+
+
+_FURTHER = {
+    "impression_signals": (
+        PartitionCheck(
+            "excluded_share_is_usual",
+            "no more impressions are excluded than bots.warn_share, and than on days before",
+            blocking=False,
+            result=excluded_share_is_usual,
+        ),
+    ),
+    "orphaned_interactions": (
+        PartitionCheck(
+            "events_are_accounted_for",
+            "attributed + orphaned = accepted events",
+            blocking=True,
+            result=events_are_accounted_for,
+        ),
+    ),
+    # each policy decides for itself what a refused curve means
+    "propensities": (
+        PartitionCheck(
+            "verdict_is_not_a_refusal",
+            "the evidence supports the curve",
+            blocking=False,
+            result=_verdict_is_not_a_refusal,
+        ),
+    ),
+}
