@@ -38,13 +38,13 @@ def unusual_share(context: Context, day: date) -> str:
     if share > limit:
         return f"above bots.warn_share, {limit:.1%}"
     days = days_between(day - context.problem.training.window, day - _DAY)
-    shares = [share for each in days if (share := excluded_share(context, each)) is not None]
-    if len(shares) < _DAYS_TO_COMPARE or share <= _WORTH_A_WARNING:
+    known = [other for each in days if (other := excluded_share(context, each)) is not None]
+    if len(known) < _DAYS_TO_COMPARE or share <= _WORTH_A_WARNING:
         return ""
-    usual = median(shares)
+    usual = median(known)
     if share <= _TIMES_MEDIAN * usual:
         return ""
-    return f"more than {_TIMES_MEDIAN} times the median of {len(shares)} days before, {usual:.1%}"
+    return f"more than {_TIMES_MEDIAN} times the median of {len(known)} days before, {usual:.1%}"
 
 
 def excluded_share_is_usual(

@@ -143,7 +143,21 @@ def test_checks_of_the_models_are_listed(definitions: dg.Definitions) -> None:
             "weights_are_usable": True,
             "some_label_is_positive": True,
         }
-    assert all(listed["impression_signals"].values())
+    assert listed["orphaned_interactions"]["events_are_accounted_for"]
+    warnings = {name for name, blocks in listed["impression_signals"].items() if not blocks}
+    assert warnings == {"excluded_share_is_usual"}
+
+
+def test_nothing_is_learned_while_events_are_unaccounted_for(
+    finished: Installation, definitions: dg.Definitions
+) -> None:
+    """Everything after the signals waits for the table whose check counts the events."""
+    project = finished.project()
+    graph = definitions.resolve_asset_graph()
+    waiting = graph.get(asset_key(project, "orphaned_interactions")).child_keys
+    assert waiting == {asset_key(project, "position_statistics")}
+    after = graph.get(asset_key(project, "position_statistics")).child_keys
+    assert after == {asset_key(project, "propensities")}
 
 
 def test_jobs_schedule_and_sensor(definitions: dg.Definitions) -> None:
