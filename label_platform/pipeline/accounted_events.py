@@ -13,8 +13,7 @@ from label_platform.lake import Partition, quote_literal
 from label_platform.logs.derivation import asked_signals
 from label_platform.pipeline.attribution import ATTRIBUTED, MATCHED
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.matching import BY_DAY
-from label_platform.pipeline.model_variables import matching_variables
+from label_platform.pipeline.matching import BY_DAY, raw
 
 
 @dataclass(frozen=True)
@@ -40,18 +39,19 @@ class EventCounts:
         return self.attributed + self.waiting + self.orphaned == self.accepted
 
     def __str__(self) -> str:
-        waiting = f" + {self.waiting:,} waiting" if self.waiting else ""
-        sign = "=" if self.are_balanced else "is not"
-        parts = f"{self.attributed:,} attributed{waiting} + {self.orphaned:,} orphaned"
-        return f"{parts} {sign} {self.accepted:,} accepted"
+        waiting = f", {self.waiting} waiting" if self.waiting else ""
+        return (
+            f"{self.accepted} accepted, {self.attributed} attributed, {self.orphaned} orphaned"
+            f"{waiting}"
+        )
 
 
 def count_events(context: Context, day: date) -> EventCounts:
     """What became of the events of a day."""
     asked = ", ".join(map(quote_literal, asked_signals(context.problem)))
-    limit = f"{quote_literal(matching_variables(context)['as_of'])}::timestamptz"
+    limit = f"{quote_literal(context.as_of)}::timestamptz"
     (accepted,) = context.engine.row(
-        f"select count(*) from {context.lake.scan('interactions', [day])}"
+        f"select count(*) from {raw(context, 'interactions', (day,))}"
         f" where signal in ({asked}) and ingested_at <= {limit}"
     )
     matched = context.require(Partition("matched_interactions", day)).attributes[BY_DAY]
@@ -78,9 +78,6 @@ def events_are_accounted_for(
     return dg.AssetCheckResult(
         check_name=name,
         passed=not wrong,
-        metadata={
-            "days": dg.MetadataValue.md("\n\n".join(lines)),
-            "unbalanced_days": len(wrong),
-        },
+        metadata={str(day): str(count) for day, count in (wrong or counts).items()},
         description="; ".join(lines),
     )

@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 
 from label_platform.lake import Partition, load_models
-from label_platform.logs import IngestReport, ingest
+from label_platform.logs import IngestReport, ingest, unreconciled
+from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.checks import checks_for, stops
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.matching import window_days
@@ -21,7 +22,7 @@ from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.steps import FAILED_CHECKS, STEPS, Step, build_partition
 from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
 
-RAW_TABLES = ("impressions", "interactions", "requests", "items", "rejected_records")
+RECONCILED = "counts_reconcile"
 _ONE_RUN = dg.BackfillPolicy.single_run()
 _GROUPS = {"propensities": "propensities", "comparisons": "comparison"}
 
@@ -72,11 +73,21 @@ def _ingestion_asset(
             )
             for table in RAW_TABLES
         ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                RECONCILED,
+                asset=asset_key(project, "impressions"),
+                blocking=True,
+                description="every record that was read is where the ledger says, file by file",
+            )
+        ],
         partitions_def=partitions,
         backfill_policy=_ONE_RUN,
         can_subset=False,
     )
-    def ingestion(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def ingestion(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         """Read what is new in the log files; every refused record is kept with its reason."""
         with project.open(context.run.run_id) as work:
             report = ingest(work.problem, work.lake, work.engine)
@@ -88,6 +99,13 @@ def _ingestion_asset(
                     if manifest is not None:
                         context.add_asset_metadata(partition_metadata(manifest), key, day)
                 yield dg.MaterializeResult(asset_key=key, metadata=ingestion_metadata(report))
+            findings = unreconciled(work.engine, work.lake)
+            yield dg.AssetCheckResult(
+                check_name=RECONCILED,
+                asset_key=asset_key(project, "impressions"),
+                passed=not findings,
+                description="; ".join(findings[:20]),
+            )
 
     return ingestion
 
@@ -121,7 +139,7 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
                 manifests.append(manifest)
                 facts = partition_metadata(manifest) | {"rebuilt": built}
                 context.add_asset_metadata(facts, key, partition.day.isoformat())
-            results = checks.results(work, partitions)
+            results = checks.results(work, partitions, manifests)
             failed = [str(result.check_name) for result in results if stops(result)]
             if failed:
                 for partition in partitions:

@@ -6,7 +6,8 @@ import dagster as dg
 
 from label_platform.examples import SplitError
 from label_platform.lake import MissingPartitionError
-from label_platform.pipeline.assets import RAW_TABLES, asset_key
+from label_platform.pipeline.as_of import RAW_TABLES
+from label_platform.pipeline.assets import asset_key
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.planner import next_work, work_key
 from label_platform.strict_yaml import ConfigurationError

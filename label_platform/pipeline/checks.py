@@ -8,6 +8,7 @@ import dagster as dg
 from label_platform.lake import (
     Check,
     CheckResult,
+    Manifest,
     Partition,
     checks_of,
     load_models,
@@ -28,23 +29,9 @@ _EXAMPLE_CHECKS = [
         "case when count(*) filter (where label > 0) = 0 then 1 else 0 end",
     ),
 ]
-
-
-@dataclass(frozen=True)
-class PartitionCheck:
-    """A check that looks at more than a table's own rows.
-
-    Attributes:
-        name: the check's name.
-        description: what holds where it passes.
-        blocking: whether what follows waits for it.
-        result: what it finds in the partitions of one run.
-    """
-
-    name: str
-    description: str
-    blocking: bool
-    result: Callable[[Context, str, list[Partition]], dg.AssetCheckResult]
+_CURVE_CHECK = "verdict_is_not_a_refusal"
+_EVENTS_CHECK = "attributed_and_orphaned_are_all_events"
+_SHARE_CHECK = "share_of_excluded_impressions_is_usual"
 
 
 @dataclass(frozen=True)
@@ -53,34 +40,56 @@ class TableChecks:
 
     Attributes:
         checks: counted in the table's own rows, blocking.
-        further: those that look at more.
+        further: checks that look beyond the table's own rows, by name.
     """
 
     checks: tuple[Check, ...] = ()
-    further: tuple[PartitionCheck, ...] = ()
+    further: tuple["FurtherCheck", ...] = ()
 
     def specs(self, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
         """The checks as Dagster lists them."""
-        own = [
+        specs = [
             dg.AssetCheckSpec(check.name, asset=key, blocking=True, description=check.description)
             for check in self.checks
         ]
-        further = [
+        specs += [
             dg.AssetCheckSpec(
-                check.name, asset=key, blocking=check.blocking, description=check.description
+                each.name, asset=key, blocking=each.blocking, description=each.description
             )
-            for check in self.further
+            for each in self.further
         ]
-        return own + further
+        return specs
 
-    def results(self, context: Context, partitions: list[Partition]) -> list[dg.AssetCheckResult]:
+    def results(
+        self, context: Context, partitions: list[Partition], manifests: list[Manifest]
+    ) -> list[dg.AssetCheckResult]:
         """What the checks find in the partitions of one run."""
         relation = context.lake.scan(
             partitions[0].table, [partition.day for partition in partitions], partitions[0].policy
         )
         found = run_checks(context.engine, relation, list(self.checks))
-        further = [check.result(context, check.name, partitions) for check in self.further]
-        return [_result(result) for result in found] + further
+        results = [_result(result) for result in found]
+        return [*results, *(each.look(context, partitions, manifests) for each in self.further)]
+
+
+Look = Callable[[Context, list[Partition], list[Manifest]], dg.AssetCheckResult]
+
+
+@dataclass(frozen=True)
+class FurtherCheck:
+    """A check that looks beyond a table's own rows.
+
+    Attributes:
+        name: its name.
+        description: what should hold.
+        look: finds out for the partitions of one run.
+        blocking: whether it keeps what follows from running.
+    """
+
+    name: str
+    description: str
+    look: Look
+    blocking: bool = False
 
 
 def stops(result: dg.AssetCheckResult) -> bool:
@@ -91,10 +100,11 @@ def stops(result: dg.AssetCheckResult) -> bool:
 def checks_for(table: str) -> TableChecks:
     """The checks of a table: those of its model's ``.yml``, or of the table's meaning."""
     models = load_models()
-    own = checks_of(models[table].spec) if table in models else []
+    if table in models:
+        return TableChecks(tuple(checks_of(models[table].spec)), _FURTHER.get(table, ()))
     if table == "examples":
-        own = _EXAMPLE_CHECKS
-    return TableChecks(tuple(own), _FURTHER.get(table, ()))
+        return TableChecks(tuple(_EXAMPLE_CHECKS))
+    return TableChecks(further=_FURTHER.get(table, ()))
 
 
 def _result(result: CheckResult) -> dg.AssetCheckResult:
@@ -106,44 +116,39 @@ def _result(result: CheckResult) -> dg.AssetCheckResult:
     )
 
 
-def _verdict_is_not_a_refusal(
-    context: Context, name: str, partitions: list[Partition]
+def _verdict(
+    _context: Context, _partitions: list[Partition], manifests: list[Manifest]
 ) -> dg.AssetCheckResult:
-    attributes = context.require(partitions[-1]).attributes
-    verdict = str(attributes.get("verdict", ""))
+    """Never blocking: each policy decides for itself what a refused curve means."""
+    verdict = str(manifests[-1].attributes.get("verdict", ""))
     return dg.AssetCheckResult(
-        check_name=name,
+        check_name=_CURVE_CHECK,
         passed=verdict in {"ok", "wide"},
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"verdict": verdict},
-        description=str(attributes.get("reason", "")),
+        description=str(manifests[-1].attributes.get("reason", "")),
     )
 
 
-_FURTHER = {
-    "impression_signals": (
-        PartitionCheck(
-            "excluded_share_is_usual",
-            "no more impressions are excluded than bots.warn_share, and than on days before",
-            blocking=False,
-            result=excluded_share_is_usual,
-        ),
-    ),
+_FURTHER: dict[str, tuple[FurtherCheck, ...]] = {
+    "propensities": (FurtherCheck(_CURVE_CHECK, "the evidence supports the curve", _verdict),),
     "orphaned_interactions": (
-        PartitionCheck(
-            "events_are_accounted_for",
-            "attributed + orphaned = accepted events",
+        FurtherCheck(
+            _EVENTS_CHECK,
+            "accepted events = attributed + orphaned events, day by day",
+            lambda context, partitions, _: events_are_accounted_for(
+                context, _EVENTS_CHECK, partitions
+            ),
             blocking=True,
-            result=events_are_accounted_for,
         ),
     ),
-    # each policy decides for itself what a refused curve means
-    "propensities": (
-        PartitionCheck(
-            "verdict_is_not_a_refusal",
-            "the evidence supports the curve",
-            blocking=False,
-            result=_verdict_is_not_a_refusal,
+    "impression_signals": (
+        FurtherCheck(
+            _SHARE_CHECK,
+            "no more impressions than usual are set aside as bots' or the team's own",
+            lambda context, partitions, _: excluded_share_is_usual(
+                context, _SHARE_CHECK, partitions
+            ),
         ),
     ),
 }

@@ -61,7 +61,7 @@ def excluded_share_is_usual(
         check_name=name,
         passed=not unusual,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"unusual_days": len(unusual)},
+        metadata={"share": excluded_share(context, partitions[-1].day) or 0.0},
         description="; ".join(lines) or _words(context, partitions[-1].day),
     )
 

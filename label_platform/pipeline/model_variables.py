@@ -10,7 +10,6 @@ from label_platform.pipeline.context import Context
 from label_platform.policy import click_signal
 from label_platform.problem import BotRules, Problem
 
-NO_LIMIT = "9999-12-31 00:00:00+00"
 _NO_RULE = 2**31 - 1
 
 
@@ -22,7 +21,7 @@ def matching_variables(context: Context) -> dict[str, Any]:
         "touch": attribution.touch,
         "clock_skew_s": int(attribution.clock_skew.total_seconds()),
         "features": [],
-        "as_of": NO_LIMIT,
+        "as_of": context.as_of,
     }
 
 
@@ -38,7 +37,7 @@ def signal_variables(context: Context, day: date) -> dict[str, Any]:
         "features": [name for name in columns if wanted.is_feature(name)],
         "session_gap_s": int(problem.attribution.session_gap.total_seconds()),
         **_exclusions(problem, problem.bots or BotRules(clicks_per_minute=None)),
-        "as_of": NO_LIMIT,
+        "as_of": context.as_of,
     }
 
 

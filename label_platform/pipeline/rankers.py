@@ -142,4 +142,5 @@ def _tags(
         "label_hash": recipe_hash(context.contents("labels", split.train, policy.name)),
         "examples_hash": context.content("examples", partition.day, policy.name),
         "dagster_run_id": context.run_id,
+        **context.as_of_tag,
     }

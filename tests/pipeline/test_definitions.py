@@ -143,9 +143,10 @@ def test_checks_of_the_models_are_listed(definitions: dg.Definitions) -> None:
             "weights_are_usable": True,
             "some_label_is_positive": True,
         }
-    assert listed["orphaned_interactions"]["events_are_accounted_for"]
-    warnings = {name for name, blocks in listed["impression_signals"].items() if not blocks}
-    assert warnings == {"excluded_share_is_usual"}
+    assert not listed["impression_signals"].pop("share_of_excluded_impressions_is_usual")
+    assert all(listed["impression_signals"].values())
+    assert listed["impressions"] == {"counts_reconcile": True}
+    assert listed["orphaned_interactions"]["attributed_and_orphaned_are_all_events"]
 
 
 def test_nothing_is_learned_while_events_are_unaccounted_for(

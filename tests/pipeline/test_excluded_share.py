@@ -10,7 +10,7 @@ from label_platform.pipeline.assets import asset_key, build_assets
 from label_platform.pipeline.excluded_share import excluded_share, unusual_share
 from tests.pipeline.conftest import DAYS, Installation, day, quiet_instance
 
-CHECK = "excluded_share_is_usual"
+CHECK = "share_of_excluded_impressions_is_usual"
 
 
 def pretend(installation: Installation, *shares: float) -> None:
