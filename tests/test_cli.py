@@ -26,6 +26,7 @@ COMMANDS = (
     "compare",
     "policies list",
     "policies check",
+    "erase",
     "quarantine list",
     "quarantine show",
     "quarantine replay",

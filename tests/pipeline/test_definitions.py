@@ -169,8 +169,14 @@ def test_jobs_schedule_and_sensor(definitions: dg.Definitions) -> None:
     (schedule,) = repository.schedule_defs
     assert schedule.job_name == f"{PROBLEM}_daily"
     assert schedule.cron_schedule == "0 3 * * *"
-    (sensor,) = repository.sensor_defs
-    assert sensor.job_name == f"{PROBLEM}_stale"
+    assert {sensor.name: sensor.job_name for sensor in repository.sensor_defs} == {
+        f"{PROBLEM}_inbox_sensor": f"{PROBLEM}_daily",
+        f"{PROBLEM}_stale_sensor": f"{PROBLEM}_stale",
+    }
+    # whoever wants them switches them on
+    assert {sensor.default_status for sensor in repository.sensor_defs} == {
+        dg.DefaultSensorStatus.STOPPED
+    }
     daily = definitions.resolve_job_def(f"{PROBLEM}_daily").asset_layer
     comparison = definitions.resolve_job_def(f"{PROBLEM}_comparison").asset_layer
     compared = {dg.AssetKey([PROBLEM, "comparisons"])}
