@@ -213,7 +213,11 @@ def _dependencies(project: Project, step: Step, policy: str) -> list[dg.AssetDep
             ("matched_interactions", "", 0, 0),
             ("impression_signals", "", before, after),
         ],
-        "position_statistics": [("impression_signals", "", 0, 0)],
+        "position_statistics": [
+            ("impression_signals", "", 0, 0),
+            # not read: nothing is learned from signals while events are unaccounted for
+            ("orphaned_interactions", "", -after, -before),
+        ],
         "propensities": [("position_statistics", "", -training.window.days, 0)],
         "labels": [("impression_signals", "", 0, 0), ("propensities", "", 0, 0)],
         "examples": [
