@@ -4,11 +4,13 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from label_platform.cli import application
+from label_platform.cli.run import moment_of
 from label_platform.policy import label_version, load_policies, policy_version
 from label_platform.problem import load_problem
 
@@ -24,14 +26,17 @@ COMMANDS = (
     "compare",
     "policies list",
     "policies check",
+    "erase",
     "quarantine list",
     "quarantine show",
     "quarantine replay",
+    "delays",
     "ui",
 )
 ALL_HELP = """
 import contextlib, io, json, sys
 from label_platform.cli import application
+from label_platform.cli.run import moment_of
 shown = {}
 for command in json.loads(sys.argv[1]):
     text = io.StringIO()
@@ -182,6 +187,48 @@ def test_days_that_are_none_are_refused(
     line = wrong(capsys)
     assert line.startswith("error: --days")
     assert words in line
+
+
+@pytest.mark.parametrize(
+    ("as_of", "words"),
+    [
+        ("yesterday", "--as-of: 'yesterday': Invalid isoformat string"),
+        ("2026-10-08T12:00", "--as-of: found '2026-10-08T12:00' without a zone, expected a date"),
+        ("2026-13-01", "month must be in 1..12"),
+    ],
+)
+def test_a_time_that_is_none_is_refused(
+    problem: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    as_of: str,
+    words: str,
+) -> None:
+    assert run(monkeypatch, "labels", "--problem", problem, "--as-of", as_of) == 2
+    assert words in wrong(capsys)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "moment"),
+    [
+        ("2026-10-08", "2026-10-08T00:00:00+00:00"),
+        ("2026-10-08T12:00+02:00", "2026-10-08T10:00:00+00:00"),
+        ("2026-10-08T12:00:30Z", "2026-10-08T12:00:30+00:00"),
+    ],
+)
+def test_a_date_is_its_beginning_and_a_time_has_its_zone(as_of: str, moment: str) -> None:
+    assert moment_of(as_of) == datetime.fromisoformat(moment)
+
+
+def test_a_build_as_of_some_time_reads_no_logs(
+    problem: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LABEL_PLATFORM_DATA", str(problem.parents[1]))
+    assert run(monkeypatch, "labels", "--as-of", "2026-10-08") == 2
+    assert "no impressions were ingested yet; `label-platform ingest` reads logs" in wrong(capsys)
+    assert not (problem.parents[1] / "simulated").exists()
+    assert run(monkeypatch, "ingest", "--as-of", "2026-10-08") == 2
+    assert "No such option" in capsys.readouterr().err
 
 
 def simulate(monkeypatch: pytest.MonkeyPatch, out: Path, *more: str) -> int:

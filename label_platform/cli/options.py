@@ -27,6 +27,14 @@ DaysOption = Annotated[
     str | None,
     typer.Option("--days", help="Only these log days, FROM..TO; either may be left out."),
 ]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        help="Only what was ingested by 2026-10-08 (its 00:00 UTC), or by 2026-10-08T12:00+02:00. "
+        "Reads no logs, and leaves the live tables alone.",
+    ),
+]
 AllowRefusedOption = Annotated[
     bool, typer.Option("--allow-refused", help="A refused policy is shown, but is not an error.")
 ]

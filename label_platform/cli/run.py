@@ -3,13 +3,14 @@
 import json
 import re
 import sys
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import typer
 
 from label_platform.cli.options import (
     AllowRefusedOption,
+    AsOfOption,
     DaysOption,
     JsonOption,
     LogsOption,
@@ -29,6 +30,7 @@ def run_command(
     logs: LogsOption = None,
     policies: PoliciesOption = None,
     days: DaysOption = None,
+    as_of: AsOfOption = None,
     allow_refused: AllowRefusedOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -36,7 +38,23 @@ def run_command(
 
     Example: label-platform run --policies raw_click,coec_multi_signal
     """
-    _run("comparisons", problem, logs, policies, days, allow_refused, as_json)
+    _run("comparisons", problem, logs, policies, days, as_of, allow_refused, as_json)
+
+
+@app.command("ingest")
+def ingest_command(
+    problem: ProblemOption = None,
+    logs: LogsOption = None,
+    policies: PoliciesOption = None,
+    days: DaysOption = None,
+    allow_refused: AllowRefusedOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Read what is new in the log files, and nothing further.
+
+    Example: label-platform ingest
+    """
+    _run("impressions", problem, logs, policies, days, None, allow_refused, as_json)
 
 
 def _add_step(name: str, until: str, words: str) -> None:
@@ -45,16 +63,16 @@ def _add_step(name: str, until: str, words: str) -> None:
         logs: LogsOption = None,
         policies: PoliciesOption = None,
         days: DaysOption = None,
+        as_of: AsOfOption = None,
         allow_refused: AllowRefusedOption = False,
         as_json: JsonOption = False,
     ) -> None:
-        _run(until, problem, logs, policies, days, allow_refused, as_json)
+        _run(until, problem, logs, policies, days, as_of, allow_refused, as_json)
 
     command.__doc__ = f"{words}\n\nExample: label-platform {name}"
     app.command(name)(command)
 
 
-_add_step("ingest", "impressions", "Read what is new in the log files, and nothing further.")
 _add_step("propensities", "propensities", "Up to the examination curve, with its verdict.")
 _add_step("labels", "labels", "Up to the labels of every policy.")
 _add_step("examples", "examples", "Up to the training examples of every policy.")
@@ -68,6 +86,7 @@ def _run(
     logs: Path | None,
     policies: str | None,
     days: str | None,
+    as_of: str | None,
     allow_refused: bool,
     as_json: bool,
 ) -> None:
@@ -75,7 +94,8 @@ def _run(
 
     # where a program reads the result, people's tables go to the other stream
     shown = errors if as_json else console
-    session = Session.start(problem, logs, policies, _day_range(days), shown)
+    moment = moment_of(as_of)
+    session = Session.start(problem, logs, policies, _day_range(days), shown, as_of=moment)
     outcome = session.run(until)
     if as_json:
         print(json.dumps(outcome.as_json(), default=str))  # noqa: T201 - the command's result
@@ -98,3 +118,21 @@ def _day_range(days: str | None) -> tuple[date, date]:
     if first and last and first > last:
         raise ConfigurationError(f"--days: {first} is after {last}")
     return first or date.min, last or date.max
+
+
+def moment_of(as_of: str | None) -> datetime | None:
+    """A date as its beginning, anything else as a time whose zone is known."""
+    if as_of is None:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(as_of), time(), UTC)
+    except ValueError:
+        pass
+    expected = "expected a date, or a time with its zone such as 2026-10-08T12:00+02:00"
+    try:
+        moment = datetime.fromisoformat(as_of)
+    except ValueError as error:
+        raise ConfigurationError(f"--as-of: {as_of!r}: {error}; {expected}") from error
+    if moment.tzinfo is None:
+        raise ConfigurationError(f"--as-of: found {as_of!r} without a zone, {expected}")
+    return moment

@@ -19,7 +19,9 @@ from label_platform.lake.tables import (
     Lake,
     MissingPartitionError,
     Partition,
+    View,
     days_between,
+    row_hash_sql,
     write_data_file,
 )
 
@@ -35,6 +37,7 @@ __all__ = [
     "Partition",
     "SqlError",
     "SqlModel",
+    "View",
     "checks_of",
     "create_models",
     "days_between",
@@ -43,6 +46,7 @@ __all__ = [
     "quote_literal",
     "recipe_hash",
     "replace_file",
+    "row_hash_sql",
     "run_checks",
     "scan_parquet",
     "write_data_file",

@@ -1,6 +1,7 @@
 """The lake: tables of a problem as partitions of immutable Parquet files behind manifests."""
 
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -58,35 +59,56 @@ def days_between(first: date, last: date) -> list[date]:
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
+@dataclass(frozen=True)
+class View:
+    """Tables that were built from what was known at some time, beside the live ones.
+
+    Attributes:
+        folder: the name of the view's folder in the problem's.
+        as_of: the time, as the manifests of what is built there say it.
+        shared: the tables that a view reads from the live lake.
+    """
+
+    folder: str
+    as_of: str
+    shared: frozenset[str]
+
+
 class Lake:
     """The tables of one problem.
 
     Args:
         root: the folder of all lakes.
         problem: the problem's name.
+        view: the tables as of some time instead of the live ones.
     """
 
-    def __init__(self, root: Path, problem: str) -> None:
+    def __init__(self, root: Path, problem: str, view: View | None = None) -> None:
         self.folder = root.resolve() / problem
+        self.view = view
         self._pinned: dict[Partition, Manifest | None] | None = None
+
+    def folder_of(self, partition: Partition) -> Path:
+        """Where a partition lies."""
+        return self._home(partition.table) / partition.folder
 
     def manifest(self, partition: Partition) -> Manifest | None:
         """The state of a partition, or None where it was never published."""
         if self._pinned is None:
-            return read_manifest(self.folder / partition.folder)
+            return read_manifest(self.folder_of(partition))
         if partition not in self._pinned:
-            self._pinned[partition] = read_manifest(self.folder / partition.folder)
+            self._pinned[partition] = read_manifest(self.folder_of(partition))
         return self._pinned[partition]
 
     def pinned(self) -> "Lake":
-        """A view that reads each manifest once and keeps it: one state for one piece of work."""
-        view = Lake(self.folder.parent, self.folder.name)
-        view._pinned = {}
-        return view
+        """The same tables, each manifest read once and kept: one state for one piece of work."""
+        same = Lake(self.folder.parent, self.folder.name, self.view)
+        same._pinned = {}
+        return same
 
     def days(self, table: str, policy: str = "") -> list[date]:
         """The published days of a table, ascending."""
-        base = self.folder / Partition(table, date.min, policy).folder.parent
+        base = self.folder_of(Partition(table, date.min, policy)).parent
         if not base.is_dir():
             return []
         found = (entry.name.removeprefix("day=") for entry in base.glob("day=*"))
@@ -99,7 +121,7 @@ class Lake:
     def files(self, partitions: Iterable[Partition]) -> list[Path]:
         """The data files of the partitions that exist."""
         return [
-            self.folder / partition.folder / file.name
+            self.folder_of(partition) / file.name
             for partition in partitions
             if (manifest := self.manifest(partition)) is not None
             for file in manifest.files
@@ -135,7 +157,7 @@ class Lake:
         The files become visible with the manifest's rename. A query over the partition's own
         old content is fine: old files stay until they are collected.
         """
-        folder = self.folder / partition.folder
+        folder = self.folder_of(partition)
         folder.mkdir(parents=True, exist_ok=True)
         file, columns = write_data_file(engine, folder, query)
         manifest = Manifest(
@@ -143,7 +165,7 @@ class Lake:
             columns=columns,
             engine=ENGINE_VERSION,
             recipe_hash=recipe,
-            as_of=as_of,
+            as_of=self.view.as_of if self.view else as_of,
             attributes=attributes or {},
         )
         with self.locked(partition.table):
@@ -153,7 +175,15 @@ class Lake:
 
     def replace_files(self, partition: Partition, manifest: Manifest) -> None:
         """Publish a manifest over files that are already in the partition's folder."""
-        write_manifest(self.folder / partition.folder, manifest)
+        write_manifest(self.folder_of(partition), manifest)
+        self._forget(partition)
+
+    def remove(self, partition: Partition) -> None:
+        """Take a partition away with its files, at once; to do it again changes nothing."""
+        folder = self.folder_of(partition)
+        # first, so that no manifest ever names a file that is gone
+        (folder / MANIFEST_NAME).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
         self._forget(partition)
 
     def annotate(self, partition: Partition, attributes: dict[str, Any]) -> None:
@@ -163,7 +193,7 @@ class Lake:
             MissingPartitionError: the partition was never published.
         """
         with self.locked(partition.table):
-            manifest = read_manifest(self.folder / partition.folder)
+            manifest = read_manifest(self.folder_of(partition))
             if manifest is None:
                 raise MissingPartitionError(f"{partition} was never published")
             merged = manifest.attributes | attributes
@@ -172,13 +202,13 @@ class Lake:
     @contextmanager
     def locked(self, table: str) -> Iterator[None]:
         """Order the writers of a table; the operating system frees a dead writer's lock."""
-        path = self.folder / table / "_lock"
+        path = self._home(table) / table / "_lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path, timeout=600):
             yield
 
     def collect(self, delay_s: float = 3600.0) -> int:
-        """Delete files that no manifest names, once they and the manifest are that old.
+        """Delete files that no manifest names, also in views, once they and it are that old.
 
         The delay lets readers finish that took an older manifest. It runs from the manifest's last
         replacement: a file may be a month old and have been replaced a moment ago. Returns the
@@ -196,6 +226,11 @@ class Lake:
                     path.unlink(missing_ok=True)
                     deleted += 1
         return deleted
+
+    def _home(self, table: str) -> Path:
+        if self.view is None or table in self.view.shared:
+            return self.folder
+        return self.folder / self.view.folder
 
     def _forget(self, partition: Partition) -> None:
         if self._pinned is not None:

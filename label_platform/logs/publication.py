@@ -23,7 +23,8 @@ from label_platform.lake import (
     write_data_file,
 )
 from label_platform.lake.engine import ENGINE_VERSION
-from label_platform.logs.contract import Table
+from label_platform.logs.contract import Table, layout
+from label_platform.problem import Problem
 
 _WRITERS = 2
 """A day's file keeps one core busy: its row groups are too few for the engine to share."""
@@ -106,11 +107,14 @@ def _with_recipe(manifest: Manifest) -> Manifest:
     return replace(manifest, recipe_hash=recipe_hash({"content": manifest.content_hash}))
 
 
-def publish(lake: Lake, manifests: Mapping[Partition, Manifest]) -> None:
-    """Make a batch visible; to do it again changes nothing."""
+def publish(lake: Lake, manifests: Mapping[Partition, Manifest | None]) -> None:
+    """Make a batch visible, None for what goes away; to do it again changes nothing."""
     for partition, manifest in manifests.items():
         with lake.locked(partition.table):
-            lake.replace_files(partition, manifest)
+            if manifest is None:
+                lake.remove(partition)
+            else:
+                lake.replace_files(partition, manifest)
 
 
 def missing_days(lake: Lake, first: date, tables: Iterable[str]) -> bool:
@@ -124,3 +128,8 @@ def empty(columns: Mapping[str, str]) -> str:
     """The query of a table without rows."""
     typed = ", ".join(f"null::{kind} as {quote_identifier(name)}" for name, kind in columns.items())
     return f"select {typed} limit 0"
+
+
+def no_rows(table: Table, problem: Problem) -> str:
+    """The relation of a raw table that has none of the days that are asked for."""
+    return f"({empty(layout(table, problem.ids, {}))})"

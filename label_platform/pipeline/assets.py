@@ -6,11 +6,13 @@ from typing import Any
 
 import dagster as dg
 
+from label_platform.examples import SplitError
 from label_platform.lake import Partition, load_models
-from label_platform.logs import IngestReport, ingest
-from label_platform.pipeline.attribution import window_days
+from label_platform.logs import IngestReport, ingest, unreconciled
+from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.checks import checks_for, stops
 from label_platform.pipeline.context import Context, Project
+from label_platform.pipeline.matching import window_days
 from label_platform.pipeline.metadata import (
     comparison_metadata,
     ingestion_metadata,
@@ -21,7 +23,7 @@ from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.steps import FAILED_CHECKS, STEPS, Step, build_partition
 from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
 
-RAW_TABLES = ("impressions", "interactions", "rejected_records", "items")
+RECONCILED = "counts_reconcile"
 _ONE_RUN = dg.BackfillPolicy.single_run()
 _GROUPS = {"propensities": "propensities", "comparisons": "comparison"}
 
@@ -72,11 +74,21 @@ def _ingestion_asset(
             )
             for table in RAW_TABLES
         ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                RECONCILED,
+                asset=asset_key(project, "impressions"),
+                blocking=True,
+                description="every record that was read is where the ledger says, file by file",
+            )
+        ],
         partitions_def=partitions,
         backfill_policy=_ONE_RUN,
         can_subset=False,
     )
-    def ingestion(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def ingestion(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         """Read what is new in the log files; every refused record is kept with its reason."""
         with project.open(context.run.run_id) as work:
             report = ingest(work.problem, work.lake, work.engine)
@@ -88,6 +100,13 @@ def _ingestion_asset(
                     if manifest is not None:
                         context.add_asset_metadata(partition_metadata(manifest), key, day)
                 yield dg.MaterializeResult(asset_key=key, metadata=ingestion_metadata(report))
+            findings = unreconciled(work.engine, work.lake)
+            yield dg.AssetCheckResult(
+                check_name=RECONCILED,
+                asset_key=asset_key(project, "impressions"),
+                passed=not findings,
+                description="; ".join(findings[:20]),
+            )
 
     return ingestion
 
@@ -110,9 +129,11 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
     # Dagster takes MaterializeResult[None] for a value that it should store
     def table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         days = [date.fromisoformat(day) for day in context.partition_keys]
-        partitions = [Partition(step.table, day, name) for day in days]
         manifests = []
         with project.open(context.run.run_id) as work:
+            if not step.every_day:
+                days = _days_with_training(work, days)
+            partitions = [Partition(step.table, day, name) for day in days]
             for partition in partitions:
                 try:
                     manifest, built = build_partition(work, partition)
@@ -131,6 +152,23 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
             )
 
     return table
+
+
+def _days_with_training(work: Context, days: list[date]) -> list[date]:
+    """The days that have a training window; the first days of a log have none yet.
+
+    Raises:
+        SplitError: not even the last day has one.
+    """
+    first = days[-1]
+    work.split(first)
+    for day in reversed(days):
+        try:
+            work.split(day)
+        except SplitError:
+            break
+        first = day
+    return [day for day in days if day >= first]
 
 
 def _shown(work: Context, partition: Partition) -> dict[str, Any]:
@@ -158,15 +196,28 @@ def _dependencies(project: Project, step: Step, policy: str) -> list[dg.AssetDep
     """Which partitions of which assets a day is made from, as Dagster draws and follows them."""
     training = project.problem.training
     windows = window_days(project.problem)
+    before, after = -windows, int(bool(project.problem.attribution.clock_skew))
     evaluated = training.evaluate.days
     trained = training.window.days + training.validation.days + evaluated + windows
     by_table = {
-        "impression_signals": [("impressions", "", 0, 0), ("interactions", "", 0, windows)],
-        "orphaned_interactions": [
-            ("impressions", "", -windows, 0),
+        "matched_interactions": [
+            ("impressions", "", before, after),
             ("interactions", "", 0, 0),
         ],
-        "position_statistics": [("impression_signals", "", 0, 0)],
+        "impression_signals": [
+            ("impressions", "", 0, 0),
+            ("requests", "", -1, 1),
+            ("matched_interactions", "", -after, -before),
+        ],
+        "orphaned_interactions": [
+            ("matched_interactions", "", 0, 0),
+            ("impression_signals", "", before, after),
+        ],
+        "position_statistics": [
+            ("impression_signals", "", 0, 0),
+            # not read: nothing is learned from signals while events are unaccounted for
+            ("orphaned_interactions", "", -after, -before),
+        ],
         "propensities": [("position_statistics", "", -training.window.days, 0)],
         "labels": [("impression_signals", "", 0, 0), ("propensities", "", 0, 0)],
         "examples": [

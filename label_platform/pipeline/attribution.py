@@ -1,70 +1,91 @@
-"""Impressions and interactions -> impression_signals, orphaned_interactions, statistics."""
+"""Impressions and the feedback matched to them -> impression_signals, position_statistics."""
 
-from collections.abc import Iterable
 from datetime import date, timedelta
-from fnmatch import fnmatchcase
-from math import ceil
 from typing import Any
 
 from label_platform.lake import Manifest, Partition, create_models, load_models, recipe_hash
 from label_platform.pipeline.context import Context
-from label_platform.policy import click_signal
-from label_platform.problem import Problem
+from label_platform.pipeline.matching import days_after, matched_of, raw
+from label_platform.pipeline.model_variables import signal_variables
 
-NO_LIMIT = "9999-12-31 00:00:00+00"
-_NO_BOT_RULE = 2**31 - 1
+ATTRIBUTED = "attributed_by_event_day"
+"""The attribute of a day of ``impression_signals``: its events, by the day they occurred on."""
+
+MATCHED = "matched_by_event_day"
+"""The attribute of a day of ``impression_signals``: what it read of each day of events, as its
+identity."""
+
+EXCLUDED = "excluded"
+"""The attribute of a day of ``impression_signals``: its excluded impressions, by reason."""
+
+OPEN_WINDOWS = "open_windows"
+"""The attribute that names the signals for which more feedback may come."""
+
+_MODELS = (
+    "stg_impressions",
+    "stg_requests",
+    "int_idle_sessions",
+    "int_impressions",
+    "int_attributed_interactions",
+    "int_excluded_sessions",
+    "impression_signals",
+)
 
 
 def impression_signals_recipe(context: Context, partition: Partition) -> dict[str, Any]:
     """What a day of ``impression_signals`` is made from."""
+    models = load_models()
     return {
         "impressions": context.content("impressions", partition.day),
-        "interactions": context.contents("interactions", _days_after(context, partition.day)),
-        **_attribution_recipe(context, partition.day),
+        "requests": context.contents("requests", _days_around(partition.day)),
+        "matched_interactions": matched_of(context, partition.day),
+        "open_windows": open_windows(context, partition.day),
+        "variables": signal_variables(context, partition.day),
+        "models": {name: models[name].version for name in _MODELS},
     }
 
 
 def build_impression_signals(context: Context, partition: Partition) -> Manifest:
     """Give every impression of a day the feedback that it led to, within each signal's window."""
-    _create(
-        context,
-        "impression_signals",
-        partition.day,
-        [partition.day],
-        _days_after(context, partition.day),
+    day = partition.day
+    event_days = [
+        each
+        for each in days_after(context, day)
+        if context.lake.manifest(Partition("matched_interactions", each)) is not None
+    ]
+    create_models(
+        context.engine,
+        ["impression_signals"],
+        variables=signal_variables(context, day),
+        sources={
+            "impressions": context.lake.scan("impressions", [day]),
+            "requests": raw(context, "requests", _days_around(day)),
+            "matched_interactions": context.lake.scan("matched_interactions", event_days),
+        },
     )
     return context.lake.publish(
         context.engine,
         partition,
         "from impression_signals order by shown_at, request_id, position",
         recipe=recipe_hash(impression_signals_recipe(context, partition)),
+        attributes={
+            ATTRIBUTED: _counts(
+                context, "int_attributed_interactions", "cast(occurred_at as date)"
+            ),
+            MATCHED: matched_of(context, day),
+            EXCLUDED: _counts(context, "impression_signals", "excluded_reason"),
+            OPEN_WINDOWS: open_windows(context, day),
+        },
     )
 
 
-def orphaned_interactions_recipe(context: Context, partition: Partition) -> dict[str, Any]:
-    """What a day of ``orphaned_interactions`` is made from."""
-    return {
-        "impressions": context.contents("impressions", _days_before(context, partition.day)),
-        "interactions": context.content("interactions", partition.day),
-        **_attribution_recipe(context, partition.day),
-    }
+def open_windows(context: Context, day: date) -> list[str]:
+    """The signals whose windows have not closed for a day when the log ends.
 
-
-def build_orphaned_interactions(context: Context, partition: Partition) -> Manifest:
-    """Keep a day's events that count for no impression, each with its reason."""
-    _create(
-        context,
-        "orphaned_interactions",
-        partition.day,
-        _days_before(context, partition.day),
-        [partition.day],
-    )
-    return context.lake.publish(
-        context.engine,
-        partition,
-        "from orphaned_interactions order by occurred_at, interaction_id",
-        recipe=recipe_hash(orphaned_interactions_recipe(context, partition)),
-    )
+    A window that closes makes its day stale: what was provisional is now final.
+    """
+    followed = context.log_days[-1] - day
+    return [name for name, signal in context.problem.signals.items() if signal.window > followed]
 
 
 def position_statistics_recipe(context: Context, partition: Partition) -> dict[str, Any]:
@@ -81,7 +102,7 @@ def build_position_statistics(context: Context, partition: Partition) -> Manifes
     create_models(
         context.engine,
         ["position_statistics"],
-        variables=variables_of(context, partition.day),
+        variables=signal_variables(context, partition.day),
         sources={},
         given={"impression_signals": context.lake.scan("impression_signals", [partition.day])},
     )
@@ -93,68 +114,15 @@ def build_position_statistics(context: Context, partition: Partition) -> Manifes
     )
 
 
-def variables_of(context: Context, day: date) -> dict[str, Any]:
-    """What ``var`` gives in the SQL models: the problem file's values."""
-    problem = context.problem
-    columns = context.require(Partition("impressions", day)).columns
-    return {
-        "signals": [
-            {
-                "name": name,
-                "window_s": int(signal.window.total_seconds()),
-                "of": signal.of,
-                "reversed_by": signal.reversed_by,
-            }
-            for name, signal in problem.signals.items()
-        ],
-        "click_signal": click_signal(problem),
-        "context": list(problem.context),
-        "features": [
-            name
-            for name in columns
-            if any(fnmatchcase(name, pattern) for pattern in problem.features)
-        ],
-        "bot_clicks_per_minute": problem.bots.clicks_per_minute if problem.bots else _NO_BOT_RULE,
-        "as_of": NO_LIMIT,
-    }
+def _days_around(day: date) -> tuple[date, ...]:
+    """The days of requests for a day's lists: one may be asked just before midnight."""
+    return tuple(day + timedelta(days=n) for n in (-1, 0, 1))
 
 
-def _attribution_recipe(context: Context, day: date) -> dict[str, Any]:
-    models = load_models()
-    chain = ("stg_impressions", "stg_interactions", "int_matched_interactions", "int_bot_sessions")
-    marts = ("impression_signals", "orphaned_interactions")
-    return {
-        "variables": variables_of(context, day),
-        "models": {name: models[name].version for name in (*chain, *marts)},
-    }
-
-
-def _create(
-    context: Context,
-    target: str,
-    day: date,
-    impressions: Iterable[date],
-    interactions: Iterable[date],
-) -> None:
-    create_models(
-        context.engine,
-        [target],
-        variables=variables_of(context, day),
-        sources={
-            "impressions": context.lake.scan("impressions", list(impressions)),
-            "interactions": context.lake.scan("interactions", list(interactions)),
-        },
+def _counts(context: Context, relation: str, column: str) -> dict[str, int]:
+    """Rows by the values of a column, nulls left out."""
+    found = context.engine.rows(
+        f"select {column}, count(*) from {relation} where {column} is not null"
+        " group by 1 order by 1"
     )
-
-
-def window_days(problem: Problem) -> int:
-    """Days that the longest attribution window reaches into."""
-    return ceil(problem.longest_window / timedelta(days=1))
-
-
-def _days_after(context: Context, day: date) -> tuple[date, ...]:
-    return tuple(day + timedelta(days=n) for n in range(window_days(context.problem) + 1))
-
-
-def _days_before(context: Context, day: date) -> tuple[date, ...]:
-    return tuple(day - timedelta(days=n) for n in range(window_days(context.problem), -1, -1))
+    return {str(value): rows for value, rows in found}

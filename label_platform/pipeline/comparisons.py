@@ -72,7 +72,9 @@ def _track(
     context: Context, partition: Partition, table: pd.DataFrame, policies: tuple[str, ...]
 ) -> str:
     store = TrackingStore(context.project.workspace.mlflow_folder, context.problem.name)
-    aliases = dict(zip(supported_arms(table), ("champion", "challenger"), strict=False))
+    # what would have been best at an earlier time is no candidate for today's traffic
+    best = [] if context.project.as_of else supported_arms(table)
+    aliases = dict(zip(best, ("champion", "challenger"), strict=False))
     for name in policies:
         manifest = context.lake.manifest(Partition("rankers", partition.day, name))
         runs = manifest.attributes["mlflow_runs"] if manifest else {}
@@ -83,7 +85,11 @@ def _track(
                 store.register(run_id, aliases[name, title])
     return store.log_comparison(
         f"comparison {partition.day}",
-        {"day": partition.day.isoformat(), "dagster_run_id": context.run_id},
+        {
+            "day": partition.day.isoformat(),
+            "dagster_run_id": context.run_id,
+            **context.as_of_tag,
+        },
         table.to_csv(index=False),
     )
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
 
 from label_platform.evaluation import SideCache
 from label_platform.examples import Split, split_days
 from label_platform.lake import Engine, Lake, Manifest, MissingPartitionError, Partition
+from label_platform.pipeline.as_of import NO_LIMIT, known_days
 from label_platform.pipeline.workspace import Workspace
 from label_platform.policy import Policy, load_policies, longest_window
 from label_platform.problem import Problem, load_problem
@@ -24,6 +25,7 @@ class Project:
         policies: its active label policies, checked against it.
         workspace: where everything built lies.
         path: the problem file, to read it again.
+        as_of: build from what was ingested up to here, beside the live tables; None for those.
         fitted_sides: what this process has fitted already: policies with the same rows have the
             same baseline.
     """
@@ -32,6 +34,7 @@ class Project:
     policies: tuple[Policy, ...]
     workspace: Workspace
     path: Path = field(default=Path(), compare=False)
+    as_of: datetime | None = None
     fitted_sides: SideCache = field(default_factory=SideCache, compare=False, repr=False)
 
     @classmethod
@@ -52,7 +55,7 @@ class Project:
     def open(self, run_id: str = "") -> Iterator["Context"]:
         """A context for one piece of work: one engine, one state of all tables."""
         with Engine() as engine:
-            lake = self.workspace.lake(self.problem.name).pinned()
+            lake = self.workspace.lake(self.problem.name, self.as_of).pinned()
             yield Context(self, engine, lake, run_id)
 
 
@@ -77,17 +80,48 @@ class Context:
         """The problem file."""
         return self.project.problem
 
+    @property
+    def as_of(self) -> str:
+        """What was ingested later than this is left out, in SQL's way of writing a time."""
+        moment = self.project.as_of
+        return moment.astimezone(UTC).isoformat() if moment else NO_LIMIT
+
+    @property
+    def as_of_tag(self) -> dict[str, str]:
+        """What tells MLflow's runs of a build as of some time from the live ones."""
+        return {"as_of": self.as_of} if self.project.as_of else {}
+
     @cached_property
     def log_days(self) -> list[date]:
-        """Every day that ingestion has published.
+        """Every day that ingestion has published, and that was known at the time of ``as_of``.
 
         Raises:
             MissingPartitionError: nothing was ingested.
+            ConfigurationError: nothing was known at the time of ``as_of``.
         """
+        if self.project.as_of is not None:
+            return known_days(self.engine, self.lake, self.project.as_of)
         days = self.lake.days("impressions")
         if not days:
             raise MissingPartitionError(f"{self.problem.name}: no impressions were ingested yet")
         return days
+
+    @cached_property
+    def event_days(self) -> list[date]:
+        """Every day with impressions or feedback; feedback trails behind the last impressions."""
+        days = self.lake.days("interactions")
+        if self.project.as_of is not None:
+            moment = self.project.as_of
+            days = [day for day in days if datetime.combine(day, time(), UTC) < moment]
+        return sorted({*self.log_days, *days})
+
+    @cached_property
+    def item_days(self) -> list[date]:
+        """The days of the items table; items do not say when they were ingested."""
+        days = self.lake.days("items")
+        if self.project.as_of is None:
+            return days
+        return [day for day in days if day <= self.log_days[-1]]
 
     def split(self, as_of_day: date) -> Split:
         """The train, validate and evaluate days of what is known at the end of a day."""

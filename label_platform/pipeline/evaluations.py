@@ -42,7 +42,7 @@ def evaluations_recipe(context: Context, partition: Partition) -> dict[str, Any]
         "rankers": [spec.model_dump() for spec in policy.rankers],
         "features": ranker_features(context, partition),
         "impression_signals": context.contents("impression_signals", split.evaluate),
-        "items": context.contents("items", tuple(context.lake.days("items"))),
+        "items": context.contents("items", tuple(context.item_days)),
         "propensities": context.content("propensities", split.train[-1]),
         "truth": [truth.stat().st_size, truth.stat().st_mtime_ns] if truth else None,
         "fits": [training.rounds, training.fits, SEED],
@@ -106,7 +106,7 @@ def truth_path(context: Context) -> Path | None:
 def _evaluation_rows(context: Context, partition: Partition) -> pa.Table:
     """What was shown on the evaluation days, with item features as of then."""
     split = context.split(partition.day)
-    item_days = context.lake.days("items")
+    item_days = context.item_days
     signals = context.lake.scan("impression_signals", split.evaluate)
     items = context.lake.scan("items", item_days) if item_days else None
     names = feature_columns(context, split.train).item

@@ -24,7 +24,7 @@ from label_platform.policy import (
 def feature_columns(context: Context, days: tuple[date, ...]) -> FeatureColumns:
     """The columns that rankers learn from, as they are on the last of these days."""
     signals = context.require(Partition("impression_signals", days[-1])).columns
-    item_days = context.lake.days("items")
+    item_days = context.item_days
     items = context.require(Partition("items", item_days[-1])).columns if item_days else {}
     return resolve_features(context.problem, signals, items)
 
@@ -45,7 +45,7 @@ def examples_recipe(context: Context, partition: Partition) -> dict[str, Any]:
         "impression_signals": {
             str(day): context.content("impression_signals", day) for day in days
         },
-        "items": context.contents("items", tuple(context.lake.days("items"))),
+        "items": context.contents("items", tuple(context.item_days)),
         "propensities": context.content("propensities", split.train[-1]) if weighted else None,
         "gates": context.problem.propensity.model_dump() if weighted else None,
     }
@@ -79,7 +79,7 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
 def _relations(context: Context, policy: Policy, split: Split) -> ExampleRelations:
     lake = context.lake
     features = feature_columns(context, split.train)
-    item_days = lake.days("items")
+    item_days = context.item_days
     return ExampleRelations(
         labels_train=lake.scan("labels", split.train, policy.name),
         labels_validate=lake.scan("labels", split.validate, policy.name),

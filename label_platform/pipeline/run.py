@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import yaml
 
+from label_platform.lake import MissingPartitionError
 from label_platform.logs import IngestReport
-from label_platform.pipeline.assets import RAW_TABLES, asset_key, build_assets
-from label_platform.pipeline.automation import RANGE_END, RANGE_START
+from label_platform.pipeline.as_of import RAW_TABLES
+from label_platform.pipeline.assets import asset_key, build_assets
+from label_platform.pipeline.automation import RANGE_END, RANGE_START, ingestion_days
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.planner import Work, stale_work
 from label_platform.pipeline.steps import STEPS, Step, partitions_of
@@ -62,6 +65,22 @@ def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+@contextmanager
+def instance_of(project: Project) -> Iterator[dg.DagsterInstance]:
+    """The instance that a project's runs belong to.
+
+    A build as of some time is forgotten with the process: Dagster knows one history per asset, and
+    shows its last entry as what the live table holds.
+    """
+    if project.as_of is None:
+        with dagster_instance(project.workspace.dagster_home) as instance:
+            yield instance
+        return
+    quiet = yaml.safe_load(DAGSTER_SETTINGS.read_text())["python_logs"]
+    with dg.DagsterInstance.ephemeral(settings={"python_logs": quiet}) as instance:
+        yield instance
+
+
 def run_chain(
     project: Project,
     instance: dg.DagsterInstance,
@@ -72,6 +91,8 @@ def run_chain(
 ) -> RunSummary:
     """Read what is new in the logs, then bring every table up to date that is stale.
 
+    A build as of some time reads no logs: it takes what the lake holds.
+
     Args:
         project: the problem with the policies to build.
         instance: where Dagster keeps what was materialised.
@@ -80,10 +101,13 @@ def run_chain(
         on_work: told the table, the partitions done and the partitions to do.
 
     Raises:
-        ConfigurationError: the problem file names logs that are not there.
+        ConfigurationError: the problem file names logs that are not there, or nothing was known at
+            the time of ``as_of``.
     """
     chain = _Chain(project, instance, days, on_work)
-    if not chain.ingest():
+    if project.as_of is not None:
+        _require_logs(project)
+    elif not chain.ingest():
         return chain.summary
     for step in STEPS:
         if until == "impressions":
@@ -93,6 +117,18 @@ def run_chain(
             break
     project.workspace.lake(project.problem.name).collect()
     return chain.summary
+
+
+def _require_logs(project: Project) -> None:
+    with project.open() as context:
+        try:
+            _ = context.log_days
+        except MissingPartitionError as error:
+            raise ConfigurationError(
+                f"--as-of: {project.problem.name}: {error}; `label-platform ingest` reads logs"
+            ) from error
+        except ConfigurationError as error:
+            raise ConfigurationError(f"--as-of: {project.problem.name}: {error}") from error
 
 
 class _Chain:
@@ -115,12 +151,9 @@ class _Chain:
     def ingest(self) -> bool:
         """Read the log files; whether there is anything to go on with."""
         started = time.perf_counter()
-        problem = self.project.problem
-        yesterday = datetime.now(tz=UTC).date() - timedelta(days=1)
-        last = problem.end_date or max(problem.start_date, yesterday)
         keys = [asset_key(self.project, table) for table in RAW_TABLES]
         self.on_work("impressions", 0, 1)
-        result = self._run(keys, Work("impressions", "", problem.start_date, last))
+        result = self._run(keys, Work("impressions", "", *ingestion_days(self.project.problem)))
         for event in result.get_step_failure_events():
             words = _words(event)
             if words.startswith(_WRONG_USAGE):

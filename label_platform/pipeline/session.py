@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
 from label_platform.pipeline import terminal
 from label_platform.pipeline.context import Project
-from label_platform.pipeline.run import RunSummary, dagster_instance, run_chain
+from label_platform.pipeline.run import RunSummary, instance_of, run_chain
 from label_platform.pipeline.workspace import Workspace
 from label_platform.policy import Policy
 from label_platform.strict_yaml import ConfigurationError, nearest
@@ -32,10 +32,12 @@ class Outcome:
     Attributes:
         summary: what was built, and what failed.
         comparison: the comparison's rows; empty before the comparison.
+        as_of: what was ingested later was left out; None in a live build.
     """
 
     summary: RunSummary
     comparison: pd.DataFrame
+    as_of: datetime | None = None
 
     def exit_code(self, *, allow_refused: bool) -> int:
         """0 if all went well; refused policies count as a failure unless they are allowed."""
@@ -50,6 +52,7 @@ class Outcome:
     def as_json(self) -> dict[str, Any]:
         """The outcome for programs."""
         return {
+            "as_of": self.as_of.astimezone(UTC).isoformat() if self.as_of else None,
             "built": self.summary.built,
             "unchanged": self.summary.unchanged,
             "refused": self.summary.refused,
@@ -82,6 +85,8 @@ class Session:
         policies: str | None,
         days: tuple[date, date],
         console: Console,
+        *,
+        as_of: datetime | None = None,
     ) -> Self:
         """Open a problem; without one, simulated product search.
 
@@ -90,11 +95,11 @@ class Session:
         """
         workspace = Workspace.from_environment()
         path = problem or workspace.problems / f"{SIMULATED}.yaml"
-        project = Project.load(path, workspace, logs)
+        project = replace(Project.load(path, workspace, logs), as_of=as_of)
         if policies is not None:
             project = replace(project, policies=_chosen(project, policies.split(",")))
         session = cls(project, days, console)
-        if problem is None and logs is None:
+        if problem is None and logs is None and as_of is None:
             session.simulate_if_absent()
         return session
 
@@ -116,9 +121,9 @@ class Session:
     def run(self, until: str) -> Outcome:
         """Build what is stale up to a table, showing how far it is, and print what came out."""
         project = self.project
-        with dagster_instance(project.workspace.dagster_home) as instance, self._bars() as show:
+        with instance_of(project) as instance, self._bars() as show:
             summary = run_chain(project, instance, until=until, days=self.days, on_work=show)
-        outcome = Outcome(summary, self._comparison(until))
+        outcome = Outcome(summary, self._comparison(until), project.as_of)
         self._print(outcome)
         return outcome
 
@@ -133,6 +138,8 @@ class Session:
         terminal.print_failures(console, summary)
         store = TrackingStore(project.workspace.mlflow_folder, project.problem.name)
         terminal.print_end(console, summary, store)
+        if project.as_of is not None:
+            terminal.print_view(console, project)
 
     def _comparison(self, until: str) -> pd.DataFrame:
         if until != "comparisons":

@@ -6,7 +6,7 @@ if it was never built, or if the recipe it was built from is not today's.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from label_platform.lake import Manifest, MissingPartitionError, Partition, recipe_hash
@@ -16,6 +16,8 @@ from label_platform.pipeline import (
     evaluations,
     examples,
     labels,
+    matching,
+    orphans,
     propensities,
     rankers,
 )
@@ -29,6 +31,7 @@ class Step:
     Attributes:
         table: the table it builds.
         per_policy: whether there is one set of partitions per label policy.
+        of_events: whether its days are those of feedback, which trail behind the impressions.
         every_day: whether each log day has a partition of its own; otherwise only the day that
             is built for has (a training set and all that follows from it).
         recipe: what a partition is made from.
@@ -40,9 +43,18 @@ class Step:
     every_day: bool
     recipe: Callable[[Context, Partition], dict[str, Any]]
     build: Callable[[Context, Partition], Manifest]
+    of_events: bool = False
 
 
 STEPS = (
+    Step(
+        "matched_interactions",
+        per_policy=False,
+        every_day=True,
+        recipe=matching.matched_interactions_recipe,
+        build=matching.build_matched_interactions,
+        of_events=True,
+    ),
     Step(
         "impression_signals",
         per_policy=False,
@@ -54,8 +66,9 @@ STEPS = (
         "orphaned_interactions",
         per_policy=False,
         every_day=True,
-        recipe=attribution.orphaned_interactions_recipe,
-        build=attribution.build_orphaned_interactions,
+        recipe=orphans.orphaned_interactions_recipe,
+        build=orphans.build_orphaned_interactions,
+        of_events=True,
     ),
     Step(
         "position_statistics",
@@ -143,5 +156,12 @@ def build_partition(context: Context, partition: Partition) -> tuple[Manifest, b
 
 def partitions_of(context: Context, step: Step, policy: str, last_day: date) -> list[Partition]:
     """The partitions that a step should have when the log ends on a day."""
-    days = [day for day in context.log_days if day <= last_day] if step.every_day else [last_day]
+    if step.of_events:
+        until = last_day + timedelta(days=matching.window_days(context.problem))
+        ended = context.problem.end_date or datetime.now(tz=UTC).date() - timedelta(days=1)
+        days = [day for day in context.event_days if day <= min(until, max(ended, last_day))]
+    elif step.every_day:
+        days = [day for day in context.log_days if day <= last_day]
+    else:
+        days = [last_day]
     return [Partition(step.table, day, policy) for day in days]

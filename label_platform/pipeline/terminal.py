@@ -11,7 +11,8 @@ from rich.table import Table
 
 from label_platform.lake import Partition
 from label_platform.logs import IngestReport
-from label_platform.pipeline.context import Context
+from label_platform.pipeline.context import Context, Project
+from label_platform.pipeline.delays import SignalDelays
 from label_platform.pipeline.run import RunSummary
 from label_platform.tracking import TrackingStore
 
@@ -96,6 +97,69 @@ def print_end(console: Console, summary: RunSummary, store: TrackingStore) -> No
         console.print(f"`make ui` opens Dagster and MLflow; the rankers: {store.link()}")
 
 
+def print_delays(console: Console, found: list[SignalDelays]) -> None:
+    """How late each signal comes: a row of figures, and what they say in words."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("signal", no_wrap=True)
+    names = ("events", "p50", "p90", "p99", "window", "outside\nwindow", "recom-\nmended")
+    for name in (*names, "still\nopen"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in found:
+        estimate = each.delays
+        least = "≥ " if estimate.refusal else ""
+        outside = estimate.outside_window
+        table.add_row(
+            each.signal,
+            f"{estimate.events:,}",
+            *(f"{least}{duration(percentile.delay_s)}" for percentile in estimate.percentiles),
+            *[""] * (3 - len(estimate.percentiles)),
+            duration(each.window_s),
+            "" if outside is None else f"{least}{outside:.1%}",
+            duration(estimate.recommended_s) if estimate.recommended_s else "not known",
+            f"{estimate.still_open:.1%}",
+        )
+    console.print(table)
+    for each in found:
+        console.print(f"[bold]{each.signal}[/]: {escape(_delays_in_words(each))}", highlight=False)
+
+
+def duration(seconds: float) -> str:
+    """A span of time in its largest unit of which there is at least one: 45 s, 30 m, 1.5 h, 3 d."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if abs(seconds) >= length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def _delays_in_words(found: SignalDelays) -> str:
+    estimate = found.delays
+    if estimate.refusal:
+        said = f"no window is recommended: {estimate.refusal}"
+    else:
+        p99 = estimate.percentiles[-1]
+        said = (
+            f"of the events up to {duration(estimate.followed_s)} 99% come within "
+            f"{duration(p99.delay_s)} ({duration(p99.low_s)} to {duration(p99.high_s)}); later "
+            "ones are not looked for"
+        )
+    if found.arrival_lag_s:
+        lags = ", ".join(map(duration, found.arrival_lag_s))
+        said += f"; from event to ingestion p50, p90, p99: {lags}"
+    return said
+
+
+def print_view(console: Console, project: Project) -> None:
+    """Where a build as of some time lies."""
+    lake = project.workspace.lake(project.problem.name, project.as_of)
+    if lake.view is not None:
+        console.print(
+            f"as of {lake.view.as_of}, in {lake.folder / lake.view.folder}; the live tables and "
+            "the models' aliases are as they were",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
 def _yardstick_order(name: str) -> tuple[int, str]:
     """What simulations know for certain first, what needs a model of examination last."""
     prefixes = ("true_", "randomized_", "off_policy_")
@@ -103,7 +167,7 @@ def _yardstick_order(name: str) -> tuple[int, str]:
 
 
 def _comparison_cells(row: dict[Hashable, Any]) -> list[str]:
-    names = [str(row["policy"]), str(row["objective"])]
+    names = [str(row["policy"]), str(row["ranker"])]
     if pd.isna(row["value"]):
         return [*names, "", "", str(row["reason"])]
     value = f"{row['value']:.4f} ±{(row['ci_high'] - row['ci_low']) / 2:.4f}"

@@ -2,9 +2,11 @@
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from label_platform.lake import Lake
+from label_platform.pipeline.as_of import view_of
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Workspace:
         """MLflow's database and artifacts."""
         return self.folder / "mlflow"
 
-    def lake(self, problem: str) -> Lake:
-        """The tables of a problem."""
-        return Lake(self.folder / "lake", problem)
+    @property
+    def server_logs(self) -> Path:
+        """What the servers of ``label-platform ui`` print."""
+        return self.folder / "servers"
+
+    def lake(self, problem: str, as_of: datetime | None = None) -> Lake:
+        """The tables of a problem: the live ones, or those built as of some time."""
+        return Lake(self.folder / "lake", problem, view_of(as_of) if as_of else None)

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from label_platform.lake import Engine, SqlModel, create_models, load_models, quote_identifier
+from label_platform.logs.contract import KEY_OF, layout
+from label_platform.logs.publication import empty
 
 MODELS = load_models()
 CASES = [
@@ -14,24 +16,31 @@ CASES = [
     for case in model.unit_tests
 ]
 # Ids are text here, so that rows can be read; the models only compare and group them.
-SOURCES = {
-    "impressions": """(select null::varchar as impression_id, null::bigint as request_id,
-        null::bigint as query_id, null::varchar as query_text, null::varchar as user_key,
-        null::varchar as session_id, null::bigint as item_id, null::integer as position,
-        null::timestamptz as shown_at, null::varchar as surface, null::varchar as device,
-        null::varchar as ranker_id, null::boolean as randomized,
-        null::double as logging_probability, null::timestamptz as ingested_at where false)""",
-    "interactions": """(select null::varchar as interaction_id, null::bigint as request_id,
-        null::bigint as item_id, null::integer as position, null::varchar as signal,
-        null::double as value, null::timestamptz as occurred_at,
-        null::timestamptz as ingested_at where false)""",
+LAYOUTS: dict[str, dict[str, str]] = {
+    table: layout(table, "integer", {}) | {KEY_OF[table][0]: "VARCHAR"}
+    for table in ("impressions", "interactions")
+} | {"requests": layout("requests", "integer", {})}
+LAYOUTS["matched_interactions"] = LAYOUTS["interactions"] | {
+    "impression_id": "VARCHAR",
+    "impression_day": "DATE",
+    "reported_position": "INTEGER",
+    "delay_s": "DOUBLE",
+    "orphan_reason": "VARCHAR",
 }
+SOURCES = {table: empty(columns) for table, columns in LAYOUTS.items()}
 VARIABLES: dict[str, Any] = {
     "signals": [{"name": "click", "window_s": 1800, "of": None, "reversed_by": None}],
     "click_signal": "click",
     "context": [],
     "features": [],
+    "touch": "last",
+    "session_gap_s": 1800,
+    "clock_skew_s": 0,
     "bot_clicks_per_minute": 30,
+    "bot_lists_per_session": 1000,
+    "bot_users": "null",
+    "bot_sessions": "null",
+    "bot_user_agents": [],
     "as_of": "2026-10-02 00:00:00+00",
 }
 
@@ -45,7 +54,7 @@ def test_given_expect(model: SqlModel, case: dict[str, Any]) -> None:
     variables = VARIABLES | case.get("overrides", {}).get("vars", {})
     with Engine() as engine:
         for name, relation in SOURCES.items():
-            engine.execute(f"create temp table lake_{name} as from {relation}")
+            engine.execute(f"create temp table lake_{name} as {relation}")
         sources = {name: f"lake_{name}" for name in SOURCES}
         create_models(engine, MODELS, variables=variables, sources=sources)
         given = {}

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from label_platform.lake import Engine, Lake, MissingPartitionError, Partition, write_data_file
+from label_platform.lake import (
+    Engine,
+    Lake,
+    MissingPartitionError,
+    Partition,
+    View,
+    write_data_file,
+)
 from label_platform.lake.manifest import MANIFEST_NAME, read_manifest
 
 DAY = date(2026, 10, 1)
@@ -141,3 +148,27 @@ def test_writers_wait_for_each_other(lake: Lake, tmp_path: Path) -> None:
     manifest = lake.manifest(Partition("numbers", DAY))
     assert manifest is not None
     assert len(manifest.attributes) == 2 * 20
+
+
+def test_a_view_has_tables_of_its_own_and_shares_the_raw_ones(lake: Lake) -> None:
+    with Engine() as engine:
+        raw, built = Partition("raw", DAY), Partition("numbers", DAY, "even")
+        lake.publish(engine, raw, "select 1 as a", recipe="r")
+        lake.publish(engine, built, "select 2 as a", recipe="live")
+        view = View("as_of=then", "then", frozenset({"raw"}))
+        then = Lake(lake.folder.parent, lake.folder.name, view)
+        assert then.days("numbers", "even") == []
+        assert then.days("raw") == [DAY]
+        pinned = then.pinned()
+        assert pinned.manifest(built) is None
+        manifest = pinned.publish(engine, built, f"from {then.scan('raw', [DAY])}", recipe="then")
+        assert (manifest.as_of, pinned.manifest(built)) == ("then", manifest)
+        then.annotate(built, {"note": "kept apart"})
+        for each, rows, attributes in ((then, [(1,)], {"note": "kept apart"}), (lake, [(2,)], {})):
+            assert engine.rows(f"from {each.scan('numbers', [DAY], 'even')}") == rows
+            found = each.manifest(built)
+            assert found is not None
+            assert found.attributes == attributes
+        assert lake.days("as_of=then") == []
+    assert sorted(path.name for path in lake.folder.iterdir()) == ["as_of=then", "numbers", "raw"]
+    assert sorted(path.name for path in (lake.folder / "as_of=then").iterdir()) == ["numbers"]

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from label_platform.lake import Engine, Partition
+from label_platform.lake import Engine, Lake, Partition
 from label_platform.pipeline.comparisons import supported_arms
 from tests.pipeline.conftest import DAYS, PROBLEM, Installation
 
@@ -60,10 +60,11 @@ def test_rankers_of_a_policy_are_judged_apart() -> None:
     assert supported_arms(found) == [("coec", "lambdarank")]
 
 
-def raise_contender(installation: Installation, policy: str, gain: float) -> None:
+def raise_contender(lake: Lake, policy: str, gain: float) -> None:
     """Evaluations in which every fit of a policy gains as much on every list."""
-    lake = installation.workspace.lake(PROBLEM)
-    recipe = installation.manifest("evaluations", LAST, policy).recipe_hash
+    manifest = lake.manifest(Partition("evaluations", LAST, policy))
+    assert manifest is not None
+    recipe = manifest.recipe_hash
     raised = (
         "case when side = 'contender' and yardstick = 'randomized_click_dcg' "
         f"then numerator + {gain} * denominator else numerator end"
@@ -77,8 +78,8 @@ def raise_contender(installation: Installation, policy: str, gain: float) -> Non
 
 def test_the_winner_becomes_champion_and_the_next_one_challenger(built: Installation) -> None:
     client = built.mlflow()
-    raise_contender(built, "multi_signal", 5.0)
-    raise_contender(built, "coec_click", 9.0)
+    raise_contender(built.workspace.lake(PROBLEM), "multi_signal", 5.0)
+    raise_contender(built.workspace.lake(PROBLEM), "coec_click", 9.0)
     built.build("comparisons", LAST)
     for alias, policy in (("champion", "coec_click"), ("challenger", "multi_signal")):
         runs = built.manifest("rankers", LAST, policy).attributes["mlflow_runs"]

@@ -1,6 +1,10 @@
 """What counts as stale after the usual changes: late events, changed policies, lost partitions."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from label_platform.pipeline.planner import Work, next_work, stale_work, work_key
 from label_platform.pipeline.steps import STEPS, step_of
@@ -31,30 +35,8 @@ def key_of(installation: Installation, work: Work) -> str:
 
 
 def buy_late(installation: Installation, shown_on: date) -> None:
-    """A purchase that arrives in a file of its own and happened two calendar days after the list.
-
-    The impression was shown in the afternoon without being bought: 1 day and 18 hours later is
-    within the purchase window of 2 days, and on the second day after.
-    """
-    with installation.project().open() as context:
-        request_id, item_id, shown_at = context.engine.row(
-            "select request_id, item_id, epoch_ms(shown_at) from "
-            f"{context.lake.scan('impression_signals', [shown_on])} "
-            "where purchase = 0 and excluded_reason is null and hour(shown_at) between 12 and 22 "
-            "order by impression_id limit 1"
-        )
-    bought_at = datetime.fromtimestamp(shown_at / 1000, UTC) + timedelta(days=1, hours=18)
-    assert bought_at.date() == shown_on + timedelta(days=2)
-    installation.add_events(
-        "late",
-        {
-            "request_id": request_id,
-            "item_id": item_id,
-            "signal": "purchase",
-            "value": 1,
-            "occurred_at": bought_at.isoformat(),
-        },
-    )
+    """A purchase that arrives in a file of its own, two calendar days after its list."""
+    installation.drop_late_purchase(shown_on)
     installation.ingest()
 
 
@@ -68,22 +50,46 @@ def test_nothing_is_stale_after_a_build(finished: Installation) -> None:
     assert startable(finished) == []
 
 
-def test_a_late_event_makes_the_days_stale_that_it_could_belong_to(built: Installation) -> None:
+def test_a_late_event_makes_its_impressions_day_stale_and_no_other(built: Installation) -> None:
     buy_late(built, day(2))
+    assert startable(built) == [Work("matched_interactions", "", day(4), day(4))]
+    built.build("matched_interactions", day(4))
     assert stale(built) == [
-        Work("impression_signals", "", day(2), day(4)),
+        Work("impression_signals", "", day(2), day(2)),
         Work("orphaned_interactions", "", day(4), day(4)),
     ]
-    assert startable(built) == [Work("impression_signals", "", day(2), day(4))]
+    assert startable(built) == [Work("impression_signals", "", day(2), day(2))]
+
+
+def test_a_window_that_closes_makes_its_day_stale(built: Installation) -> None:
+    """Carts have a day and purchases two: the end of day 7 closes windows of day 5 and day 6."""
+    opened = {
+        each: built.manifest("impression_signals", each).attributes["open_windows"]
+        for each in (day(4), day(5), day(6))
+    }
+    assert opened[day(4)] == []
+    assert opened[day(5)] == ["purchase"]
+    assert {"add_to_cart", "purchase"} <= set(opened[day(6)])
+    (file,) = (built.logs / "impressions").glob(f"*{day(6)}*")
+    rows = pq.read_table(file, partitioning=None)
+    place = rows.column_names.index("shown_at")
+    later = pc.add(rows["shown_at"], pa.scalar(timedelta(days=1), pa.duration("us")))
+    built.change_problem({"end_date": "2026-10-07"})
+    pq.write_table(rows.set_column(place, "shown_at", later), file.with_name("next.parquet"))
+    built.ingest()
+    works = [work for work in stale(built) if work.table == "impression_signals"]
+    assert works == [Work("impression_signals", "", day(5), day(6))]
 
 
 def test_a_late_event_changes_one_day_of_the_policies_that_use_it(built: Installation) -> None:
     before = built.content_hashes()
     buy_late(built, day(2))
+    built.build("matched_interactions", day(4))
     built.build("impression_signals", day(2), day(3), day(4))
     built.build("orphaned_interactions", day(4))
     assert changed(before, built.content_hashes()) == {
         f"interactions/day={day(4)}",
+        f"matched_interactions/day={day(4)}",
         f"impression_signals/day={day(2)}",
     }
     assert [work for work in stale(built) if work.table in {"labels", "propensities"}] == [
@@ -95,6 +101,7 @@ def test_a_late_event_changes_one_day_of_the_policies_that_use_it(built: Install
         built.build("labels", day(2), policy=name)
     assert changed(before, built.content_hashes()) == {
         f"interactions/day={day(4)}",
+        f"matched_interactions/day={day(4)}",
         f"impression_signals/day={day(2)}",
         f"labels/policy=multi_signal/day={day(2)}",
     }

@@ -57,6 +57,7 @@ def test_a_day_without_randomised_lists_takes_its_window_as_evidence(
     ingested: Installation,
 ) -> None:
     take_out_chance(ingested, day(2))
+    ingested.build("matched_interactions", *DAYS)
     ingested.build("impression_signals", *DAYS[:3])
     ingested.build("position_statistics", *DAYS[:3])
     ingested.build("propensities", day(2))

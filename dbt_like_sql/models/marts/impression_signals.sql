@@ -1,13 +1,13 @@
 with impressions as (
-    select * from {{ ref('stg_impressions') }}
+    select * from {{ ref('int_impressions') }}
 ),
 
-matched as (
-    select * from {{ ref('int_matched_interactions') }}
+attributed as (
+    select * from {{ ref('int_attributed_interactions') }}
 ),
 
-bot_sessions as (
-    select * from {{ ref('int_bot_sessions') }}
+excluded_sessions as (
+    select * from {{ ref('int_excluded_sessions') }}
 ),
 
 -- max and min do not depend on the order of rows, as sums of floating-point values would
@@ -17,7 +17,11 @@ feedback as (
         {%- for signal in var('signals') %},
         {%- if signal.reversed_by %}
         case
-            when count(case when signal = '{{ signal.reversed_by }}' then 1 end) > 0 then 0
+            -- what comes back must have been taken before, whatever its value
+            when
+                max(case when signal = '{{ signal.reversed_by | replace("'", "''") }}' then occurred_at end)
+                >= min(case when signal = '{{ signal.name }}' then occurred_at end)
+                then 0
             else max(case when signal = '{{ signal.name }}' then value end)
         end as "{{ signal.name }}",
         {%- else %}
@@ -25,8 +29,7 @@ feedback as (
         {%- endif %}
         min(case when signal = '{{ signal.name }}' then delay_s end) as "{{ signal.name }}_delay_s"
         {%- endfor %}
-    from matched
-    where orphan_reason is null
+    from attributed
     group by impression_id
 ),
 
@@ -42,10 +45,8 @@ clicked_lists as (
     select
         request_id,
         max(position) as last_clicked_position
-    from matched
-    where
-        signal = '{{ var("click_signal") }}'
-        and orphan_reason is null
+    from attributed
+    where signal = '{{ var("click_signal") }}'
     group by request_id
 ),
 
@@ -65,12 +66,12 @@ final as (
         feedback."{{ signal.name }}_delay_s"
         {%- endfor %},
         clicked_lists.last_clicked_position,
-        case when bot_sessions.session_id is not null then 'bot_session' end as excluded_reason
+        excluded_sessions.excluded_reason
     from impressions
     inner join lists on impressions.request_id = lists.request_id
     left join feedback on impressions.impression_id = feedback.impression_id
     left join clicked_lists on impressions.request_id = clicked_lists.request_id
-    left join bot_sessions on impressions.session_id = bot_sessions.session_id
+    left join excluded_sessions on impressions.session_id = excluded_sessions.session_id
 )
 
 select * from final

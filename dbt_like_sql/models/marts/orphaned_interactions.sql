@@ -1,11 +1,12 @@
 with matched as (
-    select * from {{ ref('int_matched_interactions') }}
+    select * from {{ source('lake', 'matched_interactions') }}
 ),
 
 final as (
     select
         interaction_id,
         request_id,
+        user_key,
         item_id,
         reported_position as position,
         signal,

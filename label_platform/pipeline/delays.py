@@ -1,0 +1,60 @@
+"""impression_signals + matched_interactions -> how late the feedback of each signal comes."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from label_platform.lake import MissingPartitionError
+from label_platform.logs.delay_counts import DelayTables, arrival_lags, count_delays
+from label_platform.logs.delays import DelayEstimate, estimate_delays
+from label_platform.pipeline.as_of import end_of
+from label_platform.pipeline.context import Context
+from label_platform.pipeline.matching import window_days
+from label_platform.strict_yaml import ConfigurationError
+
+
+@dataclass(frozen=True)
+class SignalDelays:
+    """How late one signal comes.
+
+    Attributes:
+        signal: its name.
+        window_s: its window in the problem file.
+        delays: from the impression to the first event.
+        arrival_lag_s: from an event to its ingestion: the 50th, 90th and 99th percentile; empty
+            where there are no events.
+    """
+
+    signal: str
+    window_s: int
+    delays: DelayEstimate
+    arrival_lag_s: tuple[float, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures for programs."""
+        return asdict(self)
+
+
+def feedback_delays(context: Context) -> list[SignalDelays]:
+    """The delays of every signal of a problem, in the order of the problem file.
+
+    Raises:
+        ConfigurationError: events were not attributed yet.
+    """
+    problem = context.problem
+    try:
+        days = context.log_days
+        matched = context.lake.scan("matched_interactions", context.event_days)
+        impressions = context.lake.scan("impression_signals", days)
+    except MissingPartitionError as error:
+        raise ConfigurationError(
+            f"problem {problem.name}: {error}; `label-platform labels` attributes events to "
+            "impressions"
+        ) from error
+    tables = DelayTables(matched, impressions, end_of(days[-1]), window_days(problem))
+    counts = count_delays(context.engine, tables, problem.signals)
+    lags = arrival_lags(context.engine, matched)
+    windows = {name: int(each.window.total_seconds()) for name, each in problem.signals.items()}
+    return [
+        SignalDelays(name, window_s, estimate_delays(counts[name], window_s), lags.get(name, ()))
+        for name, window_s in windows.items()
+    ]
