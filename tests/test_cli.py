@@ -26,10 +26,11 @@ COMMANDS = (
     "compare",
     "policies list",
     "policies check",
-    "delays",
+    "erase",
     "quarantine list",
     "quarantine show",
     "quarantine replay",
+    "delays",
     "ui",
 )
 ALL_HELP = """

@@ -8,7 +8,7 @@ import dagster as dg
 
 from label_platform.examples import SplitError
 from label_platform.lake import Partition, load_models
-from label_platform.logs import IngestReport, ingest
+from label_platform.logs import IngestReport, ingest, unreconciled
 from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.checks import checks_for, stops
 from label_platform.pipeline.context import Context, Project
@@ -23,6 +23,7 @@ from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.steps import FAILED_CHECKS, STEPS, Step, build_partition
 from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
 
+RECONCILED = "counts_reconcile"
 _ONE_RUN = dg.BackfillPolicy.single_run()
 _GROUPS = {"propensities": "propensities", "comparisons": "comparison"}
 
@@ -73,11 +74,21 @@ def _ingestion_asset(
             )
             for table in RAW_TABLES
         ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                RECONCILED,
+                asset=asset_key(project, "impressions"),
+                blocking=True,
+                description="every record that was read is where the ledger says, file by file",
+            )
+        ],
         partitions_def=partitions,
         backfill_policy=_ONE_RUN,
         can_subset=False,
     )
-    def ingestion(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def ingestion(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         """Read what is new in the log files; every refused record is kept with its reason."""
         with project.open(context.run.run_id) as work:
             report = ingest(work.problem, work.lake, work.engine)
@@ -89,6 +100,13 @@ def _ingestion_asset(
                     if manifest is not None:
                         context.add_asset_metadata(partition_metadata(manifest), key, day)
                 yield dg.MaterializeResult(asset_key=key, metadata=ingestion_metadata(report))
+            findings = unreconciled(work.engine, work.lake)
+            yield dg.AssetCheckResult(
+                check_name=RECONCILED,
+                asset_key=asset_key(project, "impressions"),
+                passed=not findings,
+                description="; ".join(findings[:20]),
+            )
 
     return ingestion
 
@@ -195,7 +213,11 @@ def _dependencies(project: Project, step: Step, policy: str) -> list[dg.AssetDep
             ("matched_interactions", "", 0, 0),
             ("impression_signals", "", before, after),
         ],
-        "position_statistics": [("impression_signals", "", 0, 0)],
+        "position_statistics": [
+            ("impression_signals", "", 0, 0),
+            # not read: nothing is learned from signals while events are unaccounted for
+            ("orphaned_interactions", "", -after, -before),
+        ],
         "propensities": [("position_statistics", "", -training.window.days, 0)],
         "labels": [("impression_signals", "", 0, 0), ("propensities", "", 0, 0)],
         "examples": [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from label_platform.lake import MissingPartitionError
+from label_platform.logs import unreconciled
 from label_platform.logs.inbox import settled_files, state_of, unread_files
 from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.assets import asset_key
@@ -75,6 +76,8 @@ def build_stale_sensor(
             current = Project.load(project.path, project.workspace)
             with current.open() as work:
                 last_day = work.log_days[-1]
+                if findings := unreconciled(work.engine, work.lake):
+                    return dg.SkipReason(f"logs do not reconcile: {'; '.join(findings[:5])}")
                 requests = [
                     dg.RunRequest(
                         run_key=attempts.run_key(key := work_key(work, each)),

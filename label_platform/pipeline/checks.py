@@ -1,5 +1,6 @@
 """Checks on what was built. A blocking check that fails keeps everything after it from running."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import dagster as dg
@@ -13,7 +14,9 @@ from label_platform.lake import (
     load_models,
     run_checks,
 )
+from label_platform.pipeline.accounted_events import events_are_accounted_for
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.excluded_share import excluded_share_is_usual
 
 _FINITE_LABEL = "count(*) filter (where label is null or not isfinite(label))"
 _USABLE_WEIGHT = "count(*) filter (where weight is null or not isfinite(weight) or weight < 0)"
@@ -27,6 +30,8 @@ _EXAMPLE_CHECKS = [
     ),
 ]
 _CURVE_CHECK = "verdict_is_not_a_refusal"
+_EVENTS_CHECK = "attributed_and_orphaned_are_all_events"
+_SHARE_CHECK = "share_of_excluded_impressions_is_usual"
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,11 @@ class TableChecks:
 
     Attributes:
         checks: counted in the table's own rows, blocking.
-        on_verdict: whether the verdict in the manifest is shown as one more check, not blocking:
-            each policy decides for itself what a refused curve means.
+        further: checks that look beyond the table's own rows, by name.
     """
 
     checks: tuple[Check, ...] = ()
-    on_verdict: bool = False
+    further: tuple["FurtherCheck", ...] = ()
 
     def specs(self, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
         """The checks as Dagster lists them."""
@@ -48,9 +52,12 @@ class TableChecks:
             dg.AssetCheckSpec(check.name, asset=key, blocking=True, description=check.description)
             for check in self.checks
         ]
-        if self.on_verdict:
-            words = "the evidence supports the curve"
-            specs.append(dg.AssetCheckSpec(_CURVE_CHECK, asset=key, description=words))
+        specs += [
+            dg.AssetCheckSpec(
+                each.name, asset=key, blocking=each.blocking, description=each.description
+            )
+            for each in self.further
+        ]
         return specs
 
     def results(
@@ -62,9 +69,27 @@ class TableChecks:
         )
         found = run_checks(context.engine, relation, list(self.checks))
         results = [_result(result) for result in found]
-        if self.on_verdict:
-            results.append(_verdict_result(manifests[-1]))
-        return results
+        return [*results, *(each.look(context, partitions, manifests) for each in self.further)]
+
+
+Look = Callable[[Context, list[Partition], list[Manifest]], dg.AssetCheckResult]
+
+
+@dataclass(frozen=True)
+class FurtherCheck:
+    """A check that looks beyond a table's own rows.
+
+    Attributes:
+        name: its name.
+        description: what should hold.
+        look: finds out for the partitions of one run.
+        blocking: whether it keeps what follows from running.
+    """
+
+    name: str
+    description: str
+    look: Look
+    blocking: bool = False
 
 
 def stops(result: dg.AssetCheckResult) -> bool:
@@ -76,10 +101,10 @@ def checks_for(table: str) -> TableChecks:
     """The checks of a table: those of its model's ``.yml``, or of the table's meaning."""
     models = load_models()
     if table in models:
-        return TableChecks(tuple(checks_of(models[table].spec)))
+        return TableChecks(tuple(checks_of(models[table].spec)), _FURTHER.get(table, ()))
     if table == "examples":
         return TableChecks(tuple(_EXAMPLE_CHECKS))
-    return TableChecks(on_verdict=table == "propensities")
+    return TableChecks(further=_FURTHER.get(table, ()))
 
 
 def _result(result: CheckResult) -> dg.AssetCheckResult:
@@ -91,12 +116,39 @@ def _result(result: CheckResult) -> dg.AssetCheckResult:
     )
 
 
-def _verdict_result(manifest: Manifest) -> dg.AssetCheckResult:
-    verdict = str(manifest.attributes.get("verdict", ""))
+def _verdict(
+    _context: Context, _partitions: list[Partition], manifests: list[Manifest]
+) -> dg.AssetCheckResult:
+    """Never blocking: each policy decides for itself what a refused curve means."""
+    verdict = str(manifests[-1].attributes.get("verdict", ""))
     return dg.AssetCheckResult(
         check_name=_CURVE_CHECK,
         passed=verdict in {"ok", "wide"},
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"verdict": verdict},
-        description=str(manifest.attributes.get("reason", "")),
+        description=str(manifests[-1].attributes.get("reason", "")),
     )
+
+
+_FURTHER: dict[str, tuple[FurtherCheck, ...]] = {
+    "propensities": (FurtherCheck(_CURVE_CHECK, "the evidence supports the curve", _verdict),),
+    "orphaned_interactions": (
+        FurtherCheck(
+            _EVENTS_CHECK,
+            "accepted events = attributed + orphaned events, day by day",
+            lambda context, partitions, _: events_are_accounted_for(
+                context, _EVENTS_CHECK, partitions
+            ),
+            blocking=True,
+        ),
+    ),
+    "impression_signals": (
+        FurtherCheck(
+            _SHARE_CHECK,
+            "no more impressions than usual are set aside as bots' or the team's own",
+            lambda context, partitions, _: excluded_share_is_usual(
+                context, _SHARE_CHECK, partitions
+            ),
+        ),
+    ),
+}

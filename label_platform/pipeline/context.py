@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
 
 from label_platform.evaluation import SideCache
 from label_platform.examples import Split, split_days
 from label_platform.lake import Engine, Lake, Manifest, MissingPartitionError, Partition
-from label_platform.pipeline.as_of import NO_LIMIT, end_of, known_days
+from label_platform.pipeline.as_of import NO_LIMIT, known_days
 from label_platform.pipeline.workspace import Workspace
 from label_platform.policy import Policy, load_policies, longest_window
 from label_platform.problem import Problem, load_problem
@@ -107,19 +107,21 @@ class Context:
         return days
 
     @cached_property
+    def event_days(self) -> list[date]:
+        """Every day with impressions or feedback; feedback trails behind the last impressions."""
+        days = self.lake.days("interactions")
+        if self.project.as_of is not None:
+            moment = self.project.as_of
+            days = [day for day in days if datetime.combine(day, time(), UTC) < moment]
+        return sorted({*self.log_days, *days})
+
+    @cached_property
     def item_days(self) -> list[date]:
         """The days of the items table; items do not say when they were ingested."""
         days = self.lake.days("items")
         if self.project.as_of is None:
             return days
         return [day for day in days if day <= self.log_days[-1]]
-
-    @cached_property
-    def event_days(self) -> list[date]:
-        """Every day with impressions or feedback; feedback trails behind the last impressions."""
-        days = sorted({*self.log_days, *self.lake.days("interactions")})
-        moment = self.project.as_of
-        return days if moment is None else [day for day in days if end_of(day) <= moment]
 
     def split(self, as_of_day: date) -> Split:
         """The train, validate and evaluate days of what is known at the end of a day."""

@@ -43,7 +43,7 @@ def feedback_delays(context: Context) -> list[SignalDelays]:
     problem = context.problem
     try:
         days = context.log_days
-        matched = context.lake.scan("matched_interactions", days)
+        matched = context.lake.scan("matched_interactions", context.event_days)
         impressions = context.lake.scan("impression_signals", days)
     except MissingPartitionError as error:
         raise ConfigurationError(

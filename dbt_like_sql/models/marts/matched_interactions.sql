@@ -11,7 +11,7 @@ asked_signals as (
     select '{{ signal.name }}' as signal, {{ signal.window_s }} as window_s
     {%- if signal.reversed_by %}
     union all
-    select '{{ signal.reversed_by }}' as signal, {{ signal.window_s }} as window_s
+    select '{{ signal.reversed_by | replace("'", "''") }}' as signal, {{ signal.window_s }} as window_s
     {%- endif %}
     {%- if not loop.last %}
     union all
@@ -83,7 +83,8 @@ paired as (
             and events.item_id = impressions.item_id
     where
         events.request_id is null
-        and events.user_key is null
+        -- somebody may have been shown it before logging in
+        and (events.user_key is null or impressions.user_key is null)
         and coalesce(events.surface = impressions.surface, true)
 ),
 
@@ -133,7 +134,10 @@ ranked as (
                 end asc,
                 -- the reported position only decides where one list shows an item twice
                 case when request_id is not null and reported_position = position then 0 else 1 end asc,
+                -- of impressions after the event, the nearest
+                case when orphan_reason = 'before_impression' then shown_at end asc,
                 {% if var('touch') == 'first' %}shown_at asc{% else %}shown_at desc{% endif %},
+                case when reported_position = position then 0 else 1 end asc,
                 position asc,
                 impression_id asc
         ) as preference
