@@ -232,6 +232,10 @@ def test_work_that_fails_is_tried_three_times_and_the_comparison_goes_on(
             assert not launch(built, examples, "stale", instance)
         assert len(set(keys)) == 3
 
+        built.forget("evaluations", DAYS[-1], policy="raw_click")
+        (evaluation,) = requests(built, instance)
+        assert selected([evaluation]) == {"raw_click/evaluations": last}
+        assert launch(built, evaluation, "stale", instance)
         (comparison,) = requests(built, instance)
         assert selected([comparison]) == {"comparisons": last}
         assert launch(built, comparison, "stale", instance)
