@@ -108,9 +108,12 @@ def _print_uses(uses: "Uses") -> None:
         return
     table = Table("had used them", "which")
     for kind, folders in (("labels", uses.labels), ("examples", uses.examples)):
+        days: dict[str, list[str]] = {}
         for folder in folders:
-            table.add_row(kind, escape(folder))
-            kind = ""  # noqa: PLW2901 - said once
+            name, _, day = folder.partition("/day=")
+            days.setdefault(name, []).append(day)
+        for name, of_name in days.items():
+            table.add_row(kind, f"{escape(name)}: {', '.join(of_name)}")
     for each in uses.rankers:
         versions = [
             f"version {version}" + "".join(f" ({alias})" for alias in aliases)

@@ -1,8 +1,8 @@
 """What had used an erased user's rows: label days, example sets, rankers; and what follows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from label_platform.lake import Engine, Lake, Partition
@@ -15,6 +15,7 @@ from label_platform.logs import (
     homes,
     partitions,
 )
+from label_platform.pipeline.matching import window_days
 from label_platform.pipeline.workspace import Workspace
 from label_platform.problem import Problem
 from label_platform.tracking import TrackedRanker, TrackingStore
@@ -30,8 +31,8 @@ class Uses:
         labels: label partitions, as their folders.
         examples: sets of training examples, as their folders.
         rankers: MLflow's runs of rankers that were trained on them.
-        rebuilt: what ``run`` builds anew, as folders by table; views as of some time are left out:
-            who asks for one again gets it built.
+        rebuilt: what ``run`` builds anew, as folders by table. It builds neither views as of some
+            time nor sets of earlier days: these are only listed.
         named_in: keys of the problem file that name the user.
     """
 
@@ -112,7 +113,7 @@ def uses_of(
         (home, partition)
         for home in homes(lake)
         for partition in partitions(home, "examples")
-        if _covers(home, partition, found)
+        if _covers(home, partition, found.days)
     ]
     days = found.days
     rankers = [
@@ -120,12 +121,11 @@ def uses_of(
         for each in store.rankers()
         if any(each.first_day <= day <= each.last_day for day in days)
     ]
-    live = [partition for home, partition in examples if home.folder == lake.folder]
     return Uses(
         labels=tuple(labels),
         examples=tuple(_folder(lake, home, partition) for home, partition in examples),
         rankers=tuple(rankers),
-        rebuilt=_rebuilt(lake, engine, found, labels, live),
+        rebuilt=_rebuilt(problem, lake, engine, found),
         named_in=tuple(_names(problem, user)),
     )
 
@@ -139,42 +139,69 @@ def _labels(lake: Lake, home: Lake, found: Erasure) -> Iterator[str]:
             yield folder
 
 
-def _covers(home: Lake, partition: Partition, found: Erasure) -> bool:
+def _covers(home: Lake, partition: Partition, days: Collection[date]) -> bool:
+    """Whether a set of examples was made from any of some days."""
     manifest = home.manifest(partition)
     if manifest is None:
         return False
     windows = [days_named(manifest, part) for part in ("train", "validate")]
-    return any(window and window[0] <= day <= window[1] for window in windows for day in found.days)
+    return any(window and window[0] <= day <= window[1] for window in windows for day in days)
 
 
 def _rebuilt(
-    lake: Lake, engine: Engine, found: Erasure, labels: list[str], examples: list[Partition]
+    problem: Problem, lake: Lake, engine: Engine, found: Erasure
 ) -> dict[str, tuple[str, ...]]:
-    rebuilt: dict[str, list[str]] = {}
-    derived = ("matched_interactions", "orphaned_interactions", "impression_signals")
-    for table in derived:
-        rebuilt[table] = sorted(folder for folder in found.rows if folder.startswith(f"{table}/"))
-    for table in ("position_statistics", "propensities"):
-        window = _curve_window(lake, engine) if table == "propensities" else _own_day
-        rebuilt[table] = [
-            partition.folder.as_posix()
-            for partition in partitions(lake, table)
-            if any(
-                first <= day <= last for first, last in [window(partition)] for day in found.days
-            )
-        ]
-    rebuilt["labels"] = [folder for folder in labels if folder.startswith("labels/")]
-    rebuilt["examples"] = [partition.folder.as_posix() for partition in examples]
+    """What is stale once the rows are gone, as far as ``run`` builds it: sets of the last day."""
+
+    def matched(partition: Partition) -> tuple[date, date]:
+        return partition.day - timedelta(days=window_days(problem)), partition.day
+
+    stale = {
+        "matched_interactions": _stale(lake, "matched_interactions", found, matched),
+        "orphaned_interactions": _stale(lake, "orphaned_interactions", found, _no_day),
+        "impression_signals": _stale(lake, "impression_signals", found, _own_day),
+        "position_statistics": _stale(lake, "position_statistics", found, _own_day),
+        "propensities": _stale(lake, "propensities", found, _curve_window(lake, engine)),
+    }
+    curves = {partition.day for partition in stale["propensities"]}
+    stale["labels"] = [
+        partition
+        for partition, manifest in partitions(lake, "labels").items()
+        if partition.day in found.days
+        or (manifest.attributes.get("debiased") and partition.day in curves)
+    ]
+    last = max(lake.days("impressions"), default=date.min)
+    label_days: dict[str, set[date]] = {}
+    for label in stale["labels"]:
+        label_days.setdefault(label.policy, set()).add(label.day)
+    sets = {Partition("examples", last, policy): days for policy, days in label_days.items()}
+    stale["examples"] = [each for each, days in sorted(sets.items()) if _covers(lake, each, days)]
     for table in _TRAINED_ON_EXAMPLES:
-        followers = [Partition(table, each.day, each.policy) for each in examples]
-        rebuilt[table] = _published(lake, followers)
-    compared = sorted({each.day for each in examples})
-    rebuilt["comparisons"] = _published(lake, [Partition("comparisons", day) for day in compared])
-    return {table: tuple(folders) for table, folders in rebuilt.items() if folders}
+        stale[table] = [Partition(table, last, each.policy) for each in stale["examples"]]
+    stale["comparisons"] = [Partition("comparisons", last)] if stale["examples"] else []
+    published = {table: tuple(_published(lake, wanted)) for table, wanted in stale.items()}
+    return {table: folders for table, folders in published.items() if folders}
+
+
+def _stale(
+    lake: Lake, table: str, found: Erasure, window: Callable[[Partition], tuple[date, date]]
+) -> list[Partition]:
+    """The partitions that lost rows, or were made from days that did."""
+    stale = []
+    for partition in partitions(lake, table):
+        first, last = window(partition)
+        made_from_them = any(first <= day <= last for day in found.days)
+        if made_from_them or partition.folder.as_posix() in found.rows:
+            stale.append(partition)
+    return stale
 
 
 def _published(lake: Lake, wanted: list[Partition]) -> list[str]:
     return [each.folder.as_posix() for each in wanted if lake.manifest(each) is not None]
+
+
+def _no_day(_partition: Partition) -> tuple[date, date]:
+    return date.max, date.min
 
 
 def _own_day(partition: Partition) -> tuple[date, date]:

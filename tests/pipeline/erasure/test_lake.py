@@ -99,6 +99,11 @@ def test_only_days_with_the_user_are_listed_and_built_anew(shop: Installation) -
     assert (uses.examples, uses.rankers) == ((), ())
     changed = {path for path in _manifests(shop) if before[path] != path.stat().st_ino}
     assert {path.parent.name for path in changed} == {f"day={last}"}
+    erased = {path: path.stat().st_ino for path in _manifests(shop)}
+    run(shop)
+    built = {path for path in _manifests(shop) if erased[path] != path.stat().st_ino}
+    folders = {path.parent.relative_to(lake_of(shop).folder).as_posix() for path in built}
+    assert folders == {each for listed in uses.rebuilt.values() for each in listed}
 
 
 def _manifests(shop: Installation) -> list[Path]:
