@@ -16,8 +16,8 @@ if TYPE_CHECKING:
         (
             {"format": "nativ", "path": "x"},
             (
-                "logs.0: format: 'nativ' is not known; did you mean 'native'? valid: algolia, coveo, "
-                "ga4, kuairand, metarank, native, open_bandit, ubi"
+                "logs.0: format: 'nativ' is not known; did you mean 'native'? valid: algolia, "
+                "coveo, ga4, kuairand, metarank, native, open_bandit, ubi"
             ),
         ),
         (

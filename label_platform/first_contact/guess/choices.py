@@ -62,7 +62,7 @@ def choose_context(facts: Facts) -> Option:
     if count in _DEVICES:
         names = ", ".join(facts.devices[:5])
         return Option("context", ["device"], f"{count} devices: {names}")
-    return Option("context", [], f"{'no' if not count else count} values of device were seen")
+    return Option("context", [], f"{count or 'no'} values of device were seen")
 
 
 def choose_user_ids(facts: Facts, format_name: str) -> Option:

@@ -43,7 +43,8 @@ class Ga4Guess:
             "person": first_given(sample.text("user_id"), sample.text("user_pseudo_id")),
             "moment": moment_of(milliseconds, "BIGINT"),
         }
-        signal = f"case {name} when 'select_item' then 'click' when 'refund' then 'return' else {name} end"
+        renamed = "when 'select_item' then 'click' when 'refund' then 'return'"
+        signal = f"case {name} {renamed} else {name} end"
         return Statements(
             shown(
                 f"(select * from {_items(sample)} where {name} = 'view_item_list')",

@@ -174,10 +174,14 @@ def _opening(
     records = sum(sample.rows for sample in samples)
     events = ", ".join(f"{name} {count:,}" for name, count in list(facts.signals.items())[:8])
     return (
-        f"Logs of format {recognition.format}: {records:,} records of {len(samples):,} of "
-        f"{files:,} files were looked at.",
-        f"Seen: {facts.impressions:,} impressions in {facts.lists:,} lists, {days.first_shown} to "
-        f"{days.last_shown}; events: {events or 'none'}.",
+        (
+            f"Logs of format {recognition.format}: {records:,} records of {len(samples):,} of "
+            f"{files:,} files were looked at."
+        ),
+        (
+            f"Seen: {facts.impressions:,} impressions in {facts.lists:,} lists, {days.first_shown} to "
+            f"{days.last_shown}; events: {events or 'none'}."
+        ),
     )
 
 

@@ -75,7 +75,7 @@ class Proposal:
     @property
     def needs_secret(self) -> bool:
         """Whether the environment must hold a secret to make keys of user ids."""
-        return self.user_ids.value == "keyed"
+        return bool(self.user_ids.value == "keyed")
 
     @property
     def next_command(self) -> str:

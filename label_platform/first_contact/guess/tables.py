@@ -74,7 +74,8 @@ class KuaiRandGuess:
             columns["like"] = "label"
         events = [
             said(
-                f"(select * from {sample.table} where try_cast({sample.text(column)} as double) > 0)",
+                f"(select * from {sample.table}"
+                f" where try_cast({sample.text(column)} as double) > 0)",
                 signal=quote_literal(signal),
                 **common,
             )
