@@ -48,6 +48,9 @@ _EXAMPLE_COLUMNS = frozenset(
 )
 """Columns that the platform itself gives to examples, or uses on the way to them."""
 
+RESERVED_COLUMNS = _EXAMPLE_COLUMNS | _IMPRESSION_COLUMNS
+"""Names that no feature can have."""
+
 
 @dataclass(frozen=True)
 class FeatureColumns:
@@ -86,10 +89,9 @@ def resolve_features(
         impression=_matching("features", problem.features, logged, lines),
         item=_matching("item_features", problem.item_features, stored, lines),
     )
-    taken = _EXAMPLE_COLUMNS | _IMPRESSION_COLUMNS
     lines.extend(
         f"features: {name!r} is a name that the platform uses itself; rename it"
-        for name in sorted(taken.intersection(found.impression + found.item))
+        for name in sorted(RESERVED_COLUMNS.intersection(found.impression + found.item))
     )
     lines.extend(
         f"item_features: {name!r} is logged with the impression too; rename one"

@@ -16,7 +16,7 @@ from label_platform.strict_yaml import StrictModel
 
 _WHO_SAW_WHAT_WHEN = ("user_id", "video_id", "time_ms")
 _RENAMED = {"item_id": "video_id", "shown_at": "time_ms", "randomized": "is_rand"}
-_SECONDS = {
+SECONDS = {
     "watch_s": "play_time_ms",
     "comment_stay_s": "comment_stay_time",
     "profile_stay_s": "profile_stay_time",
@@ -36,7 +36,7 @@ class KuaiRandFormat:
         "hate": "is_hate",
         "long_view": "long_view",
         "profile_enter": "is_profile_enter",
-        **{signal: signal for signal in _SECONDS},
+        **{signal: signal for signal in SECONDS},
     }
 
     def patterns(self, source: LogSource) -> Iterator[LogPattern]:
@@ -66,7 +66,7 @@ def _of_impressions(found: Mapping[str, Column]) -> dict[str, Column]:
     columns |= {ours: found[theirs] for ours, theirs in _RENAMED.items() if theirs in found}
     columns |= {
         signal: _in_seconds(found[theirs].sql)
-        for signal, theirs in _SECONDS.items()
+        for signal, theirs in SECONDS.items()
         if theirs in found
     }
     if "is_like" not in found and "label" in found:  # the published sample with fewer columns

@@ -1,11 +1,12 @@
 """Algolia Insights, from events as its documentation describes them."""
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from label_platform.logs import replay
+from label_platform.logs import json_documents, json_records, replay
 from tests.logs.conftest import NOW
 from tests.logs.examples_of_formats import (
     ALGOLIA,
@@ -70,6 +71,17 @@ def test_every_event_of_a_batch_is_a_record(shop: "Shop") -> None:
         (16, "not_an_object", "found other JSON, expected an object"),
         (17, "wrong_type", f"position: found 'x', {expected}"),
     ]
+
+
+def test_events_are_numbered_through_all_blocks_of_a_file(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = partial(json_documents.read_documents, block_bytes=1000)
+    monkeypatch.setattr(json_records, "read_documents", small)
+    batch: Record = {"events": [changed(ALGOLIA_CLICK, queryID=None), 5, ALGOLIA_FILTERS]}
+    shop.write("log.jsonl", *[batch] * 20)
+    assert outcome(read(shop, "algolia")) == (1, 20, 20, 19)
+    assert shop.table("rejected_records", "line") == [(3 * batch + 2,) for batch in range(20)]
 
 
 def test_a_refused_event_of_a_batch_is_read_again(shop: "Shop") -> None:
