@@ -123,4 +123,4 @@ def _print_uses(uses: "Uses") -> None:
         table.add_row("MLflow run", f"{each.run_id}  {escape(words)}")
     console.print(table)
     counts = ", ".join(f"{len(folders)} {table}" for table, folders in uses.rebuilt.items())
-    console.print(f"label-platform run builds anew: {counts}", highlight=False)
+    console.print(f"label-platform run builds anew what this changes of: {counts}", highlight=False)
