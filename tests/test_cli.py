@@ -18,6 +18,7 @@ PROJECT = Path(__file__).parents[1]
 COMMANDS = (
     "simulate product_search",
     "init",
+    "doctor",
     "run",
     "ingest",
     "propensities",

@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from label_platform.cli import delays, erase, init, policies, quarantine, run, simulate, ui
+from label_platform.cli import delays, doctor, erase, init, policies, quarantine, run, simulate, ui
 from label_platform.cli.options import errors
 from label_platform.strict_yaml import ConfigurationError
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Training labels for ranking: from biased logs to labels, rankers and comparisons.",
 )
 app.add_typer(init.app)
+app.add_typer(doctor.app)
 app.add_typer(run.app)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(policies.app, name="policies")

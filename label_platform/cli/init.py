@@ -1,5 +1,6 @@
 """label-platform init: a problem file from a look at the logs."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,6 +49,9 @@ def init_command(
 
 
 def _print(proposal: "Proposal", path: Path) -> None:
+    from label_platform.first_contact.doctor.project import NEW_SECRET
+    from label_platform.logs.privacy import SECRET_VARIABLE
+
     for line in proposal.opening:
         _say(line)
     for words in proposal.notes:
@@ -56,11 +60,8 @@ def _print(proposal: "Proposal", path: Path) -> None:
     for option in proposal.doubtful:
         _say(f"please check {option.name}: {option.evidence}")
     _say("next:")
-    if proposal.needs_secret:
-        _say(
-            "  export LABEL_PLATFORM_USER_SECRET=\"$(python3 -c 'import secrets; "
-            "print(secrets.token_hex(32))')\""
-        )
+    if proposal.needs_secret and not os.environ.get(SECRET_VARIABLE):
+        _say(f'  export {SECRET_VARIABLE}="$({NEW_SECRET})"')
         _say("  (keep it somewhere safe: with another secret, users get other keys)")
     _say(f"  label-platform {proposal.next_command} --problem {path}")
     if proposal.next_command != "run":

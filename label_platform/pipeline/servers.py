@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,12 +13,12 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from label_platform.first_contact.doctor.ports import LOOPBACK, port_is_free
 from label_platform.pipeline.run import prepare_dagster_home
 from label_platform.pipeline.workspace import Workspace
 from label_platform.strict_yaml import ConfigurationError
 from label_platform.tracking import TrackingStore
 
-LOOPBACK = "127.0.0.1"
 PROJECT_FOLDER = Path(__file__).parents[2]
 
 
@@ -195,14 +194,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _require_free(option: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError as error:
-            raise ConfigurationError(
-                f"{option}: port {port} is taken on this machine; choose another one"
-            ) from error
+    if not port_is_free(port):
+        raise ConfigurationError(
+            f"{option}: port {port} is taken on this machine; choose another one"
+        )
 
 
 def _wait_for(url: str, server: Server, deadline: float) -> None:

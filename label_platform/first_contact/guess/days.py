@@ -33,7 +33,7 @@ class Days:
         first_shown: of an impression.
         last_shown: of an impression.
         strayed_since: of events that are too old to belong to any impression, if there are some.
-        is_sure: whether every record of every file was looked at.
+        is_sure: whether the ends of every file were looked at.
         looked_at: what was looked at, in words.
     """
 
@@ -102,10 +102,10 @@ def find_days(
     first, last = shown.days
     first_said, last_said = said.days or shown.days
     strayed = first_said < first - STRAYED
-    is_sure = not rest and all(sample.is_whole for sample in samples)
-    count = len(samples) + len(others)
-    words = "every record" if is_sure else "the first and last records"
-    looked_at = f"{words} of {count:,} of {len(files):,} files"
+    seen = [*samples, *others]
+    is_sure = len(seen) == len(files) and all(each.has_end for each in seen)
+    words = "every record" if all(each.is_whole for each in seen) else "the first and last records"
+    looked_at = f"{words} of {len(seen):,} of {len(files):,} files"
     return Days(
         first=first if strayed else min(first, first_said),
         last=min(max(last, last_said), last + STRAYED),

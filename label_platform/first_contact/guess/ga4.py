@@ -44,7 +44,6 @@ class Ga4Guess:
             "moment": moment_of(milliseconds, "BIGINT"),
         }
         renamed = "when 'select_item' then 'click' when 'refund' then 'return'"
-        signal = f"case {name} {renamed} else {name} end"
         return Statements(
             shown(
                 f"(select * from {_items(sample)} where {name} = 'view_item_list')",
@@ -55,7 +54,7 @@ class Ga4Guess:
             ),
             said(
                 f"(select * from {_items(sample)} where {name} <> 'view_item_list')",
-                signal=signal,
+                signal=f"case {name} {renamed} else {name} end",
                 **common,
             ),
         )

@@ -68,7 +68,7 @@ def find_logs(where: str) -> LogFolder:
         return _sorted_out(path.parent, [path], "")
     if glob.has_magic(where):
         return _of_glob(path)
-    siblings = _names(path.parent)
+    siblings = _names_in(path.parent)
     hint = f"; {nearest(path.name, siblings)[:500]}" if siblings else ""
     raise ConfigurationError(
         f"{where}: found nothing there, expected a folder, a file or a glob of logs{hint}"
@@ -111,20 +111,20 @@ def one_glob(folder: LogFolder, sets: Iterable[FileSet], foreign: set[Path]) -> 
     return patterns
 
 
-def _names(folder: Path) -> list[str]:
-    return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-
-
 def _of_glob(path: Path) -> LogFolder:
     fixed = next(part for part in path.parents if not glob.has_magic(str(part)))
     pattern = str(path.relative_to(fixed))
     matched = sorted(glob.glob(pattern, root_dir=fixed, recursive=True))  # noqa: PTH207 - ** too
     files = [fixed / name for name in matched if (fixed / name).is_file()]
     if not files:
-        names = _names(fixed)
+        names = _names_in(fixed)
         hint = f"; in {fixed}: {nearest(path.name, names)[:500]}" if names else ""
         raise ConfigurationError(f"{path}: found no file that matches this glob{hint}")
     return _sorted_out(fixed, files, pattern)
+
+
+def _names_in(folder: Path) -> list[str]:
+    return [each.name for each in folder.iterdir()] if folder.is_dir() else []
 
 
 def _walk(folder: Path) -> list[Path]:

@@ -173,15 +173,12 @@ def _opening(
     files = sum(len(each.files.files) for each in recognition.logs)
     records = sum(sample.rows for sample in samples)
     events = ", ".join(f"{name} {count:,}" for name, count in list(facts.signals.items())[:8])
+    looked_at = f"{records:,} records of {len(samples):,} of {files:,} files were looked at"
+    span = f"{days.first_shown} to {days.last_shown}"
+    lists = f"{facts.impressions:,} impressions in {facts.lists:,} lists, {span}"
     return (
-        (
-            f"Logs of format {recognition.format}: {records:,} records of {len(samples):,} of "
-            f"{files:,} files were looked at."
-        ),
-        (
-            f"Seen: {facts.impressions:,} impressions in {facts.lists:,} lists, {days.first_shown} to "
-            f"{days.last_shown}; events: {events or 'none'}."
-        ),
+        f"Logs of format {recognition.format}: {looked_at}.",
+        f"Seen: {lists}; events: {events or 'none'}.",
     )
 
 

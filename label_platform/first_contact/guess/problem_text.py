@@ -54,7 +54,7 @@ def _entry(option: Option, indent: str = "") -> list[str]:
 def _end_date(proposal: Proposal) -> list[str]:
     if proposal.end_date is not None:
         return _entry(proposal.end_date)
-    words = "guessed: no end_date, because the log goes on; its last day so far is {}"
+    words = "guessed: no end_date, because the log goes on; its last day so far is {{}}"
     return _comment(words.format(proposal.last_day), "")
 
 

@@ -108,7 +108,8 @@ def _sample_parquet(engine: Engine, path: Path, table: str, size: Size) -> Sampl
         words = str(error).split("\n", maxsplit=1)[0]
         raise UnreadableFileError(f"{path}: cannot be read: {words}") from error
     (rows,) = engine.row(f"select count(*) from {table}")
-    return Sample(path, table, engine.schema(table), rows, rows == records, rows == records)
+    # the end of a Parquet file is in its statistics
+    return Sample(path, table, engine.schema(table), rows, rows == records, has_end=True)
 
 
 def _load_csv(engine: Engine, path: Path, table: str, data: bytes) -> None:

@@ -7,18 +7,33 @@ from typing import Any
 
 from label_platform.problem import NAME_PATTERN
 
-_WITHIN_A_DAY = (
-    *("like", "dislike", "follow", "comment", "share", "forward", "hate", "save", "rating"),
-    *("add_to_wishlist", "watch", "watch_s", "long_view", "profile_enter"),
-    *("comment_stay_s", "profile_stay_s"),
-)
 WINDOWS: Mapping[str, dict[str, Any]] = {
     "click": {"window": "30m"},
     "dwell_s": {"of": "click", "window": "30m"},
     "add_to_cart": {"window": "1d"},
     "purchase": {"window": "7d"},
     "conversion": {"window": "7d"},
-    **{key: {"window": "1d"} for key in _WITHIN_A_DAY},
+    **{
+        name: {"window": "1d"}
+        for name in (
+            "like",
+            "dislike",
+            "follow",
+            "comment",
+            "share",
+            "forward",
+            "hate",
+            "save",
+            "rating",
+            "add_to_wishlist",
+            "watch",
+            "watch_s",
+            "long_view",
+            "profile_enter",
+            "comment_stay_s",
+            "profile_stay_s",
+        )
+    },
 }
 """By name: a click comes while the list is open, what is bought may have been slept over."""
 

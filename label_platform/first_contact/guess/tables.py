@@ -72,15 +72,18 @@ class KuaiRandGuess:
         columns = {**KuaiRandFormat.feedback, **SECONDS}
         if "is_like" not in sample.columns:
             columns["like"] = "label"
+        given = {
+            signal: f"try_cast({sample.text(column)} as double) > 0"
+            for signal, column in columns.items()
+            if column in sample.columns
+        }
         events = [
             said(
-                f"(select * from {sample.table}"
-                f" where try_cast({sample.text(column)} as double) > 0)",
+                f"(select * from {sample.table} where {is_given})",
                 signal=quote_literal(signal),
                 **common,
             )
-            for signal, column in columns.items()
-            if column in sample.columns
+            for signal, is_given in given.items()
         ]
         shuffled = f"lower({sample.text('is_rand')}) in {_TRUE}"
         lists = shown(sample.table, query="'all'", shuffled=shuffled, **common)
