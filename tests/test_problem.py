@@ -49,10 +49,10 @@ def test_paths_start_from_the_logs_folder_and_logs_can_be_moved(tmp_path: Path) 
             {"signals": {"click": {"window": "1d"}, "dwell_s": {"window": "1d", "of": "clik"}}},
             "did you mean 'click'",
         ),
-        ({"logs": [{"format": "nativ", "path": "x"}]}, "'native' or 'open_bandit'"),
+        ({"logs": [{"format": "Native", "path": "x"}]}, "logs.0.format: String should match"),
         (
-            {"logs": [{"format": "native", "path": "x"}]},
-            "needs the keys impressions and interactions",
+            {"logs": [{"format": "native", "path": "x", "time_zone": "Europe/Berlinn"}]},
+            "did you mean 'Europe/Berlin'?",
         ),
         ({"logs": []}, "logs: .*at least 1"),
         ({"name": "../etc"}, "name: "),

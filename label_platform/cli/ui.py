@@ -3,8 +3,9 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from label_platform.cli.options import console
+from label_platform.cli.options import console, errors
 
 app = typer.Typer()
 
@@ -18,7 +19,11 @@ def ui_command(
 
     Example: label-platform ui --dagster-port 3001
     """
-    from label_platform.pipeline.servers import serve
+    from label_platform.pipeline.servers import ServerError, serve
     from label_platform.pipeline.workspace import Workspace
 
-    serve(Workspace.from_environment(), dagster_port, mlflow_port, console.print)
+    try:
+        serve(Workspace.from_environment(), dagster_port, mlflow_port, console.print)
+    except ServerError as error:
+        errors.print(f"[red]failed[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error

@@ -20,6 +20,7 @@ _IMPRESSION_COLUMNS = frozenset(
         "shown_at",
         "surface",
         "device",
+        "user_agent",
         "ranker_id",
         "randomized",
         "logging_probability",

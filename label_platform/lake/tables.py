@@ -1,6 +1,7 @@
 """The lake: tables of a problem as partitions of immutable Parquet files behind manifests."""
 
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -175,6 +176,14 @@ class Lake:
     def replace_files(self, partition: Partition, manifest: Manifest) -> None:
         """Publish a manifest over files that are already in the partition's folder."""
         write_manifest(self.folder_of(partition), manifest)
+        self._forget(partition)
+
+    def remove(self, partition: Partition) -> None:
+        """Take a partition away with its files, at once; to do it again changes nothing."""
+        folder = self.folder_of(partition)
+        # first, so that no manifest ever names a file that is gone
+        (folder / MANIFEST_NAME).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
         self._forget(partition)
 
     def annotate(self, partition: Partition, attributes: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """Log formats, the record contract, quarantine, privacy and simulators."""
 
 from label_platform.logs.contract import RejectionReason, Table
+from label_platform.logs.erasure import Erasure, erase_user, find_user
+from label_platform.logs.holdings import days_named, homes, partitions
 from label_platform.logs.ingest import ingest
 from label_platform.logs.privacy import UserKeys
 from label_platform.logs.publication import no_rows
@@ -10,6 +12,7 @@ from label_platform.logs.replay import ReplayReport, replay
 from label_platform.logs.report import FileCounts, IngestReport
 
 __all__ = [
+    "Erasure",
     "FileCounts",
     "IngestReport",
     "RefusedRecord",
@@ -17,8 +20,13 @@ __all__ = [
     "ReplayReport",
     "Table",
     "UserKeys",
+    "days_named",
+    "erase_user",
+    "find_user",
+    "homes",
     "ingest",
     "no_rows",
+    "partitions",
     "refusal_counts",
     "refused_records",
     "replay",

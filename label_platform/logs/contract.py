@@ -159,7 +159,10 @@ REDACTED_FIELDS = (
     "authenticatedUserToken",
     "user_pseudo_id",
     "visitorId",
+    "clientId",
+    "visitId",
     "username",
+    "userDisplayName",
     "ip",
 )
 """Keys that tell people apart, in any format; their values are never kept in quarantine."""

@@ -10,8 +10,12 @@ from importlib.metadata import entry_points
 from typing import Protocol
 
 from label_platform.lake import Engine
+from label_platform.logs.algolia import AlgoliaFormat
 from label_platform.logs.contract import Table, Wanted
+from label_platform.logs.coveo import CoveoFormat
+from label_platform.logs.ga4 import Ga4Format
 from label_platform.logs.kuairand import KuaiRandFormat
+from label_platform.logs.metarank import MetarankFormat
 from label_platform.logs.native import NativeFormat
 from label_platform.logs.open_bandit import OpenBanditFormat
 from label_platform.logs.records import LogFile, LogPattern, Records
@@ -51,7 +55,11 @@ class LogFormat(Protocol):
 
 _OURS: Mapping[str, LogFormat] = {
     "native": NativeFormat(),
+    "algolia": AlgoliaFormat(),
+    "coveo": CoveoFormat(),
+    "ga4": Ga4Format(),
     "kuairand": KuaiRandFormat(),
+    "metarank": MetarankFormat(),
     "open_bandit": OpenBanditFormat(),
     "ubi": UbiFormat(),
 }

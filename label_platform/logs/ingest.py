@@ -14,6 +14,7 @@ from label_platform.logs.ingestion import DAILY, Ingestion, OnFile
 from label_platform.logs.ledger import Ledger, read_ledger
 from label_platform.logs.publication import missing_days, publish
 from label_platform.logs.report import IngestReport
+from label_platform.logs.retention import expire, first_kept_day
 from label_platform.logs.sources import log_files
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
@@ -49,9 +50,11 @@ def ingest(
         ledger = read_ledger(lake.folder)
         if ledger.pending:
             show(lake, ledger)
+        if expire(problem, lake, engine, ledger, moment):
+            show(lake, ledger)
         asked = asked_signals(problem)
         changed = [file for file in files if not ledger.is_unchanged(file, asked)]
-        if not changed and not missing_days(lake, problem.start_date, DAILY):
+        if not changed and not missing_days(lake, first_kept_day(problem, moment), DAILY):
             return IngestReport((), (), len(files))
         batch = Ingestion(problem, lake, engine, ledger, moment)
         read = batch.read(changed, on_file or (lambda _: None))

@@ -17,6 +17,7 @@ from label_platform.logs.publication import Publication
 from label_platform.logs.quarantine import remaining
 from label_platform.logs.records import LogFile, UnreadableFileError
 from label_platform.logs.report import FileCounts
+from label_platform.logs.retention import first_kept_day
 from label_platform.logs.staging import Staging
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
@@ -107,7 +108,8 @@ class Ingestion:
         for partition, query in remaining(self._engine, self._lake, released or {}).items():
             publication.replace(partition, query)
         daily = {table: layouts[table] for table in DAILY}
-        publication.add_empty_days(self._problem.start_date, daily)
+        first = first_kept_day(self._problem, staging.rules.ingested_at)
+        publication.add_empty_days(first, daily)
         for file, found, counts in self._read:
             self._ledger.record(file, found, counts, staging.rules.ingested_at, staging.asked)
         self._ledger.pending = publication.manifests

@@ -11,6 +11,7 @@ from label_platform.lake import Engine, quote_literal
 from label_platform.logs.contract import RejectionReason, Wanted
 from label_platform.logs.json_documents import ARRAY_PUNCTUATION, read_documents
 from label_platform.logs.lines import is_flat
+from label_platform.logs.parquet_documents import read_rows
 from label_platform.logs.privacy import redacted_json
 from label_platform.logs.records import Column, Records, Rows, broken
 
@@ -35,7 +36,7 @@ def read_json(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records]:
             found = engine.rows(f"select distinct unnest(try(json_keys(text))) from {BLOCK}")
             names = tuple(sorted(name for (name,) in found))
             keys += [name for name in names if wanted.is_feature(name)]
-        keys = _without_case_twins(keys)
+        keys = without_case_twins(keys)
         columns = {key: _flat_column(key, is_scalar=is_flat(block)) for key in keys}
         rows = Rows(wanted.table, columns, names=names)
         structure = dict.fromkeys(keys, "VARCHAR")
@@ -53,6 +54,8 @@ def read_nested_json(
     path: Path,
     structure: Mapping[str, Any],
     documents: str = "",
+    *,
+    several: bool = False,
 ) -> Iterator[None]:
     """Nested documents, block by block, as the engine's table ``log_documents``.
 
@@ -62,13 +65,26 @@ def read_nested_json(
         structure: the keys to read, nested as in the documents; a leaf is the text "JSON", which
             :func:`value` reads, or any other SQL type.
         documents: how a line's documents are found: SQL over ``log_lines`` to line, text and
-            broken; by default each line is one. A line may hold several, or none.
+            broken; by default each line is one. A line may hold one, or none.
+        several: whether a line may hold several. They also have a ``place`` within their line,
+            and ``record_line`` is then their number within the file, from 1.
     """
-    for _ in read_blocks_of(engine, path):
+    number = 0
+    is_parquet = path.suffix.lower() == ".parquet"
+    for block in read_rows(engine, path, structure) if is_parquet else read_blocks_of(engine, path):
+        engine.register(BLOCK, block)
         source = BLOCK
         if documents:  # kept, because within one statement the engine finds them several times
             source = "log_sources"
             engine.execute(f"create or replace temp table {source} as {documents}")
+        if several:
+            place = f"{number} + row_number() over (order by line, place)"
+            engine.execute(
+                f"create or replace temp table log_numbered as"
+                f" select * replace ({place} as line) from {source}"
+            )
+            source = "log_numbered"
+            number += engine.row(f"select count(*) from {source}")[0]
         engine.execute(
             f"create or replace temp table {DOCUMENTS} as"
             f" select * from {_documents(structure, source)}"
@@ -137,6 +153,6 @@ def _flat_column(key: str, *, is_scalar: bool) -> Column:
     return Column(value, not_scalar=not_scalar)
 
 
-def _without_case_twins(keys: list[str]) -> list[str]:
+def without_case_twins(keys: list[str]) -> list[str]:
     """Keys that differ in more than case: SQL column names do not tell a from A."""
     return list({key.lower(): key for key in reversed(keys)}.values())[::-1]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -25,15 +26,20 @@ class Ledger:
         files: per file (its ledger key) its fingerprint, when it was read, the counts of its last
             reading, and the rows per table and day of all of them.
         features: the feature columns of a table and their types, fixed when first seen.
-        pending: the manifests of a batch that counts, and may not be visible yet.
+        pending: the manifests of a batch that counts, and may not be visible yet; None for a
+            partition that goes away.
         user_keys: the fingerprint of the secret that made the user keys.
+        erased: rows per table and day that were erased with their user.
+        expired: rows per table and day that were older than the problem's retention.
     """
 
     path: Path
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     features: dict[str, dict[str, str]] = field(default_factory=dict)
-    pending: dict[Partition, Manifest] = field(default_factory=dict)
+    pending: Mapping[Partition, Manifest | None] = field(default_factory=dict)
     user_keys: str = ""
+    erased: dict[str, dict[str, int]] = field(default_factory=dict)
+    expired: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def save(self) -> None:
         """Replace the ledger on disk."""
@@ -43,10 +49,12 @@ class Ledger:
             "files": self.files,
             "features": self.features,
             "pending": [
-                [partition.table, partition.day.isoformat(), manifest.to_facts()]
-                for partition, manifest in self.pending.items()
+                [each.table, each.day.isoformat(), manifest.to_facts() if manifest else None]
+                for each, manifest in self.pending.items()
             ],
             "user_keys": self.user_keys,
+            "erased": self.erased,
+            "expired": self.expired,
         }
         replace_file(self.path, json.dumps(content, indent=1, sort_keys=True))
 
@@ -107,7 +115,7 @@ def read_ledger(folder: Path) -> Ledger:
             f"{FORMAT_VERSION}"
         )
     pending = {
-        Partition(table, date.fromisoformat(day)): Manifest.from_facts(facts)
+        Partition(table, date.fromisoformat(day)): Manifest.from_facts(facts) if facts else None
         for table, day, facts in content.pop("pending")
     }
     return Ledger(path, pending=pending, **content)

@@ -107,11 +107,14 @@ def _with_recipe(manifest: Manifest) -> Manifest:
     return replace(manifest, recipe_hash=recipe_hash({"content": manifest.content_hash}))
 
 
-def publish(lake: Lake, manifests: Mapping[Partition, Manifest]) -> None:
-    """Make a batch visible; to do it again changes nothing."""
+def publish(lake: Lake, manifests: Mapping[Partition, Manifest | None]) -> None:
+    """Make a batch visible, None for what goes away; to do it again changes nothing."""
     for partition, manifest in manifests.items():
         with lake.locked(partition.table):
-            lake.replace_files(partition, manifest)
+            if manifest is None:
+                lake.remove(partition)
+            else:
+                lake.replace_files(partition, manifest)
 
 
 def missing_days(lake: Lake, first: date, tables: Iterable[str]) -> bool:

@@ -4,7 +4,7 @@ from collections import Counter
 
 from label_platform.lake import Engine, Lake, Partition
 from label_platform.logs.batch import TABLES
-from label_platform.logs.ledger import read_ledger
+from label_platform.logs.ledger import Ledger, read_ledger
 
 _ENDS = ("accepted", "ignored", "rejected", "duplicates")
 
@@ -22,14 +22,12 @@ def unreconciled(engine: Engine, lake: Lake) -> list[str]:
     """
     ledger = read_ledger(lake.folder)
     findings = []
-    expected: Counter[tuple[str, str]] = Counter()
+    expected = _rows_left(ledger)
     refused: Counter[str] = Counter()
     for key, counts in ledger.files.items():
         ended = sum(counts[end] for end in _ENDS)
         if counts["records"] != ended:
             findings.append(f"{key}: {counts['records']} records, {ended} accounted for")
-        for table, by_day in counts["rows"].items():
-            expected.update({(table, day): rows for day, rows in by_day.items()})
         refused[key.split(":", maxsplit=1)[1]] += counts["rejected"]
     for table in TABLES:
         for day in lake.days(table):
@@ -38,10 +36,22 @@ def unreconciled(engine: Engine, lake: Lake) -> list[str]:
             brought = expected.pop((table, day.isoformat()), 0)
             if rows != brought:
                 findings.append(f"{table} of {day}: {rows} rows, files brought {brought}")
-    for (table, day_name), rows in sorted(expected.items()):
+    for (name, day_name), rows in sorted(expected.items()):
         if rows:
-            findings.append(f"{table} of {day_name}: no partition, files brought {rows}")
+            findings.append(f"{name} of {day_name}: no partition, files brought {rows}")
     return findings + _lost_refusals(engine, lake, refused)
+
+
+def _rows_left(ledger: Ledger) -> Counter[tuple[str, str]]:
+    """What files brought, by table and day, less what was erased or has expired."""
+    left: Counter[tuple[str, str]] = Counter()
+    for counts in ledger.files.values():
+        for table, by_day in counts["rows"].items():
+            left.update({(table, day): rows for day, rows in by_day.items()})
+    for removed in (ledger.erased, ledger.expired):
+        for table, by_day in removed.items():
+            left.subtract({(table, day): rows for day, rows in by_day.items()})
+    return left
 
 
 def _lost_refusals(engine: Engine, lake: Lake, refused: Counter[str]) -> list[str]:

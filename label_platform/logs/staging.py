@@ -22,6 +22,8 @@ from label_platform.logs.quarantine import quarantine
 from label_platform.logs.records import LogFile, Records, Rows, UnreadableFileError
 from label_platform.logs.repeats import find_repeats
 from label_platform.logs.report import FileCounts
+from label_platform.logs.retention import ignore_expired
+from label_platform.logs.tombstones import read_tombstones
 from label_platform.problem import Problem
 
 
@@ -53,6 +55,7 @@ class Staging:
 
     def __post_init__(self) -> None:
         self._file = 0
+        self._tombstones = read_tombstones(self.lake.folder, self.user_keys)
         for table in batch.TABLES:
             self.features.setdefault(table, {})
         batch.create(self.engine, {table: self.layout(table) for table in batch.TABLES})
@@ -157,6 +160,8 @@ class Staging:
 
     def _find_what_is_new(self, file: LogFile) -> None:
         self.user_keys.find(self.engine, batch.of_file(self._file))
+        self._tombstones.ignore(self.engine, self._file)
+        ignore_expired(self.engine, self.problem, self.rules.ingested_at, self._file)
         hide_query_texts(self.engine, self.problem, self.user_keys, self._file)
         for table in batch.tables_of(self.engine, self._file):
             find_repeats(self.engine, self.lake, self.problem, table, self._file)

@@ -13,13 +13,11 @@ from label_platform.logs.contract import Table, Wanted
 from label_platform.logs.format_options import options_of, stream_patterns
 from label_platform.logs.json_records import BLOCK, DOCUMENTS, read_nested_json, value
 from label_platform.logs.native import read_records
+from label_platform.logs.nested_values import REQUEST_AS_QUERY
 from label_platform.logs.privacy import redacted_json
 from label_platform.logs.records import Column, LogFile, LogPattern, Records, Rows
 from label_platform.problem import LogSource
 from label_platform.strict_yaml import ConfigurationError, StrictModel, nearest
-
-REQUEST_AS_QUERY = "request:"
-"""How the query id of a list begins whose query text only the query's own record knows."""
 
 _BASES = "0, 1, or a mapping from applications to 0 or 1"
 _RENAMED_ACTIONS = {"click_through": "click"}

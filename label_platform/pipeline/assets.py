@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from label_platform.examples import SplitError
 from label_platform.lake import Partition, load_models
 from label_platform.logs import IngestReport, ingest, unreconciled
 from label_platform.pipeline.as_of import RAW_TABLES
@@ -128,9 +129,11 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
     # Dagster takes MaterializeResult[None] for a value that it should store
     def table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         days = [date.fromisoformat(day) for day in context.partition_keys]
-        partitions = [Partition(step.table, day, name) for day in days]
         manifests = []
         with project.open(context.run.run_id) as work:
+            if not step.every_day:
+                days = _days_with_training(work, days)
+            partitions = [Partition(step.table, day, name) for day in days]
             for partition in partitions:
                 try:
                     manifest, built = build_partition(work, partition)
@@ -149,6 +152,23 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
             )
 
     return table
+
+
+def _days_with_training(work: Context, days: list[date]) -> list[date]:
+    """The days that have a training window; the first days of a log have none yet.
+
+    Raises:
+        SplitError: not even the last day has one.
+    """
+    first = days[-1]
+    work.split(first)
+    for day in reversed(days):
+        try:
+            work.split(day)
+        except SplitError:
+            break
+        first = day
+    return [day for day in days if day >= first]
 
 
 def _shown(work: Context, partition: Partition) -> dict[str, Any]:
@@ -193,7 +213,11 @@ def _dependencies(project: Project, step: Step, policy: str) -> list[dg.AssetDep
             ("matched_interactions", "", 0, 0),
             ("impression_signals", "", before, after),
         ],
-        "position_statistics": [("impression_signals", "", 0, 0)],
+        "position_statistics": [
+            ("impression_signals", "", 0, 0),
+            # not read: nothing is learned from signals while events are unaccounted for
+            ("orphaned_interactions", "", -after, -before),
+        ],
         "propensities": [("position_statistics", "", -training.window.days, 0)],
         "labels": [("impression_signals", "", 0, 0), ("propensities", "", 0, 0)],
         "examples": [

@@ -11,6 +11,13 @@ from label_platform.pipeline.model_variables import signal_variables
 ATTRIBUTED = "attributed_by_event_day"
 """The attribute of a day of ``impression_signals``: its events, by the day they occurred on."""
 
+MATCHED = "matched_by_event_day"
+"""The attribute of a day of ``impression_signals``: what it read of each day of events, as its
+identity."""
+
+EXCLUDED = "excluded"
+"""The attribute of a day of ``impression_signals``: its excluded impressions, by reason."""
+
 OPEN_WINDOWS = "open_windows"
 """The attribute that names the signals for which more feedback may come."""
 
@@ -61,7 +68,14 @@ def build_impression_signals(context: Context, partition: Partition) -> Manifest
         partition,
         "from impression_signals order by shown_at, request_id, position",
         recipe=recipe_hash(impression_signals_recipe(context, partition)),
-        attributes={ATTRIBUTED: _by_event_day(context), OPEN_WINDOWS: open_windows(context, day)},
+        attributes={
+            ATTRIBUTED: _counts(
+                context, "int_attributed_interactions", "cast(occurred_at as date)"
+            ),
+            MATCHED: matched_of(context, day),
+            EXCLUDED: _counts(context, "impression_signals", "excluded_reason"),
+            OPEN_WINDOWS: open_windows(context, day),
+        },
     )
 
 
@@ -105,8 +119,10 @@ def _days_around(day: date) -> tuple[date, ...]:
     return tuple(day + timedelta(days=n) for n in (-1, 0, 1))
 
 
-def _by_event_day(context: Context) -> dict[str, int]:
+def _counts(context: Context, relation: str, column: str) -> dict[str, int]:
+    """Rows by the values of a column, nulls left out."""
     found = context.engine.rows(
-        "select cast(occurred_at as date), count(*) from int_attributed_interactions group by 1"
+        f"select {column}, count(*) from {relation} where {column} is not null"
+        " group by 1 order by 1"
     )
-    return {str(day): events for day, events in found}
+    return {str(value): rows for value, rows in found}

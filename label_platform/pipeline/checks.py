@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
 
 import dagster as dg
 
@@ -15,13 +14,9 @@ from label_platform.lake import (
     load_models,
     run_checks,
 )
+from label_platform.pipeline.accounted_events import events_are_accounted_for
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.event_counts import (
-    accepted_events,
-    attributed_events,
-    excluded_shares,
-)
-from label_platform.problem import BotRules
+from label_platform.pipeline.excluded_share import excluded_share_is_usual
 
 _FINITE_LABEL = "count(*) filter (where label is null or not isfinite(label))"
 _USABLE_WEIGHT = "count(*) filter (where weight is null or not isfinite(weight) or weight < 0)"
@@ -37,9 +32,6 @@ _EXAMPLE_CHECKS = [
 _CURVE_CHECK = "verdict_is_not_a_refusal"
 _EVENTS_CHECK = "attributed_and_orphaned_are_all_events"
 _SHARE_CHECK = "share_of_excluded_impressions_is_usual"
-_DAYS_TO_COMPARE = 3
-_NOTABLE_SHARE = 0.1
-_UNUSUAL_RATIO = 3.0
 
 
 @dataclass(frozen=True)
@@ -138,54 +130,15 @@ def _verdict(
     )
 
 
-def _all_events(
-    context: Context, partitions: list[Partition], manifests: list[Manifest]
-) -> dg.AssetCheckResult:
-    """Accepted events from the raw table, attributed ones from the impressions' side."""
-    lost = {}
-    for partition, manifest in zip(partitions, manifests, strict=True):
-        accepted = accepted_events(context, partition.day)
-        attributed = attributed_events(context, partition.day)
-        if attributed is not None and accepted != attributed + manifest.rows:
-            lost[str(partition.day)] = (
-                f"{accepted} accepted, {attributed} attributed, {manifest.rows} orphaned"
-            )
-    return dg.AssetCheckResult(
-        check_name=_EVENTS_CHECK,
-        passed=not lost,
-        metadata=lost,
-        description="; ".join(f"{day}: {words}" for day, words in lost.items()),
-    )
-
-
-def _excluded_share(
-    context: Context, partitions: list[Partition], _manifests: list[Manifest]
-) -> dg.AssetCheckResult:
-    days = [partition.day for partition in partitions]
-    before = [day for day in context.lake.days("impression_signals") if day < days[-1]]
-    shares = excluded_shares(context, sorted({*before[-14:], *days}))
-    share, reasons = shares.pop(days[-1], (0.0, ""))
-    limit = context.problem.bots.warn_share if context.problem.bots else BotRules().warn_share
-    usual = median([each for each, _ in shares.values()] or [0.0])
-    enough = len(shares) >= _DAYS_TO_COMPARE and share > _NOTABLE_SHARE
-    is_unusual = share > limit or (enough and share > _UNUSUAL_RATIO * usual)
-    words = f"{share:.1%} of {days[-1]} is set aside ({reasons or 'nothing'}), usually {usual:.1%}"
-    return dg.AssetCheckResult(
-        check_name=_SHARE_CHECK,
-        passed=not is_unusual,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"share": share, "usual_share": usual},
-        description=f"{words}; more than {limit:.0%} is too much" if share > limit else words,
-    )
-
-
 _FURTHER: dict[str, tuple[FurtherCheck, ...]] = {
     "propensities": (FurtherCheck(_CURVE_CHECK, "the evidence supports the curve", _verdict),),
     "orphaned_interactions": (
         FurtherCheck(
             _EVENTS_CHECK,
             "accepted events = attributed + orphaned events, day by day",
-            _all_events,
+            lambda context, partitions, _: events_are_accounted_for(
+                context, _EVENTS_CHECK, partitions
+            ),
             blocking=True,
         ),
     ),
@@ -193,7 +146,9 @@ _FURTHER: dict[str, tuple[FurtherCheck, ...]] = {
         FurtherCheck(
             _SHARE_CHECK,
             "no more impressions than usual are set aside as bots' or the team's own",
-            _excluded_share,
+            lambda context, partitions, _: excluded_share_is_usual(
+                context, _SHARE_CHECK, partitions
+            ),
         ),
     ),
 }

@@ -3,7 +3,12 @@
 import dagster as dg
 
 from label_platform.pipeline.assets import build_assets
-from label_platform.pipeline.automation import build_jobs, build_schedule, build_stale_sensor
+from label_platform.pipeline.automation import (
+    build_inbox_sensor,
+    build_jobs,
+    build_schedule,
+    build_stale_sensor,
+)
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.workspace import Workspace
 
@@ -24,7 +29,7 @@ def project_definitions(project: Project) -> dg.Definitions:
         assets=build_assets(project),
         jobs=[daily, comparison, stale],
         schedules=[build_schedule(daily)],
-        sensors=[build_stale_sensor(project, stale)],
+        sensors=[build_inbox_sensor(project, daily), build_stale_sensor(project, stale)],
     )
 
 

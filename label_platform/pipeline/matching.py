@@ -1,4 +1,4 @@
-"""Interactions of a day -> the impressions they belong to, and those that belong to none.
+"""Interactions of a day -> the impressions that they belong to, or why they belong to none.
 
 Each event is matched once, on its own day. The manifest tells per impression day which events went
 there, so that a late event concerns the day of its impression and no other.
@@ -48,46 +48,35 @@ def build_matched_interactions(context: Context, partition: Partition) -> Manife
             "interactions": raw(context, "interactions", (partition.day,)),
         },
     )
+    events, attributed = context.engine.row(
+        "select count(*), count(*) filter (where orphan_reason is null) from matched_interactions"
+    )
     return context.lake.publish(
         context.engine,
         partition,
         "from matched_interactions order by occurred_at, interaction_id",
         recipe=recipe_hash(matched_interactions_recipe(context, partition)),
-        attributes={BY_DAY: _by_day(context)},
-    )
-
-
-def orphaned_interactions_recipe(context: Context, partition: Partition) -> dict[str, Any]:
-    """What a day of ``orphaned_interactions`` is made from."""
-    return {
-        "matched_interactions": context.content("matched_interactions", partition.day),
-        "model": load_models()["orphaned_interactions"].version,
-    }
-
-
-def build_orphaned_interactions(context: Context, partition: Partition) -> Manifest:
-    """Keep a day's events that count for no impression, each with its reason."""
-    create_models(
-        context.engine,
-        ["orphaned_interactions"],
-        variables={},
-        sources={
-            "matched_interactions": context.lake.scan("matched_interactions", [partition.day])
+        attributes={
+            "events": events,
+            "attributed": attributed,
+            "orphaned": events - attributed,
+            BY_DAY: _by_day(context),
         },
-    )
-    return context.lake.publish(
-        context.engine,
-        partition,
-        "from orphaned_interactions order by occurred_at, interaction_id",
-        recipe=recipe_hash(orphaned_interactions_recipe(context, partition)),
     )
 
 
 def matched_of(context: Context, impression_day: date) -> dict[str, str]:
-    """Per event day, the identity of the events that belong to a day's impressions."""
+    """Per event day, the identity of the events that belong to a day's impressions.
+
+    Raises:
+        MissingPartitionError: the day's own events were not matched yet.
+    """
     found = {}
     for day in days_after(context, impression_day):
-        manifest = context.lake.manifest(Partition("matched_interactions", day))
+        partition = Partition("matched_interactions", day)
+        # other days may be outside of what is built; once they are there, this day is stale
+        own = day == impression_day
+        manifest = context.require(partition) if own else context.lake.manifest(partition)
         went = (manifest.attributes[BY_DAY] if manifest else {}).get(str(impression_day))
         if went is not None:
             found[str(day)] = went["hash"]

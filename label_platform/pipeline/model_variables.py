@@ -1,11 +1,11 @@
 """What ``var`` gives in the SQL models: the problem file's values."""
 
 from datetime import date
-from fnmatch import fnmatchcase
 from typing import Any
 
 from label_platform.lake import Partition, quote_literal
 from label_platform.logs import UserKeys
+from label_platform.logs.contract import Wanted
 from label_platform.pipeline.context import Context
 from label_platform.policy import click_signal
 from label_platform.problem import BotRules, Problem
@@ -28,16 +28,13 @@ def matching_variables(context: Context) -> dict[str, Any]:
 def signal_variables(context: Context, day: date) -> dict[str, Any]:
     """The values that decide what an impression led to, and whether it counts."""
     problem = context.problem
+    wanted = Wanted("impressions", problem.features)
     columns = context.require(Partition("impressions", day)).columns
     return {
         "signals": _signals(problem),
         "click_signal": click_signal(problem),
         "context": list(problem.context),
-        "features": [
-            name
-            for name in columns
-            if any(fnmatchcase(name, pattern) for pattern in problem.features)
-        ],
+        "features": [name for name in columns if wanted.is_feature(name)],
         "session_gap_s": int(problem.attribution.session_gap.total_seconds()),
         **_exclusions(problem, problem.bots or BotRules(clicks_per_minute=None)),
         "as_of": context.as_of,

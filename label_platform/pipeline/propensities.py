@@ -18,7 +18,8 @@ def propensity_days(context: Context, day: date) -> tuple[date, ...]:
     forward to the last training day: a first day on its own could support no estimate. So a new
     log's first days are estimated anew until one window has passed, and then never again.
     """
-    days = context.log_days
+    # counts outlive the records that they are of: see the problem's retention
+    days = sorted({*context.log_days, *context.lake.days("position_statistics")})
     length = context.problem.training.window.days
     last_training_day = context.split(days[-1]).train[-1]
     full_window = days[0] + timedelta(days=length - 1)

@@ -137,6 +137,7 @@ def _tags(
         "position": spec.position,
         "day": partition.day.isoformat(),
         "train_days": f"{split.train[0]}..{split.train[-1]}",
+        "validate_days": f"{split.validate[0]}..{split.validate[-1]}",
         "propensity_version": context.require(curve).content_hash if debiased else "none",
         "propensity_verdict": str(attributes["verdict"]),
         "label_hash": recipe_hash(context.contents("labels", split.train, policy.name)),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +16,7 @@ from label_platform.lake import MissingPartitionError
 from label_platform.logs import IngestReport
 from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.assets import asset_key, build_assets
-from label_platform.pipeline.automation import RANGE_END, RANGE_START
+from label_platform.pipeline.automation import RANGE_END, RANGE_START, ingestion_days
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.planner import Work, stale_work
 from label_platform.pipeline.steps import STEPS, Step, partitions_of
@@ -151,12 +151,9 @@ class _Chain:
     def ingest(self) -> bool:
         """Read the log files; whether there is anything to go on with."""
         started = time.perf_counter()
-        problem = self.project.problem
-        yesterday = datetime.now(tz=UTC).date() - timedelta(days=1)
-        last = problem.end_date or max(problem.start_date, yesterday)
         keys = [asset_key(self.project, table) for table in RAW_TABLES]
         self.on_work("impressions", 0, 1)
-        result = self._run(keys, Work("impressions", "", problem.start_date, last))
+        result = self._run(keys, Work("impressions", "", *ingestion_days(self.project.problem)))
         for event in result.get_step_failure_events():
             words = _words(event)
             if words.startswith(_WRONG_USAGE):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -21,12 +22,63 @@ from label_platform.tracking import TrackingStore
 PROJECT_FOLDER = Path(__file__).parents[2]
 
 
+_LAST_LINES = 20
+_LONGEST_TAIL = 8192
+
+
+class ServerError(RuntimeError):
+    """A server that ended by itself or does not answer, with the last lines that it printed."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process of ours that serves pages.
+
+    Attributes:
+        name: what people call it.
+        process: the process that was started; it may have children.
+        log: the file that all of them print to.
+    """
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def require_running(self) -> None:
+        """Notice a server that is gone.
+
+        Raises:
+            ServerError: it ended.
+        """
+        code = self.process.poll()
+        if code is not None:
+            raise ServerError(f"{self.name} ended with exit code {code}; {self.last_lines()}")
+
+    def last_lines(self) -> str:
+        """The end of what it printed, and where the rest is."""
+        with self.log.open("rb") as printed:
+            printed.seek(max(0, self.log.stat().st_size - _LONGEST_TAIL))
+            lines = printed.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
+        said = "\n".join(lines)
+        return f"the end of {self.log}:\n{said}" if said else f"{self.log} is empty"
+
+
 @dataclass(frozen=True)
 class Servers:
-    """Where the pages are."""
+    """Where the pages are, and what serves them."""
 
     dagster: str
     mlflow: str
+    running: tuple[Server, ...] = ()
+
+    def require_running(self) -> None:
+        """Notice a server that is gone.
+
+        Raises:
+            ServerError: one of them ended.
+        """
+        for server in self.running:
+            server.require_running()
 
 
 @contextmanager
@@ -37,7 +89,7 @@ def serving(
 
     Raises:
         ConfigurationError: a port is taken.
-        TimeoutError: a server did not answer in time.
+        ServerError: a server ended, or did not answer in time.
     """
     for name, port in (("--dagster-port", dagster_port), ("--mlflow-port", mlflow_port)):
         _require_free(name, port)
@@ -56,18 +108,32 @@ def serving(
     # and `dagster dev` then ignores SIGTERM too; a handler of ours is not inherited.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with ExitStack() as stack:
-        for command in (_dagster_command(dagster_port), _mlflow_command(store.uri, mlflow_port)):
-            stack.enter_context(_running(command, environment))
-        servers = Servers(f"http://{LOOPBACK}:{dagster_port}", f"http://{LOOPBACK}:{mlflow_port}")
-        _wait_for(f"{servers.dagster}/server_info", timeout_s)
-        _wait_for(f"{servers.mlflow}/health", timeout_s)
-        yield servers
+        commands = {
+            "dagster": _dagster_command(dagster_port),
+            "mlflow": _mlflow_command(store.uri, mlflow_port),
+        }
+        running = tuple(
+            stack.enter_context(
+                _running(name, command, environment, workspace.server_logs / f"{name}.log")
+            )
+            for name, command in commands.items()
+        )
+        dagster, mlflow = (f"http://{LOOPBACK}:{port}" for port in (dagster_port, mlflow_port))
+        deadline = time.monotonic() + timeout_s
+        _wait_for(f"{dagster}/server_info", running[0], deadline)
+        _wait_for(f"{mlflow}/health", running[1], deadline)
+        yield Servers(dagster, mlflow, running)
 
 
 def serve(
     workspace: Workspace, dagster_port: int, mlflow_port: int, say: Callable[[str], None]
 ) -> None:
-    """Serve both until Ctrl-C."""
+    """Serve both until Ctrl-C.
+
+    Raises:
+        ConfigurationError: a port is taken.
+        ServerError: a server did not start, or ended later.
+    """
     say("starting Dagster and MLflow ...")
     with serving(workspace, dagster_port, mlflow_port) as servers:
         say(f"Dagster  {servers.dagster}/asset-groups")
@@ -75,7 +141,8 @@ def serve(
         say("Ctrl-C ends both")
         try:
             while True:
-                time.sleep(3600)
+                servers.require_running()
+                time.sleep(1)
         except KeyboardInterrupt:
             say("stopping ...")
 
@@ -92,19 +159,24 @@ def _mlflow_command(uri: str, port: int) -> list[str]:
 
 
 @contextmanager
-def _running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
-    # a session of its own, so that it ends as a whole
-    process = subprocess.Popen(  # noqa: S603 - fixed commands
-        command,
-        env=environment,
-        cwd=PROJECT_FOLDER,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        restore_signals=True,
-    )
+def _running(
+    name: str, command: list[str], environment: dict[str, str], log: Path
+) -> Iterator[Server]:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as printed:
+        # a session of its own, so that it ends as a whole
+        process = subprocess.Popen(  # noqa: S603 - fixed commands
+            command,
+            env=environment,
+            cwd=PROJECT_FOLDER,
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            restore_signals=True,
+        )
     try:
-        yield
+        yield Server(name, process, log)
     finally:
         _end(process)
 
@@ -128,12 +200,12 @@ def _require_free(option: str, port: int) -> None:
         )
 
 
-def _wait_for(url: str, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
+def _wait_for(url: str, server: Server, deadline: float) -> None:
     while time.monotonic() < deadline:
+        server.require_running()
         try:
             with urlopen(url, timeout=5):  # noqa: S310 - our own loopback address
                 return
-        except (URLError, OSError):
+        except (URLError, OSError, HTTPException):
             time.sleep(0.3)
-    raise TimeoutError(f"{url} did not answer within {timeout_s:.0f} s")
+    raise ServerError(f"{url} did not answer in time; {server.last_lines()}")

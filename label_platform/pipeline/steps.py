@@ -17,6 +17,7 @@ from label_platform.pipeline import (
     examples,
     labels,
     matching,
+    orphans,
     propensities,
     rankers,
 )
@@ -65,8 +66,8 @@ STEPS = (
         "orphaned_interactions",
         per_policy=False,
         every_day=True,
-        recipe=matching.orphaned_interactions_recipe,
-        build=matching.build_orphaned_interactions,
+        recipe=orphans.orphaned_interactions_recipe,
+        build=orphans.build_orphaned_interactions,
         of_events=True,
     ),
     Step(

@@ -99,14 +99,14 @@ def print_end(console: Console, summary: RunSummary, store: TrackingStore) -> No
 
 def print_delays(console: Console, found: list[SignalDelays]) -> None:
     """How late each signal comes: a row of figures, and what they say in words."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("signal", no_wrap=True)
     names = ("events", "p50", "p90", "p99", "window", "outside\nwindow", "recom-\nmended")
     for name in (*names, "still\nopen"):
         table.add_column(name, justify="right", no_wrap=True)
     for each in found:
         estimate = each.delays
-        least = "≥ " if estimate.refusal else ""
+        least = "≥" if estimate.refusal else ""
         outside = estimate.outside_window
         table.add_row(
             each.signal,
@@ -115,7 +115,7 @@ def print_delays(console: Console, found: list[SignalDelays]) -> None:
             *[""] * (3 - len(estimate.percentiles)),
             duration(each.window_s),
             "" if outside is None else f"{least}{outside:.1%}",
-            duration(estimate.recommended_s) if estimate.recommended_s else "not known",
+            duration(estimate.recommended_s) if estimate.recommended_s else "none",
             f"{estimate.still_open:.1%}",
         )
     console.print(table)
@@ -124,11 +124,11 @@ def print_delays(console: Console, found: list[SignalDelays]) -> None:
 
 
 def duration(seconds: float) -> str:
-    """A span of time in its largest unit of which there is at least one: 45 s, 30 m, 1.5 h, 3 d."""
+    """A span of time in its largest unit of which there is at least one: 45s, 30m, 1.5h, 3d."""
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if abs(seconds) >= length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
+            return f"{seconds / length:.3g}{unit}"
+    return f"{seconds:.3g}s"
 
 
 def _delays_in_words(found: SignalDelays) -> str:

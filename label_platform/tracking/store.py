@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +17,9 @@ from label_platform.tracking.quiet import import_mlflow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
+DATABASE = "mlflow.db"
 _DIGEST_LENGTH = 36
 """The longest digest that MLflow stores of a dataset."""
 
@@ -48,6 +51,27 @@ class RankerRecord:
     pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class TrackedRanker:
+    """A ranker's run, as far as it tells what the ranker was made from.
+
+    Attributes:
+        run_id: the run.
+        name: its name, for people.
+        policy: the policy of its labels.
+        first_day: the first day that it was trained on.
+        last_day: the last day that decided when to stop training.
+        versions: its versions in the model registry, each with its aliases (champion, ...).
+    """
+
+    run_id: str
+    name: str
+    policy: str
+    first_day: date
+    last_day: date
+    versions: Mapping[str, tuple[str, ...]]
+
+
 class TrackingStore:
     """The MLflow experiment of a problem.
 
@@ -63,7 +87,7 @@ class TrackingStore:
     @property
     def uri(self) -> str:
         """The tracking URI that ``mlflow ui --backend-store-uri`` takes."""
-        return f"sqlite:///{self.folder / 'mlflow.db'}"
+        return f"sqlite:///{self.folder / DATABASE}"
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -136,7 +160,7 @@ class TrackingStore:
     def register(self, run_id: str, alias: str) -> None:
         """Give a run's ranker an alias in the registry: ``champion`` or ``challenger``."""
         mlflow = self._current()  # a model's URI is looked up in the current store
-        model_name = f"{self.problem}.ranker"
+        model_name = self._model_name
         models = self._client.search_logged_models(
             [self.experiment_id], filter_string=f"source_run_id = '{run_id}'"
         )
@@ -151,6 +175,43 @@ class TrackingStore:
             model_name, source=models[0].model_uri, run_id=run_id, model_id=models[0].model_id
         )
         self._client.set_registered_model_alias(model_name, alias, version.version)
+
+    def rankers(self) -> list[TrackedRanker]:
+        """Every ranker that was ever tracked, the oldest first; none where there is no store."""
+        if not (self.folder / DATABASE).is_file():
+            return []
+        experiment = self._client.get_experiment_by_name(self.problem)
+        if experiment is None:
+            return []
+        found, token = [], None
+        versions = self._versions()
+        while True:
+            page = self._client.search_runs(
+                [experiment.experiment_id],
+                "tags.kind = 'ranker'",
+                order_by=["attributes.start_time"],
+                page_token=token,
+            )
+            found += [_tracked(run, versions.get(run.info.run_id, {})) for run in page]
+            token = page.token
+            if not token:
+                return found
+
+    def _versions(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Per run, its versions in the model registry and their aliases."""
+        named: dict[str, list[str]] = {}
+        for model in self._client.search_registered_models(f"name = '{self._model_name}'"):
+            for alias, version in model.aliases.items():
+                named.setdefault(str(version), []).append(alias)
+        versions: dict[str, dict[str, tuple[str, ...]]] = {}
+        for each in self._client.search_model_versions(f"name = '{self._model_name}'"):
+            aliases = tuple(sorted(named.get(str(each.version), ())))
+            versions.setdefault(str(each.run_id), {})[str(each.version)] = aliases
+        return versions
+
+    @property
+    def _model_name(self) -> str:
+        return f"{self.problem}.ranker"
 
     def link(self, base: str = "http://127.0.0.1:5000") -> str:
         """The page of the experiment's runs in MLflow's own interface."""
@@ -192,6 +253,21 @@ class TrackingStore:
                 pip_requirements=["label-platform", "lightgbm"],
                 signature=ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double")])),
             )
+
+
+def _tracked(run: "Run", versions: Mapping[str, tuple[str, ...]]) -> TrackedRanker:
+    tags = run.data.tags
+    first, last = tags["train_days"].split("..")
+    # runs from before this tag was kept: the day that they were trained on comes after all of them
+    last = tags.get("validate_days", f"..{tags.get('day', last)}").split("..")[1]
+    return TrackedRanker(
+        run_id=run.info.run_id,
+        name=run.info.run_name or "",
+        policy=tags["policy"],
+        first_day=date.fromisoformat(first),
+        last_day=date.fromisoformat(last),
+        versions=versions,
+    )
 
 
 def code_revision() -> str:

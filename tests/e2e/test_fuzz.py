@@ -12,6 +12,7 @@ import pytest
 from label_platform.lake import Engine, Lake
 from label_platform.logs import FileCounts, ingest, unreconciled
 from label_platform.problem import Problem
+from tests.logs.examples_of_formats import EXAMPLES, OPTIONS
 from tests.logs.mutations import mutated, mutated_row
 from tests.logs.test_kuairand import ROW
 from tests.logs.ubi_records import event, query
@@ -42,6 +43,7 @@ INTERACTION = {
 }
 DOCUMENTS: dict[str, list[dict[str, Any]]] = {
     "ubi": [event(), event("click"), event("purchase", query_id=...), query()],
+    **EXAMPLES,
 }
 OPEN_BANDIT = {
     "": "0",
@@ -78,6 +80,10 @@ def read(folder: Path, source: dict[str, Any], **changes: object) -> tuple[FileC
     return report.files
 
 
+def source_of(name: str, path: str) -> dict[str, Any]:
+    return {"format": name, "path": path, "options": OPTIONS.get(name, {})}
+
+
 def check(counts: FileCounts, lines: Sequence[bytes], name: str) -> None:
     assert counts.refusal == "", name
     kept = counts.accepted, counts.ignored, counts.rejected, counts.duplicates
@@ -97,7 +103,9 @@ def damaged_lines(documents: Sequence[dict[str, Any]], seed: int) -> list[bytes]
 def test_nested_json_in_lines(tmp_path: Path, name: str) -> None:
     lines = damaged_lines(DOCUMENTS[name], seed=len(name))
     (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines))
-    [counts] = read(tmp_path, {"format": name, "path": "log.jsonl"})
+    [counts] = read(
+        tmp_path, {"format": name, "path": "log.jsonl", "options": OPTIONS.get(name, {})}
+    )
     check(counts, lines, name)
 
 
@@ -105,7 +113,9 @@ def test_nested_json_in_lines(tmp_path: Path, name: str) -> None:
 def test_nested_json_in_an_array(tmp_path: Path, name: str) -> None:
     lines = damaged_lines(DOCUMENTS[name], seed=100 + len(name))
     (tmp_path / "log.json").write_bytes(b"[" + b",\n".join(lines) + b"]")
-    [counts] = read(tmp_path, {"format": name, "path": "log.json"})
+    [counts] = read(
+        tmp_path, {"format": name, "path": "log.json", "options": OPTIONS.get(name, {})}
+    )
     kept = counts.accepted, counts.ignored, counts.rejected, counts.duplicates
     assert sum(kept) == counts.records
     assert counts.accepted > 0

@@ -109,7 +109,9 @@ def test_rows_may_come_in_any_order(make_impressions: Callable[..., pa.Table]) -
 def test_excluded_impressions_are_left_out(make_impressions: Callable[..., pa.Table]) -> None:
     impressions = make_impressions()
     bot = impressions["request_id"].to_numpy() < 100
-    marked = impressions.append_column("excluded_reason", [np.where(bot, "bot_session", None)])
+    marked = impressions.append_column(
+        "excluded_reason", [np.where(bot, "clicks_per_minute", None)]
+    )
 
     assert len(shown_of(marked).lists) == 300
 

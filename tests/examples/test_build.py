@@ -30,7 +30,7 @@ def test_impression_rows_by_hand(shop: Any, make_policy: MakePolicy) -> None:  #
     shop.stock([(11, date(2026, 9, 1), 0.1), (11, SECOND, 0.2), (12, SECOND, 0.3)])
     shop.show(7, [11, 12], clicked=[2], day=FIRST)
     shop.show(8, [11], clicked=[1], day=SECOND)
-    shop.show(9, [12], day=SECOND, excluded_reason="bot_session")
+    shop.show(9, [12], day=SECOND, excluded_reason="clicks_per_minute")
     shop.show(5, [12], day=VALIDATE)
     ips = make_policy(
         debias={"method": "ips"}, rankers=[{"objective": "pointwise", "position": "debias_only"}]
@@ -61,7 +61,11 @@ def test_cells_add_up_days_and_divide_once(shop: Any, make_policy: MakePolicy) -
     shop.show(1, [11, 12], clicked=[1], day=FIRST)
     shop.show(2, [12, 11], clicked=[2], day=SECOND, f_price=5.0)
     shop.show(3, [11], day=SECOND, shown_at=f"{SECOND} 13:00:00+00", f_price=6.0)
-    bot = {"excluded_reason": "bot_session", "shown_at": f"{SECOND} 14:00:00+00", "f_price": 7.0}
+    bot = {
+        "excluded_reason": "clicks_per_minute",
+        "shown_at": f"{SECOND} 14:00:00+00",
+        "f_price": 7.0,
+    }
     shop.show(4, [11], clicked=[1], day=SECOND, **bot)
     shop.show(5, [11], clicked=[1], day=VALIDATE, query_id=2)
     policy = make_policy(**COEC)

@@ -1,6 +1,7 @@
 """Every reason for which a record is refused, and what is accepted beside it."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -264,6 +265,8 @@ def test_every_reason_is_tested_and_documented() -> None:
     assert {reason for _, reason, _ in cases if reason} | elsewhere == set(RejectionReason)
     documented = RejectionReason.__doc__ or ""
     assert [reason for reason in RejectionReason if f"{reason.name}:" not in documented] == []
+    guide = (Path(__file__).parents[2] / "docs" / "own-logs.md").read_text()
+    assert [reason for reason in RejectionReason if f"`{reason}`" not in guide] == []
 
 
 def test_keys_are_columns_of_their_tables() -> None:

@@ -83,12 +83,15 @@ def test_an_oversized_last_line_without_an_end(
         ("appended.jsonl.gz", gzip.compress(b"a\n") + gzip.compress(b"b\n")),
         ("log.jsonl.zst", pa.compress(b"a\nb\n", codec="zstd", asbytes=True)),
     ],
+    ids=["gzip", "two gzips", "zstd"],  # compressed bytes hold the time
 )
 def test_compressed_files(tmp_path: Path, name: str, content: bytes) -> None:
     assert rows(written(tmp_path, content, name)) == [(1, "a", None), (2, "b", None)]
 
 
-@pytest.mark.parametrize("content", [b"no gzip at all\n", gzip.compress(b"a\n" * 9999)[:-12]])
+@pytest.mark.parametrize(
+    "content", [b"no gzip at all\n", gzip.compress(b"a\n" * 9999)[:-12]], ids=["none", "cut"]
+)
 def test_a_corrupt_file_is_an_error_that_names_it(tmp_path: Path, content: bytes) -> None:
     path = written(tmp_path, content, "log.jsonl.gz")
     with pytest.raises(UnreadableFileError, match=r"log\.jsonl\.gz: cannot be read"):

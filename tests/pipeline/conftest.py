@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -114,12 +114,39 @@ class Installation:
             for day in days:
                 build_partition(context, Partition(table, day, policy))
 
-    def add_events(self, name: str, *events: dict[str, Any]) -> None:
+    def add_events(self, name: str, *events: dict[str, Any]) -> Path:
         """Drop one more file of interactions into the logs."""
         path = self.logs / "interactions" / f"{name}.jsonl.gz"
         path.write_bytes(
             gzip.compress("".join(json.dumps(each) + "\n" for each in events).encode())
         )
+        return path
+
+    def drop_late_purchase(self, shown_on: date, arrives_after: timedelta | None = None) -> Path:
+        """Drop a file with a purchase that happened two calendar days after its list was shown.
+
+        The impression was shown in the afternoon without being bought: 1 day and 18 hours later
+        is within the purchase window of 2 days, and on the second day after.
+        """
+        with self.project().open() as context:
+            request_id, item_id, shown_at = context.engine.row(
+                "select request_id, item_id, epoch_ms(shown_at) from "
+                f"{context.lake.scan('impression_signals', [shown_on])} where purchase = 0 and "
+                "excluded_reason is null and hour(shown_at) between 12 and 22 "
+                "order by impression_id limit 1"
+            )
+        bought_at = datetime.fromtimestamp(shown_at / 1000, UTC) + timedelta(days=1, hours=18)
+        assert bought_at.date() == shown_on + timedelta(days=2)
+        event = {
+            "request_id": request_id,
+            "item_id": item_id,
+            "signal": "purchase",
+            "value": 1,
+            "occurred_at": bought_at.isoformat(),
+        }
+        if arrives_after is not None:
+            event["ingested_at"] = (bought_at + arrives_after).isoformat()
+        return self.add_events("late", event)
 
 
 def _change(path: Path, changes: dict[str, Any]) -> None:

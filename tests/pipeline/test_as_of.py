@@ -18,7 +18,9 @@ from tests.pipeline.conftest import DAYS, POLICIES, PROBLEM, Installation, day, 
 from tests.pipeline.test_comparisons import raise_contender
 
 USES_PURCHASES = "multi_signal"
-SHOWN, BOUGHT, ARRIVED = day(2), day(4), day(4) + timedelta(days=3)
+SHOWN = day(2)
+ARRIVED = SHOWN + timedelta(days=2 + 3)
+"""Bought two calendar days after it was shown, and known three days after that."""
 
 
 def midnight(on: date) -> datetime:
@@ -98,32 +100,6 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {folder for folder in after if after[folder] != before[folder]}
 
 
-def buy_three_days_late(installation: Installation) -> None:
-    """A purchase within its window of two days, known only three days after it happened."""
-    with installation.project().open() as context:
-        request_id, item_id, shown_at = context.engine.row(
-            "select request_id, item_id, epoch_ms(shown_at) from "
-            f"{context.lake.scan('impression_signals', [SHOWN])} "
-            "where purchase = 0 and excluded_reason is null and hour(shown_at) between 12 and 22 "
-            "order by impression_id limit 1"
-        )
-    bought_at = datetime.fromtimestamp(shown_at / 1000, UTC) + timedelta(days=1, hours=18)
-    arrived_at = bought_at + timedelta(days=3)
-    assert (bought_at.date(), arrived_at.date()) == (BOUGHT, ARRIVED)
-    installation.add_events(
-        "late",
-        {
-            "request_id": request_id,
-            "item_id": item_id,
-            "signal": "purchase",
-            "value": 1,
-            "occurred_at": bought_at.isoformat(),
-            "ingested_at": arrived_at.isoformat(),
-        },
-    )
-    installation.ingest()
-
-
 def test_a_purchase_that_arrives_three_days_late(punctual: Installation) -> None:
     before, after = midnight(ARRIVED), midnight(ARRIVED + timedelta(days=1))
     build(punctual)
@@ -134,7 +110,8 @@ def test_a_purchase_that_arrives_three_days_late(punctual: Installation) -> None
         f"labels/policy={name}/day={each}" for name in POLICIES for each in DAYS
     }
 
-    buy_three_days_late(punctual)
+    punctual.drop_late_purchase(SHOWN, arrives_after=timedelta(days=3))
+    punctual.ingest()
     one_day = {f"labels/policy={USES_PURCHASES}/day={SHOWN}"}
     build(punctual, before)
     assert view(punctual, before, "labels") == known_before

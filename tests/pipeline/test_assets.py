@@ -1,15 +1,18 @@
 """What a run in Dagster does: metadata, pictures, and checks that stop what comes after."""
 
 import base64
+import json
 from datetime import date
 
 import dagster as dg
 import pytest
 
 from label_platform.lake import Engine, Partition
+from label_platform.logs.ledger import LEDGER_NAME
 from label_platform.pipeline.assets import asset_key, build_assets
+from label_platform.pipeline.automation import RANGE_END, RANGE_START
 from label_platform.pipeline.run import run_chain
-from tests.pipeline.conftest import DAYS, Installation, day, quiet_instance
+from tests.pipeline.conftest import DAYS, POLICIES, Installation, day, quiet_instance
 
 PNG = b"\x89PNG"
 
@@ -119,10 +122,24 @@ def test_a_failed_check_keeps_what_follows_from_running(built: Installation) -> 
     assert built.content_hashes() == before
 
 
+def count_one_more(installation: Installation, table: str, on: date) -> None:
+    """As if ingestion had brought the row itself: its own check has nothing to say."""
+    path = installation.workspace.lake("product_search").folder / LEDGER_NAME
+    ledger = json.loads(path.read_text())
+    rows = next(
+        counts["rows"][table]
+        for counts in ledger["files"].values()
+        if str(on) in counts["rows"].get(table, {})
+    )
+    rows[str(on)] += 1
+    path.write_text(json.dumps(ledger))
+
+
 def test_a_failed_check_of_a_shared_table_ends_a_run_from_the_command_line(
     built: Installation,
 ) -> None:
     repeat_a_row(built, "impressions", day(2))
+    count_one_more(built, "impressions", day(2))
     for _ in range(2):  # the second time nothing is new, and it is no better
         before = built.content_hashes()
         with quiet_instance() as instance:
@@ -145,3 +162,38 @@ def test_examples_without_a_positive_are_not_trained_on(ingested: Installation) 
         assert "rankers" not in summary.built
     assert ingested.workspace.lake("product_search").days("rankers", "raw_click") == []
     assert ingested.workspace.lake("product_search").days("labels", "raw_click") == list(DAYS)
+
+
+def test_all_days_can_be_materialised_at_once(built: Installation) -> None:
+    """The first three of six days have no training window: 1 to train, 1 to validate, 2 to wait."""
+    project = built.project()
+    tables = [
+        *(("labels", name) for name in POLICIES),
+        *(("examples", name) for name in POLICIES),
+        *(("rankers", name) for name in POLICIES),
+        *(("evaluations", name) for name in POLICIES),
+        ("comparisons", ""),
+    ]
+    range_tags = {RANGE_START: str(DAYS[0]), RANGE_END: str(DAYS[-1])}
+    with quiet_instance() as instance:
+        done = dg.materialize(
+            build_assets(project),
+            selection=[asset_key(project, *each) for each in tables],
+            tags=range_tags,
+            instance=instance,
+            raise_on_error=False,
+        )
+    assert [str(each.step_failure_data.error) for each in done.get_step_failure_events()] == []
+    assert done.success
+    lake = built.workspace.lake("product_search")
+    assert lake.days("labels", "raw_click") == list(DAYS)
+    for table in ("examples", "rankers", "evaluations"):
+        assert {tuple(lake.days(table, name)) for name in POLICIES} == {DAYS[3:]}
+    assert lake.days("comparisons") == list(DAYS[3:])
+
+
+def test_days_of_which_none_can_be_trained_on_fail(built: Installation) -> None:
+    done = materialize(built, ("examples", "raw_click"), on=day(3))
+    assert not done.success
+    (failure,) = done.get_step_failure_events()
+    assert "found 3 days of log" in str(failure.step_failure_data.error)

@@ -45,10 +45,16 @@ def test_an_event_that_was_lost_on_the_way_is_found(built: Installation) -> None
     )
 
 
-def test_a_usual_share_of_bots_is_no_warning(built: Installation) -> None:
+def test_a_bot_after_days_without_any_is_a_warning(built: Installation) -> None:
+    reasons = {
+        each: len(built.manifest("impression_signals", each).attributes["excluded"])
+        for each in DAYS
+    }
+    assert [each for each in DAYS if reasons[each]] == [DAYS[-1]]
     result = look(built, "impression_signals", SHARE)
-    assert result.passed
-    assert result.metadata["share"].value > 0
+    assert not result.passed
+    assert result.metadata["share"].value > 0.01
+    assert "more than 3 times the median of 5 days before, 0.0%" in str(result.description)
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,22 @@ def test_checks_of_the_models_are_listed(definitions: dg.Definitions) -> None:
             "weights_are_usable": True,
             "some_label_is_positive": True,
         }
+    assert not listed["impression_signals"].pop("share_of_excluded_impressions_is_usual")
     assert all(listed["impression_signals"].values())
+    assert listed["impressions"] == {"counts_reconcile": True}
+    assert listed["orphaned_interactions"]["attributed_and_orphaned_are_all_events"]
+
+
+def test_nothing_is_learned_while_events_are_unaccounted_for(
+    finished: Installation, definitions: dg.Definitions
+) -> None:
+    """Everything after the signals waits for the table whose check counts the events."""
+    project = finished.project()
+    graph = definitions.resolve_asset_graph()
+    waiting = graph.get(asset_key(project, "orphaned_interactions")).child_keys
+    assert waiting == {asset_key(project, "position_statistics")}
+    after = graph.get(asset_key(project, "position_statistics")).child_keys
+    assert after == {asset_key(project, "propensities")}
 
 
 def test_jobs_schedule_and_sensor(definitions: dg.Definitions) -> None:
@@ -154,8 +169,14 @@ def test_jobs_schedule_and_sensor(definitions: dg.Definitions) -> None:
     (schedule,) = repository.schedule_defs
     assert schedule.job_name == f"{PROBLEM}_daily"
     assert schedule.cron_schedule == "0 3 * * *"
-    (sensor,) = repository.sensor_defs
-    assert sensor.job_name == f"{PROBLEM}_stale"
+    assert {sensor.name: sensor.job_name for sensor in repository.sensor_defs} == {
+        f"{PROBLEM}_inbox_sensor": f"{PROBLEM}_daily",
+        f"{PROBLEM}_stale_sensor": f"{PROBLEM}_stale",
+    }
+    # whoever wants them switches them on
+    assert {sensor.default_status for sensor in repository.sensor_defs} == {
+        dg.DefaultSensorStatus.STOPPED
+    }
     daily = definitions.resolve_job_def(f"{PROBLEM}_daily").asset_layer
     comparison = definitions.resolve_job_def(f"{PROBLEM}_comparison").asset_layer
     compared = {dg.AssetKey([PROBLEM, "comparisons"])}

@@ -2,39 +2,11 @@
 
 import json
 import sys
-from datetime import timedelta
 
 import pytest
 
 from label_platform.cli import application
-from label_platform.lake import Partition, days_between
-from tests.pipeline.conftest import DAYS, PROBLEM, Installation
-
-LOOK_BACK = timedelta(days=2)
-
-
-def match(installation: Installation) -> None:
-    """Publish every event with the impression of its list and item, as attribution does."""
-    with installation.project().open() as context:
-        for on in DAYS:
-            shown = [each for each in days_between(on - LOOK_BACK, on) if each >= DAYS[0]]
-            context.lake.publish(
-                context.engine,
-                Partition("matched_interactions", on),
-                f"""
-                select interaction_id, impression_id, shown_at::date as impression_day, signal,
-                    occurred_at, interactions.ingested_at as ingested_at,
-                    epoch(occurred_at) - epoch(shown_at) as delay_s,
-                    case
-                        when impression_id is null then 'no_impression'
-                        when occurred_at < shown_at then 'before_impression'
-                    end as orphan_reason
-                from {context.lake.scan("interactions", [on])} as interactions
-                left join {context.lake.scan("impressions", shown)} as impressions
-                    using (request_id, item_id)
-                """,
-                recipe="by hand",
-            )
+from tests.pipeline.conftest import PROBLEM, Installation
 
 
 def run(monkeypatch: pytest.MonkeyPatch, installation: Installation, *arguments: str) -> int:
@@ -47,10 +19,9 @@ def run(monkeypatch: pytest.MonkeyPatch, installation: Installation, *arguments:
 
 
 def test_delays_of_a_simulated_log(
-    built: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    match(built)
-    assert run(monkeypatch, built, "--json") == 0
+    assert run(monkeypatch, finished, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert list(found) == ["click", "dwell_s", "add_to_cart", "purchase"]
     click = found["click"]["delays"]
@@ -65,7 +36,7 @@ def test_delays_of_a_simulated_log(
     assert 0 < click["still_open"] < 0.05
     assert found["purchase"]["delays"]["still_open"] > 0.2
 
-    assert run(monkeypatch, built) == 0
+    assert run(monkeypatch, finished) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert f"click {click['events']:,} " in shown
     assert "purchase: " in shown

@@ -1,6 +1,6 @@
 """What counts as stale after the usual changes: late events, changed policies, lost partitions."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,30 +35,8 @@ def key_of(installation: Installation, work: Work) -> str:
 
 
 def buy_late(installation: Installation, shown_on: date) -> None:
-    """A purchase that arrives in a file of its own and happened two calendar days after the list.
-
-    The impression was shown in the afternoon without being bought: 1 day and 18 hours later is
-    within the purchase window of 2 days, and on the second day after.
-    """
-    with installation.project().open() as context:
-        request_id, item_id, shown_at = context.engine.row(
-            "select request_id, item_id, epoch_ms(shown_at) from "
-            f"{context.lake.scan('impression_signals', [shown_on])} "
-            "where purchase = 0 and excluded_reason is null and hour(shown_at) between 12 and 22 "
-            "order by impression_id limit 1"
-        )
-    bought_at = datetime.fromtimestamp(shown_at / 1000, UTC) + timedelta(days=1, hours=18)
-    assert bought_at.date() == shown_on + timedelta(days=2)
-    installation.add_events(
-        "late",
-        {
-            "request_id": request_id,
-            "item_id": item_id,
-            "signal": "purchase",
-            "value": 1,
-            "occurred_at": bought_at.isoformat(),
-        },
-    )
+    """A purchase that arrives in a file of its own, two calendar days after its list."""
+    installation.drop_late_purchase(shown_on)
     installation.ingest()
 
 

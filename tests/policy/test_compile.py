@@ -33,7 +33,7 @@ ROWS: list[dict[str, Any]] = [
         "position": 1,
         "device": "mobile",
         "click": 1,
-        "excluded_reason": "'bot_session'",
+        "excluded_reason": "'clicks_per_minute'",
     },
 ]
 

@@ -137,6 +137,35 @@ def test_an_alias_moves_to_the_ranker_that_has_it_now(folder: Path, record: Rank
     assert client.get_model_version_by_alias("shop.ranker", "champion").run_id == second
 
 
+def test_rankers_tell_what_they_were_trained_on(folder: Path, record: RankerRecord) -> None:
+    store = TrackingStore(folder, "shop")
+    tags = {**record.tags, "kind": "ranker", "day": "2026-10-06"}
+    tags["train_days"] = "2026-10-01..2026-10-03"
+    validated = {**tags, "validate_days": "2026-10-04..2026-10-04"}
+    first = store.log_ranker(replace(record, tags=validated))
+    store.log_comparison("comparison", {"day": "2026-10-06"}, "policy,value\n")
+    # a run from before validation days were noted: they end with the day at the latest
+    second = store.log_ranker(replace(record, tags=tags))
+    store.register(second, "challenger")
+    store.register(first, "champion")
+    store.register(first, "champion")
+    found = store.rankers()
+    assert [(each.run_id, each.policy) for each in found] == [
+        (first, "raw_click"),
+        (second, "raw_click"),
+    ]
+    assert [str(each.first_day) for each in found] == ["2026-10-01", "2026-10-01"]
+    assert [str(each.last_day) for each in found] == ["2026-10-04", "2026-10-06"]
+    assert found[0].versions == {"2": (), "3": ("champion",)}
+    assert found[1].versions == {"1": ("challenger",)}
+
+
+def test_without_a_store_there_are_no_rankers(folder: Path, tmp_path: Path) -> None:
+    assert TrackingStore(folder, "another").rankers() == []
+    assert TrackingStore(tmp_path / "nowhere", "shop").rankers() == []
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_a_run_without_a_model_cannot_be_champion(folder: Path) -> None:
     store = TrackingStore(folder, "shop")
     run_id = store.log_comparison("comparison", {"day": "2026-10-06"}, "policy,value\n")

@@ -6,6 +6,7 @@ without_session as (
     select
         impression_id,
         coalesce(user_key, concat('list ', cast(request_id as varchar))) as visitor,
+        cast(shown_at as date) as day,
         shown_at
     from impressions
     where session_id is null
@@ -15,9 +16,10 @@ gaps as (
     select
         impression_id,
         visitor,
+        day,
         shown_at,
         lag(shown_at) over (
-            partition by visitor
+            partition by visitor, day
             order by shown_at asc, impression_id asc
         ) as previous_at
     from without_session
@@ -27,6 +29,7 @@ starts as (
     select
         impression_id,
         visitor,
+        day,
         shown_at,
         case
             when previous_at is null then shown_at
@@ -40,7 +43,7 @@ numbered as (
         impression_id,
         visitor,
         max(started_at) over (
-            partition by visitor
+            partition by visitor, day
             order by shown_at asc, impression_id asc
             rows between unbounded preceding and current row
         ) as started_at
@@ -50,7 +53,7 @@ numbered as (
 final as (
     select
         impression_id,
-        md5(concat(visitor, '|', cast(epoch(started_at) as varchar))) as session_id
+        md5(concat(visitor, '|', cast(cast(epoch(started_at) * 1000 as bigint) as varchar))) as session_id
     from numbered
 )
 

@@ -19,7 +19,7 @@ feedback as (
         case
             -- what comes back must have been taken before, whatever its value
             when
-                max(case when signal = '{{ signal.reversed_by }}' then occurred_at end)
+                max(case when signal = '{{ signal.reversed_by | replace("'", "''") }}' then occurred_at end)
                 >= min(case when signal = '{{ signal.name }}' then occurred_at end)
                 then 0
             else max(case when signal = '{{ signal.name }}' then value end)

@@ -11,7 +11,7 @@ asked_signals as (
     select '{{ signal.name }}' as signal, {{ signal.window_s }} as window_s
     {%- if signal.reversed_by %}
     union all
-    select '{{ signal.reversed_by }}' as signal, {{ signal.window_s }} as window_s
+    select '{{ signal.reversed_by | replace("'", "''") }}' as signal, {{ signal.window_s }} as window_s
     {%- endif %}
     {%- if not loop.last %}
     union all
@@ -65,7 +65,6 @@ paired as (
     where
         events.request_id is null
         -- what only one side knows cannot tell two lists apart
-        and coalesce(events.session_id = impressions.session_id, true)
         and coalesce(events.surface = impressions.surface, true)
 
     union all
@@ -83,7 +82,8 @@ paired as (
             and events.item_id = impressions.item_id
     where
         events.request_id is null
-        and events.user_key is null
+        -- the same session under another name: somebody who logged in
+        and coalesce(events.user_key <> impressions.user_key, true)
         and coalesce(events.surface = impressions.surface, true)
 ),
 
@@ -104,6 +104,8 @@ timed as (
         paired.impression_id,
         paired.position,
         paired.shown_at,
+        -- people come back to buy; but what a session shows is nearer than what one before it did
+        case when events.session_id = paired.session_id then 0 else 1 end as is_elsewhere,
         epoch(events.occurred_at) - epoch(paired.shown_at) as delay_s
     from events
     left join paired on events.interaction_id = paired.interaction_id
@@ -133,7 +135,11 @@ ranked as (
                 end asc,
                 -- the reported position only decides where one list shows an item twice
                 case when request_id is not null and reported_position = position then 0 else 1 end asc,
+                is_elsewhere asc,
+                -- of impressions after the event, the nearest
+                case when orphan_reason = 'before_impression' then shown_at end asc,
                 {% if var('touch') == 'first' %}shown_at asc{% else %}shown_at desc{% endif %},
+                case when reported_position = position then 0 else 1 end asc,
                 position asc,
                 impression_id asc
         ) as preference
