@@ -1,4 +1,4 @@
-"""The written files are as good as run: simulated and real logs go through to labels."""
+"""The written files are as good as run: real logs go through to labels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.run import RunSummary, run_chain
 from label_platform.pipeline.workspace import Workspace
@@ -34,29 +33,6 @@ def accepted(summary: RunSummary) -> tuple[int, int]:
     assert summary.report is not None
     files = summary.report.files
     return sum(each.accepted for each in files), sum(each.rejected for each in files)
-
-
-def test_simulated_logs(tmp_path: Path, guessed: Guess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LABEL_PLATFORM_USER_SECRET", "a secret of sixteen letters")
-    settings = ProductSearchSettings(
-        days=3, lists_per_day=40, n_queries=20, n_unseen_queries=5, n_items=100, seed=3
-    )
-    simulated = simulate_product_search(settings, tmp_path / "shop")
-    found = guessed(tmp_path / "shop")
-    problem = found.problem
-    assert found.source == {
-        "format": "native",
-        "impressions": "logs/impressions/day=*.parquet",
-        "interactions": "logs/interactions/day=*.jsonl.gz",
-        "items": "logs/items.parquet",
-    }
-    assert (problem.ids, problem.user_ids, problem.context) == ("integer", "keyed", ("device",))
-    assert (problem.features, problem.item_features) == (("f_*",), ("item_*",))
-    assert (problem.start_date, problem.end_date) == (settings.log_days[0], settings.log_days[-1])
-    assert found.doubts == []
-    assert "not used, as no log of this format: simulation.json" in found.words
-    _, labels = labelled(found, tmp_path)
-    assert labels == simulated.impressions
 
 
 EXPECTED: dict[str, dict[str, Any]] = {
