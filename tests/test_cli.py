@@ -16,8 +16,6 @@ from label_platform.problem import load_problem
 
 PROJECT = Path(__file__).parents[1]
 COMMANDS = (
-    "init",
-    "doctor",
     "simulate product_search",
     "init",
     "doctor",
