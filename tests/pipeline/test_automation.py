@@ -115,12 +115,9 @@ def test_the_sensor_waits_for_logs(ingested: Installation) -> None:
 
 
 def test_the_sensor_waits_for_enough_days(built: Installation) -> None:
-    """Two days of log leave nothing to train on, which is no reason for an error every minute."""
-    for table in ("impressions", "interactions"):
-        built.forget(table, *DAYS[2:])
-    for table in ("matched_interactions", "impression_signals"):
-        built.build(table, *DAYS[:2])
-    assert "found 2 days of log" in reason(built)
+    """Six days of log leave nothing to train on: no reason for an error every minute."""
+    built.change_problem({"training.validate": "9d"})
+    assert "found 6 days of log" in reason(built)
 
 
 def test_the_sensor_asks_for_shared_tables_first(ingested: Installation) -> None:
