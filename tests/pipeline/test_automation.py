@@ -1,15 +1,12 @@
 """The sensors: they ask for what is new or stale, and what they ask for can be run."""
 
 import gzip
-import json
 import os
 import time
 from contextlib import nullcontext
-from datetime import date
 
 import dagster as dg
 
-from label_platform.logs.ledger import LEDGER_NAME
 from label_platform.pipeline.definitions import project_definitions
 from tests.pipeline.conftest import DAYS, PROBLEM, Installation, day, quiet_instance
 
@@ -117,24 +114,10 @@ def test_the_sensor_waits_for_logs(ingested: Installation) -> None:
     assert "no impressions were ingested yet" in reason(ingested)
 
 
-def forget_in_ledger(installation: Installation, table: str, *days: date) -> None:
-    """As if the files had never brought anything of these days."""
-    path = installation.workspace.lake(PROBLEM).folder / LEDGER_NAME
-    ledger = json.loads(path.read_text())
-    for counts in ledger["files"].values():
-        for each in days:
-            counts["rows"].get(table, {}).pop(str(each), None)
-    path.write_text(json.dumps(ledger))
-
-
 def test_the_sensor_waits_for_enough_days(built: Installation) -> None:
-    """Two days of log leave nothing to train on, which is no reason for an error every minute."""
-    for table in ("impressions", "interactions"):
-        built.forget(table, *DAYS[2:])
-        forget_in_ledger(built, table, *DAYS[2:])
-    for table in ("matched_interactions", "impression_signals"):
-        built.build(table, *DAYS[:2])
-    assert "found 2 days of log" in reason(built)
+    """Six days of log leave nothing to train on: no reason for an error every minute."""
+    built.change_problem({"training.validate": "9d"})
+    assert "found 6 days of log" in reason(built)
 
 
 def test_the_sensor_asks_for_shared_tables_first(ingested: Installation) -> None:
