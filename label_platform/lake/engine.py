@@ -64,6 +64,8 @@ class Engine:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "preserve_insertion_order": False,
+            # in memory there is nothing to write back, but tables are rewritten as if there were
+            "checkpoint_threshold": "1TB",
         }
         if threads is not None:
             settings["threads"] = threads
@@ -85,6 +87,16 @@ class Engine:
             yield other
         finally:
             other._connection.close()
+
+    @contextmanager
+    def single_threaded(self) -> Iterator[None]:
+        """Run statements on one thread each, for callers that keep every core busy themselves."""
+        (threads,) = self.row("select current_setting('threads')")
+        self.execute("set threads = 1")
+        try:
+            yield
+        finally:
+            self.execute(f"set threads = {threads}")
 
     def _set_up(self) -> None:
         self._connection.execute("set TimeZone = 'UTC'")

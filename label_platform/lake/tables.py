@@ -237,6 +237,10 @@ class Lake:
             self._pinned.pop(partition, None)
 
 
+_FILE_OPTIONS = "format parquet, parquet_version v2, compression zstd, compression_level 1"
+"""Version 2 stores moments and ids as differences: smaller than a higher level, and sooner done."""
+
+
 def write_data_file(engine: Engine, folder: Path, query: str) -> tuple[DataFile, dict[str, str]]:
     """Write a query's result as a new Parquet file; returns its facts and its columns.
 
@@ -244,9 +248,7 @@ def write_data_file(engine: Engine, folder: Path, query: str) -> tuple[DataFile,
     """
     name = f"part-{uuid.uuid4().hex}.parquet"
     path = folder / name
-    engine.execute(
-        f"copy ({query}) to {quote_literal(str(path))} (format parquet, compression zstd)"
-    )
+    engine.execute(f"copy ({query}) to {quote_literal(str(path))} ({_FILE_OPTIONS})")
     with path.open("rb") as handle:
         os.fsync(handle.fileno())
     relation = scan_parquet([path])

@@ -14,7 +14,6 @@ RECORDS = "ingest_batch_records"
 REPEATED = "ingest_repeated"
 USER_KEYS = "ingest_user_keys"
 SAME_LINES = "ingest_same_lines"
-RAW_TEXTS = "ingest_raw_texts"
 IS_VALID = "record_verdict is null and not ignored"
 
 _ROW_COLUMNS = {
@@ -22,6 +21,7 @@ _ROW_COLUMNS = {
     "record_line": "BIGINT",
     "record_part": "INTEGER",
     "record_verdict": "VARCHAR",
+    "record_raw": "VARCHAR",
     "ignored": "BOOLEAN",
     "day": "DATE",
 }
@@ -29,9 +29,9 @@ _RECORD_COLUMNS = {
     "record_file": "INTEGER",
     "record_line": "BIGINT",
     "record_verdict": "VARCHAR",
+    "record_raw": "VARCHAR",
     "user_key": "VARCHAR",
 }
-_RAW_COLUMNS = {"record_file": "INTEGER", "record_line": "BIGINT", "record_raw": "VARCHAR"}
 _REPEATED_COLUMNS = {
     "table_name": "VARCHAR",
     "record_file": "INTEGER",
@@ -56,7 +56,6 @@ def create(engine: Engine, layouts: Mapping[Table, Mapping[str, str]]) -> None:
         _create(engine, name_of(table), {**columns, **_ROW_COLUMNS})
     _create(engine, name_of("rejected_records"), {**REJECTED_LAYOUT, "day": "DATE"})
     _create(engine, RECORDS, _RECORD_COLUMNS)
-    _create(engine, RAW_TEXTS, _RAW_COLUMNS)
     _create(engine, REPEATED, _REPEATED_COLUMNS)
     _create(engine, USER_KEYS, {"user_id": "VARCHAR", "key": "VARCHAR"})
 
@@ -132,7 +131,7 @@ def tables_of(engine: Engine, file: int) -> list[Table]:
 
 def forget(engine: Engine, file: int) -> None:
     """Take back all that was read from a file."""
-    for name in (*map(name_of, TABLES), RECORDS, RAW_TEXTS):
+    for name in (*map(name_of, TABLES), RECORDS):
         engine.execute(f"delete from {name} where {of_file(file)}")
 
 
@@ -161,36 +160,15 @@ def settle(engine: Engine, records: Records, file: int) -> None:
     engine.execute(
         f"""insert into {RECORDS}
         select {file}, record_line, record_verdict,
+            case when record_verdict is not null then {records.raw} end,
             case when record_verdict is not null then {records.user} end
         from {records.relation} left join ingest_refused using (record_line)"""
-    )
-    engine.execute(
-        f"""insert into {RAW_TEXTS} select {file}, record_line, {records.raw}
-        from {records.relation} semi join ingest_refused using (record_line)"""
     )
     for name in tables:
         engine.execute(
             f"delete from {name} where {of_file(file)}"
             " and record_line in (select record_line from ingest_refused)"
         )
-
-
-def add_raw_texts(engine: Engine, records: Records, file: int) -> None:
-    """Keep the texts of a block's refused records, of which there are few."""
-    table = name_of(records.rows[0].table)
-    texts = records.texts or records.relation
-    first, last = engine.row(f"select min(record_line), max(record_line) from {texts}")
-    refused = (
-        f"select record_line from {table} where {of_file(file)} and record_verdict is not null"
-        f" and record_line between {first or 0} and {last or 0}"
-    )
-    if not engine.rows(f"{refused} limit 1"):
-        return
-    engine.execute(f"create or replace temp table ingest_refused as {refused}")
-    engine.execute(
-        f"""insert into {RAW_TEXTS} select {file}, record_line, {records.raw}
-        from {texts} semi join ingest_refused using (record_line)"""
-    )
 
 
 def fresh(table: str) -> str:

@@ -27,6 +27,7 @@ class BlockWriters:
         self._stack = ExitStack()
         self._idle: SimpleQueue[Engine] = SimpleQueue()
         self._running: deque[Future[None]] = deque()
+        self._is_parallel = False
 
     def __enter__(self) -> Self:
         self._threads = self._stack.enter_context(ThreadPoolExecutor(WRITERS))
@@ -54,6 +55,9 @@ class BlockWriters:
             records: the block; its relation is registered on that connection.
             write: what to do there.
         """
+        if not self._is_parallel:
+            self._stack.enter_context(self._engine.single_threaded())
+            self._is_parallel = True
         if len(self._running) >= WRITERS:
             self._finish_one(raises=True)
         self._running.append(self._threads.submit(self._run, records, write))

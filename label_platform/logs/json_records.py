@@ -45,7 +45,6 @@ def read_json(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records]:
             raw=redacted_json("text"),
             rows=(rows,),
             blocks={BLOCK: block},
-            texts=f"(select line as record_line, text from {BLOCK})",
         )
 
 

@@ -75,7 +75,8 @@ def judge(
 
     Returns:
         SQL with the columns record_line, record_part (of rows with their own relation), all the
-        contract's keys, the features, and record_verdict (null, or reason and detail).
+        contract's keys, the features, record_verdict (null, or reason and detail) and, of a
+        refused record that is one row, record_raw, its text.
     """
     inputs, outputs, kept, checks = [], [], [], []
     values = {field.name: field for field in FIELDS[rows.table]}
@@ -109,9 +110,11 @@ def _select(records: Records, rows: Rows, parts: list[list[str]]) -> str:
     relation = rows.relation or records.relation
     refused = [] if rows.relation else ["when record_refusal is not null then record_refusal"]
     part = "record_part, " if rows.relation else ""
+    raw = "null::varchar" if rows.relation else records.raw
     verdict = "\n".join(["case", *refused, *checks, "when false then ''"])
     return f"""
-        select record_line, {part}{", ".join(kept)}, record_verdict
+        select record_line, {part}{", ".join(kept)}, record_verdict,
+            case when record_verdict is not null then {raw} end as record_raw
         from (
             select *, {verdict} end as record_verdict
             from (

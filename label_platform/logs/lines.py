@@ -16,17 +16,18 @@ import pyarrow as pa
 from label_platform.logs.contract import RejectionReason
 from label_platform.logs.records import UnreadableFileError, broken
 
-BLOCK_BYTES = 16 * 1024 * 1024
+BLOCK_BYTES = 30 * 1024 * 1024
 LARGEST_RECORD = 1024 * 1024
 DEEPEST_NESTING = 100
 KEPT_OF_LARGE = 1000
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _BATCH_ROWS = 8_192
-_SCAN_BYTES = 1024 * 1024
+_SCAN_BYTES = 512 * 1024
 _FLAT = b"flat"
 _IS_SPACE = np.isin(np.arange(256), list(b" \t\n\v\f\r"))
 _SCHEMA = pa.schema([("line", pa.int64()), ("text", pa.string()), ("broken", pa.string())])
 
+Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
 
 
@@ -84,17 +85,17 @@ def _whole_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
     skipping = False
     for chunk in chunks:
-        data = rest + chunk
+        new = memoryview(chunk)
         if skipping:
-            end = data.find(b"\n") + 1
+            end = chunk.find(b"\n") + 1
             if end == 0:
-                rest = b""
                 continue
-            data, skipping = data[end:], False
-        cut = data.rfind(b"\n") + 1
+            new, skipping = new[end:], False
+        cut = max(chunk.rfind(b"\n") + 1 - (len(chunk) - len(new)), 0)
         if cut:
-            yield data[:cut]
-        rest = data[cut:]
+            yield b"".join((rest, new[:cut]))
+            rest = b""
+        rest += new[cut:]
         if len(rest) > LARGEST_RECORD:
             yield rest[:KEPT_OF_LARGE]
             rest, skipping = b"", True
@@ -108,10 +109,13 @@ def _table(block: bytes, first: int) -> tuple[pa.Table, int]:
     ends = _line_ends(data)
     starts = np.concatenate([[0], ends[:-1] + 1])
     numbers = first + np.arange(len(ends))
-    if not _IS_SPACE[data[starts]].any() and _is_sound(block, starts, ends):
+    objects, arrays = _count(data, "{"), _count(data, "[")
+    is_short = objects + arrays <= len(ends) + DEEPEST_NESTING
+    if not _IS_SPACE[data[starts]].any() and _is_sound(block, starts, ends, is_short=is_short):
         offsets = np.append(starts, len(block)).astype(np.int32)
         table = _in_batches(_from_buffers(numbers, block, offsets))
-        return table.replace_schema_metadata({_FLAT: str(_holds_flat_json(block))}), len(ends)
+        flat = objects == len(ends) and arrays == 0 and not _holds_booleans(block)
+        return table.replace_schema_metadata({_FLAT: str(flat)}), len(ends)
     kept = [place for place in range(len(ends)) if block[starts[place] : ends[place]].strip()]
     lines = [block[starts[place] : ends[place]].removesuffix(b"\r") for place in kept]
     return _in_batches(from_records(numbers[kept], lines)), len(ends)
@@ -122,27 +126,42 @@ def is_flat(block: pa.Table) -> bool:
     return (block.schema.metadata or {}).get(_FLAT) == b"True"
 
 
-def _holds_flat_json(block: bytes) -> bool:
-    words = (b"[", b"true", b"false")
-    return block.count(b"{") == block.count(b"\n") and not any(word in block for word in words)
-
-
-def _line_ends(data: npt.NDArray[np.uint8]) -> Integers:
-    """Where lines end; piece by piece, because a piece stays in the processor's cache."""
-    pieces = range(0, len(data), _SCAN_BYTES)
-    found = [np.flatnonzero(data[at : at + _SCAN_BYTES] == ord("\n")) + at for at in pieces]
+def _line_ends(data: Bytes) -> Integers:
+    found = [np.flatnonzero(piece == ord("\n")) + at for at, piece in _pieces(data)]
     return np.concatenate(found)
 
 
-def _is_sound(block: bytes, starts: Integers, ends: Integers) -> bool:
+def _count(data: Bytes, letter: str) -> int:
+    return sum(np.count_nonzero(piece == ord(letter)) for _, piece in _pieces(data))
+
+
+def _holds_booleans(block: bytes) -> bool:
+    """Whether "true" or "false" stand in a block; most blocks do without their rarer pairs."""
+    data = np.frombuffer(block, dtype=np.uint8)
+    for word, first, second in ((b"true", "r", "u"), (b"false", "l", "s")):
+        pairs = (
+            (piece[:-1] == ord(first)) & (piece[1:] == ord(second))
+            for _, piece in _pieces(data, overlap=1)
+        )
+        if any(pair.any() for pair in pairs) and word in block:
+            return True
+    return False
+
+
+def _pieces(data: Bytes, overlap: int = 0) -> Iterator[tuple[int, Bytes]]:
+    """The bytes piece by piece, each with its place: a piece stays in the processor's cache."""
+    for at in range(0, len(data), _SCAN_BYTES):
+        yield at, data[at : at + _SCAN_BYTES + overlap]
+
+
+def _is_sound(block: bytes, starts: Integers, ends: Integers, *, is_short: bool) -> bool:
     """Whether no line of a block needs a closer look; the few lines that do are looked at singly.
 
     The block and not its lines is decoded: two halves of a letter around a line's end would join.
     """
     if int((ends - starts).max()) > LARGEST_RECORD or b"\x00" in block or _escapes_nul(block):
         return False
-    opened = block.count(b"{") + (block.count(b"[") if b"[" in block else 0)
-    if opened > len(ends) + DEEPEST_NESTING and _most_opened(block, starts) > DEEPEST_NESTING:
+    if not is_short and _most_opened(block, starts) > DEEPEST_NESTING:
         return False
     if block.isascii():
         return True

@@ -46,7 +46,7 @@ class Publication:
 
     def add_all(self, queries: Mapping[Partition, str]) -> None:
         """Write the rows of queries, each as one more file of its partition, several at a time."""
-        with ThreadPoolExecutor(max_workers=_WRITERS) as threads:
+        with self.engine.single_threaded(), ThreadPoolExecutor(max_workers=_WRITERS) as threads:
             written = list(threads.map(self._write, queries, queries.values()))
         for partition, (file, columns) in zip(queries, written, strict=True):
             self._note(partition, file, columns)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from label_platform.lake import Engine, Lake, Partition, quote_literal
-from label_platform.logs.batch import RAW_TEXTS, RECORDS, TABLES, fresh, name_of, of_file
+from label_platform.logs.batch import RECORDS, TABLES, fresh, name_of, of_file
 from label_platform.logs.judging import Rules
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
@@ -28,15 +28,13 @@ def quarantine(
         file: the batch's number of the file.
     """
     verdicts = " union all ".join(
-        f"select record_line, record_verdict, {user} as user_key from {table}"
+        f"select record_line, record_verdict, record_raw, {user} as user_key from {table}"
         f" where {of_file(file)} and record_verdict is not null"
         for table, user in [
             (RECORDS, "user_key"),
             *((name_of(each), "null" if each == "items" else "user_key") for each in TABLES),
         ]
     )
-    texts = f"(from {RAW_TEXTS} where {of_file(file)})"
-    refused = f"(select * from ({verdicts}) left join {texts} using (record_line)) as refused"
     new = ""
     known_days = lake.days("rejected_records")
     if known_days:
@@ -55,7 +53,7 @@ def quarantine(
             {quote_literal(rules.ingested_at.isoformat())}::timestamptz as ingested_at,
             coalesce(({_last_day(file)}), {quote_literal(problem.start_date.isoformat())}::date)
                 as day
-        from {refused}{new}"""
+        from ({verdicts}) as refused{new}"""
     )
 
 

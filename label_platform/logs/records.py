@@ -101,8 +101,6 @@ class Records:
             from 1) and ``record_refusal`` (null, or what :func:`broken` gives for a record that
             has no values to speak of).
         raw: the expression of the record's text, identifying fields redacted.
-        texts: has ``record_line`` and what ``raw`` reads, where that costs less than all of the
-            relation.
         rows: what the records say, per table; a single entry without a relation of its own where
             every record is one row.
         blocks: what the relation reads that is not in the engine yet, by name: whoever runs the
@@ -115,7 +113,6 @@ class Records:
     rows: tuple[Rows, ...] = field(default=())
     user: str = "null::varchar"
     blocks: Mapping[str, pa.Table] = field(default_factory=dict)
-    texts: str = ""
 
     @property
     def are_rows(self) -> bool:

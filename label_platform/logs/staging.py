@@ -6,6 +6,7 @@ of its rows is refused, all are.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from label_platform.lake import Engine, Lake, SqlError, quote_identifier, quote_literal
@@ -120,9 +121,7 @@ class Staging:
             except SqlError:
                 _require_readable(engine, records)
                 raise
-            if records.are_rows:
-                batch.add_raw_texts(engine, records, number)
-            else:
+            if not records.are_rows:
                 batch.settle(engine, records, number)
 
         if records.blocks and lines is None:
@@ -143,8 +142,10 @@ class Staging:
         columns = ", ".join([*derived, *map(quote_identifier, [*features, *extra])])
         part = "record_part" if rows.relation else "0 as record_part"
         return f"""insert into {batch.name_of(rows.table)} by name
-            select * replace (case when not ignored then record_verdict end as record_verdict)
+            select * replace (case when not ignored then record_verdict end as record_verdict,
+                case when not ignored then record_raw end as record_raw)
             from (select {self._file} as record_file, record_line, {part}, record_verdict,
+                record_raw,
                 {columns} from ({judged}))"""
 
     def _features(self, rows: Rows, relation: str) -> dict[str, str]:
@@ -159,7 +160,14 @@ class Staging:
         return {name: known[name] for name in rows.columns if name in known}
 
     def _find_what_is_new(self, file: LogFile) -> None:
-        self.user_keys.find(self.engine, batch.of_file(self._file))
+        with ThreadPoolExecutor(max_workers=1) as thread, self.engine.sibling() as engine:
+            keys = thread.submit(self.user_keys.find, engine, batch.of_file(self._file))
+            if self._tombstones.stones:
+                keys.result()
+            self._mark_what_is_new(file)
+            keys.result()
+
+    def _mark_what_is_new(self, file: LogFile) -> None:
         self._tombstones.ignore(self.engine, self._file)
         ignore_expired(self.engine, self.problem, self.rules.ingested_at, self._file)
         hide_query_texts(self.engine, self.problem, self.user_keys, self._file)

@@ -174,9 +174,9 @@ class Tombstones:
     def _redact(self, engine: Engine, file: int) -> None:
         """Take erased ids out of the texts of a file's refused records."""
         columns = [
-            (batch.RAW_TEXTS, "record_raw"),
-            *((name, "record_verdict") for name in map(batch.name_of, batch.TABLES)),
-            (batch.RECORDS, "record_verdict"),
+            (name, column)
+            for name in (*map(batch.name_of, batch.TABLES), batch.RECORDS)
+            for column in ("record_verdict", "record_raw")
         ]
         texts = " union all ".join(
             f"select {column} as text from {name}"
