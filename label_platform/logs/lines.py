@@ -132,7 +132,7 @@ def _line_ends(data: Bytes) -> Integers:
 
 
 def _count(data: Bytes, letter: str) -> int:
-    return sum(np.count_nonzero(piece == ord(letter)) for _, piece in _pieces(data))
+    return sum(int(np.count_nonzero(piece == ord(letter))) for _, piece in _pieces(data))
 
 
 def _holds_booleans(block: bytes) -> bool:
