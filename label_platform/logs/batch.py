@@ -93,7 +93,7 @@ def only_lines(engine: Engine, records: Records, lines: Mapping[int, str | None]
         replace(each, relation=only(each.relation)) if each.relation else each
         for each in records.rows
     )
-    return replace(records, relation=only(records.relation), rows=rows)
+    return replace(records, relation=only(records.relation), quick="", rows=rows)
 
 
 def start_lines(engine: Engine) -> None:

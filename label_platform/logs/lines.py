@@ -7,6 +7,7 @@ a line that is no sound text only marks itself.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from label_platform.logs.contract import RejectionReason
 from label_platform.logs.records import UnreadableFileError, broken
 
 BLOCK_BYTES = 30 * 1024 * 1024
+"""Enough lines for the engine's row groups; of 32 MiB, the C library would reuse no memory."""
 LARGEST_RECORD = 1024 * 1024
 DEEPEST_NESTING = 100
 KEPT_OF_LARGE = 1000
@@ -24,6 +26,8 @@ _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _BATCH_ROWS = 8_192
 _SCAN_BYTES = 512 * 1024
 _FLAT = b"flat"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NOT_ASCII = 128
 _IS_SPACE = np.isin(np.arange(256), list(b" \t\n\v\f\r"))
 _SCHEMA = pa.schema([("line", pa.int64()), ("text", pa.string()), ("broken", pa.string())])
 
@@ -53,13 +57,12 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.Table
 
 def _blocks(path: Path, block_bytes: int) -> Iterator[pa.Table]:
     number = 1
-    for block in _whole_lines(read_bytes(path, block_bytes)):
-        if block.endswith(b"\n"):
-            table, lines = _table(block, number)
-            yield table
-            number += lines
+    for data, ends in _whole_lines(path, block_bytes):
+        if len(ends):
+            yield _table(data, ends, number)
+            number += len(ends)
         else:
-            yield _oversized(block, number)
+            yield _oversized(data.tobytes(), number)
             number += 1
 
 
@@ -69,56 +72,72 @@ def read_bytes(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
     Raises:
         UnreadableFileError: the bytes cannot be read or decompressed.
     """
-    compression = _COMPRESSIONS.get(path.suffix.lower())
     first = True
+    with _opened(path) as stream:
+        while chunk := stream.read(block_bytes):
+            yield chunk.removeprefix(_BYTE_ORDER_MARK) if first else chunk
+            first = False
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pa.NativeFile]:
+    compression = _COMPRESSIONS.get(path.suffix.lower())
     try:
         with pa.input_stream(str(path), compression=compression) as stream:
-            while chunk := stream.read(block_bytes):
-                yield chunk.removeprefix(b"\xef\xbb\xbf") if first else chunk
-                first = False
+            yield stream
     except (OSError, pa.ArrowException) as error:
         raise UnreadableFileError(f"{path}: cannot be read: {error}") from error
 
 
-def _whole_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Blocks that end with a line's end; an oversized line comes as its beginning, without one."""
-    rest = b""
-    skipping = False
-    for chunk in chunks:
-        new = memoryview(chunk)
-        if skipping:
-            end = chunk.find(b"\n") + 1
-            if end == 0:
-                continue
-            new, skipping = new[end:], False
-        cut = max(chunk.rfind(b"\n") + 1 - (len(chunk) - len(new)), 0)
-        if cut:
-            yield b"".join((rest, new[:cut]))
-            rest = b""
-        rest += new[cut:]
-        if len(rest) > LARGEST_RECORD:
-            yield rest[:KEPT_OF_LARGE]
-            rest, skipping = b"", True
-    if rest:
-        yield rest + b"\n"
+def _whole_lines(path: Path, block_bytes: int) -> Iterator[tuple[Bytes, Integers]]:
+    """Blocks of whole lines and their ends; of an oversized line its beginning, without an end."""
+    rest = np.empty(0, np.uint8)
+    skipping, first = False, True
+    with _opened(path) as stream:
+        while len(data := _after(rest, stream, block_bytes)) > len(rest):
+            if first and data[:3].tobytes() == _BYTE_ORDER_MARK:
+                data = data[3:]
+            first = False
+            ends = _line_ends(data)
+            if skipping and len(ends):
+                start = ends[0] + 1
+                data, ends, skipping = data[start:], ends[1:] - start, False
+            cut = ends[-1] + 1 if len(ends) else 0
+            if cut:
+                yield data[:cut], ends
+            rest = data[:0] if skipping else data[cut:]
+            if len(rest) > LARGEST_RECORD:
+                yield rest[:KEPT_OF_LARGE], ends[:0]
+                rest, skipping = data[:0], True
+    if len(rest):
+        yield np.append(rest, np.uint8(ord("\n"))), np.array([len(rest)])
 
 
-def _table(block: bytes, first: int) -> tuple[pa.Table, int]:
-    """A block's lines, and how many there are with blank ones."""
-    data = np.frombuffer(block, dtype=np.uint8)
-    ends = _line_ends(data)
+def _after(rest: Bytes, stream: pa.NativeFile, size: int) -> Bytes:
+    """What is left of the block before, and the next bytes of a file, in memory of their own."""
+    data = np.empty(len(rest) + size, np.uint8)  # of large pages, unlike the bytes of a read()
+    data[: len(rest)] = rest
+    filled = len(rest)
+    while filled < len(data) and (count := stream.readinto(data[filled:])):
+        filled += count
+    return data[:filled]
+
+
+def _table(data: Bytes, ends: Integers, first: int) -> pa.Table:
+    """A block's lines, without blank ones."""
     starts = np.concatenate([[0], ends[:-1] + 1])
     numbers = first + np.arange(len(ends))
     objects, arrays = _count(data, "{"), _count(data, "[")
     is_short = objects + arrays <= len(ends) + DEEPEST_NESTING
-    if not _IS_SPACE[data[starts]].any() and _is_sound(block, starts, ends, is_short=is_short):
-        offsets = np.append(starts, len(block)).astype(np.int32)
-        table = _in_batches(_from_buffers(numbers, block, offsets))
-        flat = objects == len(ends) and arrays == 0 and not _holds_booleans(block)
-        return table.replace_schema_metadata({_FLAT: str(flat)}), len(ends)
+    if not _IS_SPACE[data[starts]].any() and _is_sound(data, starts, ends, is_short=is_short):
+        offsets = np.append(starts, len(data)).astype(np.int32)
+        table = _in_batches(_from_buffers(numbers, data, offsets))
+        flat = objects == len(ends) and arrays == 0 and not _holds_booleans(data)
+        return table.replace_schema_metadata({_FLAT: str(flat)})
+    block = data.tobytes()
     kept = [place for place in range(len(ends)) if block[starts[place] : ends[place]].strip()]
     lines = [block[starts[place] : ends[place]].removesuffix(b"\r") for place in kept]
-    return _in_batches(from_records(numbers[kept], lines)), len(ends)
+    return _in_batches(from_records(numbers[kept], lines))
 
 
 def is_flat(block: pa.Table) -> bool:
@@ -135,15 +154,14 @@ def _count(data: Bytes, letter: str) -> int:
     return sum(int(np.count_nonzero(piece == ord(letter))) for _, piece in _pieces(data))
 
 
-def _holds_booleans(block: bytes) -> bool:
+def _holds_booleans(data: Bytes) -> bool:
     """Whether "true" or "false" stand in a block; most blocks do without their rarer pairs."""
-    data = np.frombuffer(block, dtype=np.uint8)
     for word, first, second in ((b"true", "r", "u"), (b"false", "l", "s")):
         pairs = (
             (piece[:-1] == ord(first)) & (piece[1:] == ord(second))
             for _, piece in _pieces(data, overlap=1)
         )
-        if any(pair.any() for pair in pairs) and word in block:
+        if any(pair.any() for pair in pairs) and word in data.tobytes():
             return True
     return False
 
@@ -154,36 +172,43 @@ def _pieces(data: Bytes, overlap: int = 0) -> Iterator[tuple[int, Bytes]]:
         yield at, data[at : at + _SCAN_BYTES + overlap]
 
 
-def _is_sound(block: bytes, starts: Integers, ends: Integers, *, is_short: bool) -> bool:
+def _is_sound(data: Bytes, starts: Integers, ends: Integers, *, is_short: bool) -> bool:
     """Whether no line of a block needs a closer look; the few lines that do are looked at singly.
 
     The block and not its lines is decoded: two halves of a letter around a line's end would join.
     """
-    if int((ends - starts).max()) > LARGEST_RECORD or b"\x00" in block or _escapes_nul(block):
+    smallest, largest = _extremes(data)
+    if int((ends - starts).max()) > LARGEST_RECORD or smallest == 0:
         return False
-    if not is_short and _most_opened(block, starts) > DEEPEST_NESTING:
+    if _count(data, "\\") and _escapes_nul(data.tobytes()):
         return False
-    if block.isascii():
+    if not is_short and _most_opened(data, starts) > DEEPEST_NESTING:
+        return False
+    if largest < _NOT_ASCII:
         return True
     try:
-        block.decode()
+        data.tobytes().decode()
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _extremes(data: Bytes) -> tuple[int, int]:
+    found = [(int(piece.min()), int(piece.max())) for _, piece in _pieces(data)]
+    return min(low for low, _ in found), max(high for _, high in found)
 
 
 def _escapes_nul(text: bytes) -> bool:
     return b"\\" in text and b"\\u0000" in text
 
 
-def _most_opened(block: bytes, starts: Integers) -> int:
+def _most_opened(data: Bytes, starts: Integers) -> int:
     """The most brackets that a single line opens: it cannot be nested deeper than that."""
-    data = np.frombuffer(block, dtype=np.uint8)
     opens = (data == ord("{")) | (data == ord("["))
     return int(np.add.reduceat(opens.view(np.int8), starts, dtype=np.int32).max())
 
 
-def _from_buffers(numbers: Integers, text: bytes, offsets: npt.NDArray[np.int32]) -> pa.Table:
+def _from_buffers(numbers: Integers, text: Bytes, offsets: npt.NDArray[np.int32]) -> pa.Table:
     texts = pa.StringArray.from_buffers(len(numbers), pa.py_buffer(offsets), pa.py_buffer(text))
     nothing = pa.nulls(len(numbers), pa.string())
     return pa.Table.from_arrays([pa.array(numbers), texts, nothing], schema=_SCHEMA)

@@ -100,6 +100,8 @@ class Records:
         relation: one row per record, with the columns ``record_line`` (its place in the file,
             from 1) and ``record_refusal`` (null, or what :func:`broken` gives for a record that
             has no values to speak of).
+        quick: the same relation at less cost, which fails where a record is not what it looks
+            like; empty where there is nothing of the kind.
         raw: the expression of the record's text, identifying fields redacted.
         rows: what the records say, per table; a single entry without a relation of its own where
             every record is one row.
@@ -113,6 +115,7 @@ class Records:
     rows: tuple[Rows, ...] = field(default=())
     user: str = "null::varchar"
     blocks: Mapping[str, pa.Table] = field(default_factory=dict)
+    quick: str = ""
 
     @property
     def are_rows(self) -> bool:

@@ -7,6 +7,7 @@ of its rows is refused, all are.
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from label_platform.lake import Engine, Lake, SqlError, quote_identifier, quote_literal
@@ -111,16 +112,21 @@ class Staging:
         writers.register(records)
         if lines is not None:
             records = batch.only_lines(self.engine, records, lines)
-        statements = [self._insert(records, rows, rules, feedback) for rows in records.rows]
+        features = [
+            self._features(rows, rows.relation or records.relation) for rows in records.rows
+        ]
+        attempts = [
+            [
+                self._insert(replace(records, relation=relation), rows, rules, known, feedback)
+                for rows, known in zip(records.rows, features, strict=True)
+            ]
+            for relation in (records.quick, records.relation)
+            if relation
+        ]
         number = self._file
 
         def write(engine: Engine) -> None:
-            try:
-                for statement in statements:
-                    engine.execute(statement)
-            except SqlError:
-                _require_readable(engine, records)
-                raise
+            _run_first(engine, records, attempts)
             if not records.are_rows:
                 batch.settle(engine, records, number)
 
@@ -130,13 +136,17 @@ class Staging:
             write(self.engine)
 
     def _insert(
-        self, records: Records, rows: Rows, rules: Rules, feedback: Mapping[str, str]
+        self,
+        records: Records,
+        rows: Rows,
+        rules: Rules,
+        features: Mapping[str, str],
+        feedback: Mapping[str, str],
     ) -> str:
         """The statement that collects a block's rows of one table."""
         inline = tuple(feedback.values()) if rows.table == "impressions" else ()
         extra = [feedback_column(column) for column in inline]
         batch.add_columns(self.engine, rows.table, dict.fromkeys(extra, "DOUBLE"))
-        features = self._features(rows, rows.relation or records.relation)
         judged = judge(records, rows, rules, features, inline)
         derived = derived_columns(rows.table, self.problem, self.asked, self.rules.ingested_at)
         columns = ", ".join([*derived, *map(quote_identifier, [*features, *extra])])
@@ -197,6 +207,22 @@ class Staging:
 
 def _feedback(file: LogFile) -> Mapping[str, str]:
     return format_of(file.source.format).feedback if file.table != "items" else {}
+
+
+def _run_first(engine: Engine, records: Records, attempts: list[list[str]]) -> None:
+    """Run the first of several attempts that succeeds; only the last may fail."""
+    *attempts, last = attempts
+    for statements in attempts:
+        with suppress(SqlError):
+            for statement in statements:
+                engine.execute(statement)
+            return
+    try:
+        for statement in last:
+            engine.execute(statement)
+    except SqlError:
+        _require_readable(engine, records)
+        raise
 
 
 def _require_readable(engine: Engine, records: Records) -> None:

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 Json = Any
@@ -32,7 +33,7 @@ def _replace(document: Json, draw: random.Random, values: Sequence[Json]) -> Non
     places = _places(document)
     if places:
         path = draw.choice(places)
-        _parent(document, path)[path[-1]] = draw.choice(values)
+        _parent(document, path)[path[-1]] = deepcopy(draw.choice(values))
 
 
 def _swap(document: Json, draw: random.Random) -> None:
