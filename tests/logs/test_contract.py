@@ -20,6 +20,8 @@ FIRST_DAY = "expected the problem's start_date 2026-10-01 or later"
 LAST_DAY = "expected the problem's end_date 2026-10-02 or earlier"
 BAD_LINES = [
     ('{"request_id": "r1", "item', "not_json", "found no JSON, expected an object"),
+    ("{'request_id': 'r1'}", "not_json", "found no JSON, expected an object"),
+    ('{"request_id": "r1"} {}', "not_json", "found no JSON, expected an object"),
     ("", None, None),
     ("[1, 2]", "not_an_object", "found other JSON, expected an object"),
     ("null", "not_an_object", "found other JSON, expected an object"),
