@@ -16,6 +16,9 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from label_platform.strict_yaml import ConfigurationError
+
+_MEMORY_VARIABLE = "LABEL_PLATFORM_MEMORY_LIMIT"
 ENGINE_VERSION = f"duckdb-{'.'.join(duckdb.__version__.split('.')[:2])}"
 """Tags content hashes: the engine's row hash may change between its versions."""
 
@@ -53,10 +56,13 @@ class Engine:
         memory_limit: the most memory the engine takes before it spills to disk; by default the
             environment's ``LABEL_PLATFORM_MEMORY_LIMIT``, else 4GB.
         threads: worker threads; by default every core.
+
+    Raises:
+        ConfigurationError: the memory limit is none.
     """
 
     def __init__(self, memory_limit: str | None = None, threads: int | None = None) -> None:
-        limit = memory_limit or os.environ.get("LABEL_PLATFORM_MEMORY_LIMIT", "4GB")
+        limit = memory_limit or os.environ.get(_MEMORY_VARIABLE, "4GB")
         self._spill = tempfile.TemporaryDirectory(prefix="label-platform-spill-")
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": limit,
@@ -71,9 +77,12 @@ class Engine:
             settings["threads"] = threads
         try:
             self._connection = duckdb.connect(":memory:", config=settings)
-        except duckdb.Error:
+        except duckdb.Error as error:
             self._spill.cleanup()
-            raise
+            raise ConfigurationError(
+                f"memory limit (the environment's {_MEMORY_VARIABLE}): found {limit!r}, expected a"
+                f" number and its unit, such as 4GB: {error}"
+            ) from error
         self._set_up()
 
     @contextmanager

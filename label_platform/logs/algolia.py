@@ -66,7 +66,10 @@ class AlgoliaFormat:
         records = documents_with("eventType", "view, click or conversion")
         for _ in read_nested_json(engine, file.path, _structure(options), _EVENTS, several=True):
             yield Records(
-                records, redacted_json("text"), tuple(_rows(options)), user=f"{_USER} ->> '$'"
+                records,
+                redacted_json("text", wanted["impressions"].redacted),
+                tuple(_rows(options)),
+                user=f"{_USER} ->> '$'",
             )
 
 

@@ -167,7 +167,7 @@ REDACTED_FIELDS = (
 )
 """Keys that tell people apart, in any format; their values are never kept in quarantine."""
 
-QUERY_TEXT_FIELDS = ("query_text", "user_query", "queryText", "search_term", "query")
+QUERY_TEXT_FIELDS = ("query_text", "user_query", "queryText", "search_term", "query", "message")
 """Keys of what people typed; their values are kept in quarantine only where all of it is kept."""
 
 MOMENT_TYPE = TYPE_OF["moment"]
@@ -270,10 +270,12 @@ class Wanted:
     Attributes:
         table: the table.
         globs: which further columns are features.
+        redacted: keys whose values are not kept with the text of a refused record.
     """
 
     table: Table
     globs: tuple[str, ...] = ()
+    redacted: tuple[str, ...] = REDACTED_FIELDS
 
     @property
     def fields(self) -> tuple[str, ...]:

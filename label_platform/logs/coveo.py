@@ -62,7 +62,10 @@ class CoveoFormat:
         options = options_of(file.source, CoveoOptions)
         for _ in read_nested_json(engine, file.path, _structure(options)):
             yield Records(
-                DOCUMENTS, redacted_json("text"), tuple(_rows(options)), user=f"{_USER} ->> '$'"
+                DOCUMENTS,
+                redacted_json("text", wanted["impressions"].redacted),
+                tuple(_rows(options)),
+                user=f"{_USER} ->> '$'",
             )
 
 

@@ -56,7 +56,12 @@ def _csv_records(cutter: "_CsvCutter", wanted: Wanted) -> Records:
     places = {name: cutter.header.index(name) + 1 for name in cutter.header if name}
     columns = {name: Column(f"fields[{place}]", "VARCHAR") for name, place in places.items()}
     raw = redacted_fields(
-        "text", "fields", "record_refusal is null", cutter.header, cutter.separator
+        "text",
+        "fields",
+        "record_refusal is null",
+        cutter.header,
+        cutter.separator,
+        wanted.redacted,
     )
     # every column, whoever wants it: reading one costs nothing until someone asks for it
     rows = Rows(wanted.table, columns, names=tuple(cutter.header))

@@ -55,7 +55,7 @@ class Ga4Format:
         rows = tuple(_rows(options_of(file.source, Ga4Options)))
         records = documents_with("event_name", "the name of an event")
         # sessions and what was searched for stand below event_params, as values without a name
-        raw = redacted_without("event_params", "user_properties")
+        raw = redacted_without(wanted["impressions"].redacted, "event_params", "user_properties")
         for _ in read_nested_json(engine, file.path, _STRUCTURE):
             yield Records(records, raw, rows, user=f"{_USER} ->> '$'")
 

@@ -47,7 +47,7 @@ def read_json(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records]:
         yield Records(
             relation=_documents(structure, BLOCK),
             quick=_documents(structure, BLOCK, sound=f"{_LOOKS_WHOLE} or {_IS_JSON}"),
-            raw=redacted_json("text"),
+            raw=redacted_json("text", wanted.redacted),
             rows=(rows,),
             blocks={BLOCK: block},
         )

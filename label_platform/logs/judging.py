@@ -8,6 +8,7 @@ from label_platform.lake import quote_identifier, quote_literal
 from label_platform.logs.contract import (
     FIELDS,
     MOMENT_OF,
+    QUERY_TEXT_FIELDS,
     REDACTED_FIELDS,
     TYPE_OF,
     Field,
@@ -133,7 +134,7 @@ def _when(condition: str, reason: RejectionReason, name: str, expected: str) -> 
     given = _names(name)[0]
     found = (
         "'a value (redacted)'"
-        if name in REDACTED_FIELDS
+        if name in {*REDACTED_FIELDS, *QUERY_TEXT_FIELDS}
         else f"'''' || left({given}::varchar, 80) || ''''"
     )
     start = quote_literal(f"{reason}|{name}: found ")

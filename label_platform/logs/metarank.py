@@ -57,7 +57,7 @@ class MetarankFormat:
         options = options_of(file.source, MetarankOptions)
         records = documents_with("event", "ranking, interaction, item or user")
         # fields are pairs of name and value: no key tells what a person typed from what is harmless
-        raw = redacted_without("fields")
+        raw = redacted_without(wanted["impressions"].redacted, "fields")
         for _ in read_nested_json(engine, file.path, _STRUCTURE):
             rows = (
                 _impressions(engine, options, wanted["impressions"]),

@@ -90,4 +90,4 @@ def _read_parquet(engine: Engine, path: Path, wanted: Wanted) -> Records:
         f"{kept} from {scan})"
     )
     rows = Rows(wanted.table, columns, names=tuple(types), typed=True)
-    return Records(relation, redacted_columns(names), (rows,))
+    return Records(relation, redacted_columns(names, wanted.redacted), (rows,))

@@ -1,6 +1,6 @@
 """SQL over the values of nested documents; a leaf is an expression of type JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from label_platform.lake import quote_identifier, quote_literal
@@ -126,10 +126,11 @@ def documents_with(key: str, expected: str) -> str:
     )
 
 
-def redacted_without(*keys: str) -> str:
-    """The text of a document without some keys, and without what identifies people.
+def redacted_without(hidden: Iterable[str], *keys: str) -> str:
+    """The text of a document without some keys, and without values that are not kept.
 
     Args:
+        hidden: the keys of those values.
         keys: those below which anything may stand, under names that nobody can foresee.
     """
     patch = "{" + ", ".join(f'"{key}": null' for key in keys) + "}"
@@ -140,7 +141,8 @@ def redacted_without(*keys: str) -> str:
                 then json_merge_patch(text, {quote_literal(patch)})::varchar
             when regexp_matches(text, {anywhere}) then {quote_literal(REDACTED)}
             else text
-        end)"""
+        end)""",
+        hidden,
     )
 
 

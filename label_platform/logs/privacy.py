@@ -2,14 +2,13 @@
 
 import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from hashlib import sha256
 
 import pyarrow as pa
 
 from label_platform.lake import Engine, quote_identifier, quote_literal
 from label_platform.logs import batch
-from label_platform.logs.contract import REDACTED_FIELDS
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 
@@ -143,14 +142,14 @@ def _secret(problem: Problem) -> bytes:
     return secret.encode()
 
 
-def redacted_json(text: str) -> str:
-    """SQL: a line of JSON, or of what should have been JSON, without identifying values.
+def redacted_json(text: str, hidden: Iterable[str]) -> str:
+    """SQL: a line of JSON, or of what should have been JSON, without values that are not kept.
 
     Args:
         text: the expression of the line.
+        hidden: the keys of those values.
     """
-    names = "|".join(REDACTED_FIELDS)
-    key = rf"""["']?\b(?:{names})\b["']?\s*[:=]\s*"""
+    key = rf"""["']?\b(?:{"|".join(hidden)})\b["']?\s*[:=]\s*"""
     value = r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^,}\]\s]+)"""
     nested = quote_literal(key + r"[\[{]")
     pattern, replacement = quote_literal(f"({key}){value}"), quote_literal(rf'\1"{REDACTED}"')
@@ -161,12 +160,17 @@ def redacted_json(text: str) -> str:
 
 
 def redacted_fields(
-    text: str, fields: str, is_whole: str, names: Iterable[str], separator: str
+    text: str,
+    fields: str,
+    is_whole: str,
+    names: Iterable[str],
+    separator: str,
+    hidden: Collection[str],
 ) -> str:
-    """SQL: a CSV record without identifying values.
+    """SQL: a CSV record without values that are not kept.
 
-    A record whose fields do not match the header is withheld whole if the file has identifying
-    columns: nobody can say which of its fields they are.
+    A record whose fields do not match the header is withheld whole if the file has columns of
+    such values: nobody can say which of its fields they are.
 
     Args:
         text: the expression of the record's text.
@@ -174,27 +178,29 @@ def redacted_fields(
         is_whole: a condition under which the fields are those of the header.
         names: the header.
         separator: what stands between fields.
+        hidden: the columns of those values.
     """
     header = list(names)
-    if not set(header) & set(REDACTED_FIELDS):
+    if not set(header) & set(hidden):
         return text
     kept = ", ".join(
-        quote_literal(REDACTED) if name in REDACTED_FIELDS else f"{fields}[{place}]"
+        quote_literal(REDACTED) if name in hidden else f"{fields}[{place}]"
         for place, name in enumerate(header, start=1)
     )
     whole = f"array_to_string([{kept}], {quote_literal(separator)})"
     return f"case when {is_whole} then {whole} else {quote_literal(REDACTED)} end"
 
 
-def redacted_columns(names: Iterable[str]) -> str:
-    """SQL: a record of typed columns as JSON, without identifying values.
+def redacted_columns(names: Iterable[str], hidden: Collection[str]) -> str:
+    """SQL: a record of typed columns as JSON, without values that are not kept.
 
     Args:
         names: its columns.
+        hidden: the columns of those values.
     """
     values = ", ".join(
         f"{quote_literal(name)}, "
-        + (quote_literal(REDACTED) if name in REDACTED_FIELDS else quote_identifier(name))
+        + (quote_literal(REDACTED) if name in hidden else quote_identifier(name))
         for name in names
     )
     return f"json_object({values})::varchar" if values else "'{}'"

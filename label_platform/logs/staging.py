@@ -14,7 +14,14 @@ from label_platform.lake import Engine, Lake, SqlError, quote_identifier, quote_
 from label_platform.logs import batch
 from label_platform.logs.accounting import counts_of
 from label_platform.logs.block_writers import BlockWriters
-from label_platform.logs.contract import Table, Wanted, feedback_column, layout
+from label_platform.logs.contract import (
+    QUERY_TEXT_FIELDS,
+    REDACTED_FIELDS,
+    Table,
+    Wanted,
+    feedback_column,
+    layout,
+)
 from label_platform.logs.derivation import derived_columns, event_id
 from label_platform.logs.features import new_feature_types
 from label_platform.logs.formats import format_of
@@ -62,7 +69,10 @@ class Staging:
             self.features.setdefault(table, {})
         batch.create(self.engine, {table: self.layout(table) for table in batch.TABLES})
         globs = {"impressions": self.problem.features, "items": self.problem.item_features}
-        self.wanted = {table: Wanted(table, globs.get(table, ())) for table in batch.TABLES}
+        hidden: tuple[str, ...] = REDACTED_FIELDS
+        if self.problem.query_text.keep != "all":
+            hidden += QUERY_TEXT_FIELDS
+        self.wanted = {table: Wanted(table, globs.get(table, ()), hidden) for table in batch.TABLES}
 
     def layout(self, table: Table) -> dict[str, str]:
         """The columns of a raw table, as far as its features are known."""

@@ -76,7 +76,10 @@ class UbiFormat:
         for _ in read_nested_json(engine, file.path, _STRUCTURE, _SOURCES):
             _require_known_applications(engine, file, options)
             yield Records(
-                DOCUMENTS, redacted_json("text"), tuple(_rows(options)), f"{_USER} ->> '$'"
+                DOCUMENTS,
+                redacted_json("text", wanted["impressions"].redacted),
+                tuple(_rows(options)),
+                f"{_USER} ->> '$'",
             )
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from label_platform.logs.contract import REDACTED_FIELDS
 from label_platform.logs.privacy import SECRET_VARIABLE, redacted_json
 from label_platform.strict_yaml import ConfigurationError
 
@@ -59,14 +60,14 @@ SECRETIVE = [
 
 @pytest.mark.parametrize("line", SECRETIVE)
 def test_quarantined_text_names_nobody(shop: "Shop", line: str) -> None:
-    found = shop.engine.row(f"select {redacted_json('$1')}", [line])[0]
+    found = shop.engine.row(f"select {redacted_json('$1', REDACTED_FIELDS)}", [line])[0]
     assert not [name for name in NAMES if name in found]
     assert "(redacted)" in found
 
 
 def test_redaction_leaves_the_rest(shop: "Shop") -> None:
     line = '{"user_id":"Ann","item_id":"i1","position":0}'
-    found = shop.engine.row(f"select {redacted_json('$1')}", [line])[0]
+    found = shop.engine.row(f"select {redacted_json('$1', REDACTED_FIELDS)}", [line])[0]
     assert found == '{"user_id":"(redacted)","item_id":"i1","position":0}'
 
 
@@ -82,3 +83,28 @@ def test_a_refused_record_is_kept_without_its_user(shop: "Shop", name: str) -> N
     [(raw,)] = shop.table("rejected_records", "raw")
     assert not [secret for secret in NAMES if secret in raw]
     assert "2026-10-01T10:00:00Z" in raw
+
+
+@pytest.mark.parametrize("name", ["impressions.csv", "impressions.jsonl"])
+@pytest.mark.parametrize(("keep", "is_kept"), [("all", True), ("frequent", False), ("none", False)])
+def test_a_refused_record_keeps_its_query_as_the_others_do(
+    shop: "Shop", name: str, keep: str, *, is_kept: bool
+) -> None:
+    record = shop.impression(query_text="my illness", position=0)
+    if name.endswith("csv"):
+        shop.write(name, ",".join(record), ",".join(map(str, record.values())))
+    else:
+        shop.write(name, record)
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest(query_text={"keep": keep})
+    [(raw,)] = shop.table("rejected_records", "raw")
+    assert ("my illness" in raw) == is_kept
+    assert "2026-10-01T10:00:00Z" in raw
+
+
+def test_a_refused_query_text_is_not_in_the_reason(shop: "Shop") -> None:
+    shop.write("impressions.jsonl", shop.impression(query_text=["my illness"]))
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest(query_text={"keep": "none"})
+    [(detail,)] = shop.table("rejected_records", "detail")
+    assert detail == "query_text: found a value (redacted), expected text"

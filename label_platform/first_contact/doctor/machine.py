@@ -33,7 +33,7 @@ def memory_limit() -> Iterator[Finding]:
         with Engine() as engine:
             (text,) = engine.row("select current_setting('memory_limit')")
     except Exception as error:  # noqa: BLE001 - the engine's own words say what is wrong
-        words = str(error).split("\n", maxsplit=1)[0]
+        words = str(error.__cause__ or error).split("\n", maxsplit=1)[0]
         found = f"{MEMORY_VARIABLE}={given}: {words}"
         yield Finding("memory", "problem", found, "a size such as 4GB", "correct the variable")
         return
