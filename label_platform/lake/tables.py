@@ -200,11 +200,15 @@ class Lake:
             self.replace_files(partition, replace(manifest, attributes=merged))
 
     @contextmanager
-    def locked(self, table: str) -> Iterator[None]:
-        """Order the writers of a table; the operating system frees a dead writer's lock."""
+    def locked(self, table: str, timeout_s: float = 600) -> Iterator[None]:
+        """Order the writers of a table; the operating system frees a dead writer's lock.
+
+        Raises:
+            filelock.Timeout: another writer held the lock for longer.
+        """
         path = self._home(table) / table / "_lock"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path, timeout=600):
+        with FileLock(path, timeout=timeout_s):
             yield
 
     def collect(self, delay_s: float = 3600.0) -> int:

@@ -3,7 +3,7 @@
 from label_platform.logs.contract import RejectionReason, Table
 from label_platform.logs.erasure import Erasure, erase_user, find_user
 from label_platform.logs.holdings import days_named, homes, partitions
-from label_platform.logs.ingest import ingest
+from label_platform.logs.ingest import collect_garbage, ingest
 from label_platform.logs.privacy import UserKeys
 from label_platform.logs.publication import no_rows
 from label_platform.logs.quarantine import RefusedRecord, refusal_counts, refused_records
@@ -20,6 +20,7 @@ __all__ = [
     "ReplayReport",
     "Table",
     "UserKeys",
+    "collect_garbage",
     "days_named",
     "erase_user",
     "find_user",

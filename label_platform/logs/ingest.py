@@ -8,6 +8,8 @@ is finished by the next call.
 
 from datetime import UTC, datetime
 
+from filelock import Timeout
+
 from label_platform.lake import Engine, Lake
 from label_platform.logs.derivation import asked_signals
 from label_platform.logs.ingestion import DAILY, Ingestion, OnFile
@@ -18,6 +20,8 @@ from label_platform.logs.retention import expire, first_kept_day
 from label_platform.logs.sources import log_files
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
+
+_LOCK = "ingestion"
 
 
 def ingest(
@@ -46,7 +50,7 @@ def ingest(
     moment = moment_of(as_if)
     lake = Lake(lake.folder.parent, lake.folder.name)  # not a view that was pinned earlier
     files = log_files(problem)
-    with lake.locked("ingestion"):
+    with lake.locked(_LOCK):
         ledger = read_ledger(lake.folder)
         if ledger.pending:
             show(lake, ledger)
@@ -61,6 +65,28 @@ def ingest(
         days = batch.write()
         show(lake, ledger)
     return IngestReport(read, days, len(files) - len(changed))
+
+
+def collect_garbage(lake: Lake, delay_s: float = 3600.0) -> int:
+    """Delete data files that nothing names; not while logs are read, whose files have no name yet.
+
+    A batch that counts already, but whose manifests a crash left unwritten, is finished first.
+
+    Args:
+        lake: whose files.
+        delay_s: the age from which a file without a name is garbage.
+
+    Returns:
+        The files deleted.
+    """
+    try:
+        with lake.locked(_LOCK, timeout_s=0):
+            ledger = read_ledger(lake.folder)
+            if ledger.pending:
+                show(lake, ledger)
+            return lake.collect(delay_s)
+    except Timeout:
+        return 0
 
 
 def moment_of(as_if: datetime | None) -> datetime:

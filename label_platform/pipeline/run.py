@@ -13,7 +13,7 @@ import dagster as dg
 import yaml
 
 from label_platform.lake import MissingPartitionError
-from label_platform.logs import IngestReport
+from label_platform.logs import IngestReport, collect_garbage
 from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.assets import asset_key, build_assets
 from label_platform.pipeline.automation import RANGE_END, RANGE_START, ingestion_days
@@ -115,7 +115,7 @@ def run_chain(
         chain.build(step)
         if step.table == until or chain.is_broken(step):
             break
-    project.workspace.lake(project.problem.name).collect()
+    collect_garbage(project.workspace.lake(project.problem.name))
     return chain.summary
 
 
