@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import dagster as dg
 import yaml
 
 from label_platform.lake import MissingPartitionError
-from label_platform.logs import IngestReport, collect_garbage
+from label_platform.logs import IngestReport, collect_garbage, refusal_counts
 from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.assets import asset_key, build_assets
 from label_platform.pipeline.automation import RANGE_END, RANGE_START, ingestion_days
@@ -161,7 +162,24 @@ class _Chain:
             self.summary.broken["ingestion"] = words
         self.on_work("impressions", 1, 1)
         self.summary.seconds["impressions"] = time.perf_counter() - started
-        return result.success
+        if result.success and (words := self._lack_of_impressions()):
+            self.summary.broken["impressions"] = words
+        return not self.summary.broken
+
+    def _lack_of_impressions(self) -> str:
+        """Why there is nothing to go on with, if no log has brought an impression."""
+        with self.project.open() as context:
+            if context.lake.days("impressions"):
+                return ""
+            counts = refusal_counts(context.engine, context.lake)
+        words = "the logs have brought no impressions"
+        if not counts:
+            return words
+        reasons: Counter[str] = Counter()
+        for _, reason, records, _ in counts:
+            reasons[reason] += records
+        often = ", ".join(f"{reason} ({records:,})" for reason, records in reasons.most_common(3))
+        return f"{words}; records were refused for: {often}; `label-platform quarantine list`"
 
     def build(self, step: Step) -> None:
         """Build what is stale of one table, for every policy that was not refused before."""

@@ -40,9 +40,13 @@ class Outcome:
     as_of: datetime | None = None
 
     def exit_code(self, *, allow_refused: bool) -> int:
-        """0 if all went well; refused policies count as a failure unless they are allowed."""
+        """0 if all went well; files that could not be read are a failure, refused policies too.
+
+        Args:
+            allow_refused: refused policies are none.
+        """
         refused = self.summary.refused and not allow_refused
-        return 1 if self.summary.broken or refused else 0
+        return 1 if self.summary.broken or self._not_read or refused else 0
 
     @property
     def _not_read(self) -> dict[str, str]:

@@ -32,7 +32,8 @@ def print_files(console: Console, report: IngestReport) -> None:
     for file in report.files:
         # the end of a path tells files apart
         shown = file.source if len(file.source) <= _WIDEST else f"…{file.source[1 - _WIDEST :]}"
-        table.add_row(shown, *(f"{getattr(file, name):,}" for name in _COUNTS))
+        unknown = "-" if file.refusal else ""
+        table.add_row(shown, *(unknown or f"{getattr(file, name):,}" for name in _COUNTS))
     table.add_section()
     totals = (sum(getattr(file, name) for file in report.files) for name in _COUNTS)
     table.add_row("all files", *(f"{total:,}" for total in totals))
