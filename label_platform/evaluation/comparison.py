@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from label_platform.evaluation.metrics import Floats
 
@@ -62,7 +62,7 @@ class Estimate:
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """The two-sided t interval."""
-        half = self.standard_error * float(student.ppf((1 + confidence) / 2, self.freedom))
+        half = self.standard_error * float(stdtrit(self.freedom, (1 + confidence) / 2))
         return self.value - half, self.value + half
 
     @property
@@ -73,7 +73,7 @@ class Estimate:
         if self.standard_error == 0:
             return 0.0
         statistic = abs(self.value) / self.standard_error
-        return float(2 * student.sf(statistic, self.freedom))
+        return float(2 * stdtr(self.freedom, -statistic))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import poisson
+from scipy.special import pdtr
 
 from label_platform.ranking import TrainingData
 
-_CUMULATIVE = poisson.cdf(np.arange(12), 1)
+_CUMULATIVE = pdtr(np.arange(12), 1)
 """P(count <= n); more than 11 has a probability of 1e-9."""
 
 

@@ -6,7 +6,6 @@ import pandas as pd
 
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
-from label_platform.report import plot_label_histogram, plot_propensities
 
 _BINS = 20
 
@@ -22,6 +21,8 @@ def pictures_of(context: Context, partition: Partition) -> dict[str, bytes]:
 
 def propensity_picture(context: Context, partition: Partition) -> bytes:
     """The examination curves of a day with their intervals."""
+    from label_platform.report import plot_propensities
+
     relation = context.lake.scan(partition.table, [partition.day])
     table = context.engine.frame(f"from {relation}")
     title = f"{context.problem.name}, window ending {partition.day}"
@@ -55,6 +56,8 @@ def _label_pictures(context: Context, partition: Partition) -> dict[str, bytes]:
 
 
 def _histogram(counts: pd.DataFrame, title: str) -> bytes:
+    from label_platform.report import plot_label_histogram
+
     low, high = (float(counts[name].iloc[0]) for name in ("low", "high"))
     filled: Any = counts.set_index("bin")["labels"].reindex(range(_BINS), fill_value=0)
     edges = [low + (high - low) * n / _BINS for n in range(_BINS + 1)]

@@ -14,7 +14,7 @@ answer different queries; with one length this is Pearson's test times (N - 1) /
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 
 def flatness_p_value(statistics: pd.DataFrame) -> float:
@@ -44,4 +44,4 @@ def flatness_p_value(statistics: pd.DataFrame) -> float:
     if freedom == 0:
         return 1.0
     statistic = excess @ np.linalg.pinv(covariance, hermitian=True) @ excess
-    return float(chi2.sf(statistic, freedom))
+    return float(chdtrc(freedom, statistic))
