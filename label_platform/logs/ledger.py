@@ -12,6 +12,8 @@ from typing import Any
 from label_platform.lake import Manifest, Partition, replace_file
 from label_platform.logs.records import LogFile
 from label_platform.logs.report import FileCounts
+from label_platform.logs.tombstones import TOMBSTONES_NAME
+from label_platform.strict_yaml import ConfigurationError
 
 LEDGER_NAME = "_ingested.json"
 FORMAT_VERSION = 1
@@ -24,7 +26,7 @@ class Ledger:
     Attributes:
         path: the file in the lake.
         files: per file (its ledger key) its fingerprint, when it was read, the counts of its last
-            reading, and the rows per table and day of all of them.
+            reading, the settings it was read with, and the rows per table and day of all readings.
         features: the feature columns of a table and their types, fixed when first seen.
         pending: the manifests of a batch that counts, and may not be visible yet; None for a
             partition that goes away.
@@ -68,6 +70,25 @@ class Ledger:
             return False
         return bool(known["mtime_ns"] == state.st_mtime_ns or known["sha256"] == _digest(file.path))
 
+    def require_same_settings(self, file: LogFile) -> None:
+        """Refuse to read on in a file whose accepted records other settings might read otherwise.
+
+        A record that is read as another row would not be known again: the lake would have both.
+
+        Raises:
+            ConfigurationError: names the file and what has changed since it was read.
+        """
+        known = self.files.get(file.ledger_key, {})
+        changes = _changes(known.get("settings"), settings_of(file))
+        accepted = known.get("accepted", 0) + known.get("duplicates", 0)
+        if changes and accepted:
+            raise ConfigurationError(
+                f"{file.name}: {accepted} of its records were accepted with other settings: "
+                f"{'; '.join(changes)}. Read on with the new ones, rows would be there twice. "
+                f"Take the change back, or remove all of {self.path.parent} but "
+                f"{TOMBSTONES_NAME} and ingest again: nothing is lost while the log files are there"
+            )
+
     def record(
         self,
         file: LogFile,
@@ -81,6 +102,7 @@ class Ledger:
         self.files[file.ledger_key] = fingerprint | {
             "ingested_at": ingested_at.isoformat(),
             "asked": list(asked),
+            "settings": settings_of(file),
             "records": counts.records,
             "accepted": counts.accepted,
             "ignored": counts.ignored,
@@ -96,6 +118,8 @@ class Ledger:
             known[kind] += getattr(counts, kind)
         known["rejected"] -= counts.accepted + counts.ignored + counts.duplicates
         known["rows"] = _added(known["rows"], _by_name(counts))
+        if counts.accepted or counts.duplicates:
+            known["settings"] = settings_of(file)
 
 
 def read_ledger(folder: Path) -> Ledger:
@@ -125,6 +149,29 @@ def fingerprint(file: LogFile) -> dict[str, Any]:
     """Identity of a file's content, taken before it is read: what is added later counts as new."""
     state = file.path.stat()
     return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": _digest(file.path)}
+
+
+def settings_of(file: LogFile) -> dict[str, Any]:
+    """How a file is read, as JSON keeps it."""
+    options = json.loads(json.dumps(file.source.options, default=str))
+    return {
+        "format": file.source.format,
+        "time_zone": file.source.time_zone,
+        **{f"options.{name}": value for name, value in options.items()},
+    }
+
+
+def _changes(before: dict[str, Any] | None, now: dict[str, Any]) -> list[str]:
+    """What was changed in a way that may change rows; an older ledger does not say."""
+    if before is None:
+        return []
+    return [
+        f"{name} was {json.dumps(before.get(name))}, is {json.dumps(now.get(name))}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+        # without a zone, times that name none were refused: those that were accepted name theirs
+        and not (name == "time_zone" and before[name] is None)
+    ]
 
 
 def _digest(path: Path) -> str:

@@ -58,7 +58,8 @@ def replay(
         as_if: the moment that counts as the time of ingestion, instead of the clock's.
 
     Raises:
-        ConfigurationError: no such file or reason in the quarantine, or a glob matches no file.
+        ConfigurationError: no such file or reason in the quarantine, a glob matches no file, or a
+            file has accepted records that were read with other settings.
     """
     lake = Lake(lake.folder.parent, lake.folder.name)
     files = {file.name: file for file in log_files(problem)}
@@ -90,6 +91,7 @@ def _read(
         if name not in files:
             unreadable[name] = "the problem's globs match it no more"
             continue
+        ledger.require_same_settings(files[name])
         try:
             counts = ingestion.read_again(files[name], lines)
         except UnreadableFileError as error:

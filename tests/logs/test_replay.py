@@ -1,5 +1,6 @@
 """Refused records that are read again after something was mended."""
 
+import json
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import pytest
 
 from label_platform.lake import Engine
 from label_platform.logs import ReplayReport, refused_records, replay, unreconciled
+from label_platform.logs.ledger import LEDGER_NAME
 from label_platform.strict_yaml import ConfigurationError
 
 if TYPE_CHECKING:
@@ -146,3 +148,68 @@ def test_a_row_that_vanished_is_found(refused: "Shop", engine: Engine) -> None:
     manifest.write_text(manifest.read_text().replace('"rows": 1', '"rows": 0'))
     (finding,) = unreconciled(engine, refused.lake)
     assert finding == "interactions of 2026-10-01: 0 rows, files brought 1"
+
+
+def ordinal(list_id: str, number: int) -> dict[str, object]:
+    """A UBI impression of item i0, i1, ... at an ordinal."""
+    place = {"object": {"object_id": f"i{number}"}, "position": {"ordinal": number}}
+    return {
+        "action_name": "impression",
+        "query_id": list_id,
+        "timestamp": "2026-10-01T10:00:00Z",
+        "user_query": "shoes",
+        "application": "app",
+        "event_attributes": place,
+    }
+
+
+def counted_from(first: int) -> dict[str, object]:
+    source = {"format": "ubi", "path": "u.jsonl", "options": {"first_ordinal": first}}
+    return {"logs": [source]}
+
+
+def test_an_option_that_moves_accepted_rows_is_refused(shop: "Shop") -> None:
+    shown = [ordinal("q1", number) for number in range(3)]
+    shop.write("u.jsonl", *shown)
+    shop.ingest(**counted_from(1))
+    right = [("i1", 1), ("i2", 2)]
+    assert shop.table("impressions", "item_id, position") == right
+    expected = r"u\.jsonl: 2 of its records .*options\.first_ordinal was 1, is 0"
+    with pytest.raises(ConfigurationError, match=expected):
+        again(shop, **counted_from(0))
+    assert shop.ingest(**counted_from(0)).unchanged == 1
+    shop.write("u.jsonl", *shown, ordinal("q2", 1))
+    with pytest.raises(ConfigurationError, match=expected):
+        shop.ingest(**counted_from(0))
+    assert shop.table("impressions", "item_id, position") == right
+    shop.ingest(**counted_from(1))
+    assert shop.table("impressions", "item_id, position") == [("i1", 1), *right]
+
+
+def test_an_option_is_free_as_long_as_nothing_was_accepted(shop: "Shop") -> None:
+    shop.write("u.jsonl", ordinal("q1", 0))
+    shop.ingest(**counted_from(1))
+    again(shop, **counted_from(0))
+    assert shop.table("impressions", "item_id, position") == [("i0", 1)]
+    shop.write("u.jsonl", ordinal("q1", 0), ordinal("q1", 1))
+    with pytest.raises(ConfigurationError, match="first_ordinal was 0, is 1"):
+        shop.ingest(**counted_from(1))
+    shop.ingest(**counted_from(0))
+    assert shop.table("impressions", "item_id, position") == [("i0", 1), ("i1", 2)]
+
+
+def test_a_time_zone_that_is_another_one_now_is_refused(refused: "Shop") -> None:
+    again(refused, **with_zone())
+    logs = [{**source, "time_zone": "Asia/Tokyo"} for source in with_zone()["logs"]]  # type: ignore[attr-defined]
+    with pytest.raises(ConfigurationError, match=r'time_zone was "UTC", is "Asia/Tokyo"'):
+        again(refused, logs=logs)
+
+
+def test_a_ledger_that_does_not_know_the_settings_reads_on(shop: "Shop") -> None:
+    shop.write("u.jsonl", ordinal("q1", 0), ordinal("q1", 1))
+    shop.ingest(**counted_from(1))
+    path = shop.lake.folder / LEDGER_NAME
+    ledger = json.loads(path.read_text())
+    del ledger["files"]["stream:u.jsonl"]["settings"]
+    path.write_text(json.dumps(ledger))
+    assert [counts.accepted for counts in again(shop, **counted_from(0)).files] == [1]
