@@ -55,8 +55,7 @@ def ingest(
             show(lake, ledger)
         asked = asked_signals(problem)
         changed = [file for file in files if not ledger.is_unchanged(file, asked)]
-        for file in changed:
-            ledger.require_same_settings(file)
+        ledger.require_same_settings(changed, files)
         if not changed and not missing_days(lake, first_kept_day(problem, moment), DAILY):
             return IngestReport((), (), len(files))
         batch = Ingestion(problem, lake, engine, ledger, moment)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -65,22 +65,40 @@ class Ledger:
         known = self.files.get(file.ledger_key)
         if known is None or (known["ignored"] and known["asked"] != list(asked)):
             return False
+        if self.needs_new_reading(file) and not _accepted(known):
+            return False
         state = file.path.stat()
         if known["size"] != state.st_size:
             return False
         return bool(known["mtime_ns"] == state.st_mtime_ns or known["sha256"] == _digest(file.path))
 
-    def require_same_settings(self, file: LogFile) -> None:
+    def require_same_settings(self, files: Iterable[LogFile], current: Iterable[LogFile]) -> None:
         """Refuse to read on in a file whose accepted records other settings might read otherwise.
 
         A record that is read as another row would not be known again: the lake would have both.
+        A file of which nothing was accepted, and that feeds another table now, is forgotten.
+
+        Args:
+            files: those that are to be read.
+            current: all that the problem's globs match.
 
         Raises:
             ConfigurationError: names the file and what has changed since it was read.
         """
-        known = self.files.get(file.ledger_key, {})
+        keys = {file.ledger_key for file in current}
+        gone: dict[str, list[str]] = {}
+        for key in self.files.keys() - keys:
+            gone.setdefault(name_of_key(key), []).append(key)
+        for file in files:
+            for key in [file.ledger_key, *gone.get(file.name, [])]:
+                self._require_same_settings(file, key)
+
+    def _require_same_settings(self, file: LogFile, key: str) -> None:
+        known = self.files.get(key, {})
         changes = _changes(known.get("settings"), settings_of(file))
-        accepted = known.get("accepted", 0) + known.get("duplicates", 0)
+        accepted = _accepted(known)
+        if key != file.ledger_key and not accepted and not known.get("rows"):
+            self.files.pop(key, None)
         if changes and accepted:
             raise ConfigurationError(
                 f"{file.name}: {accepted} of its records were accepted with other settings: "
@@ -88,6 +106,13 @@ class Ledger:
                 f"Take the change back, or remove all of {self.path.parent} but "
                 f"{TOMBSTONES_NAME} and ingest again: nothing is lost while the log files are there"
             )
+
+    def needs_new_reading(self, file: LogFile) -> bool:
+        """Whether a file was never read, or in a format in which its records look otherwise."""
+        known = self.files.get(file.ledger_key)
+        settings = known.get("settings") if known else None
+        changed = settings is not None and settings["format"] != file.source.format
+        return known is None or changed
 
     def record(
         self,
@@ -114,9 +139,14 @@ class Ledger:
     def note_replay(self, file: LogFile, counts: FileCounts) -> None:
         """Note that some of a file's refused records were read again."""
         known = self.files[file.ledger_key]
+        # of a file that feeds two tables, all its refused records were read: some of them were
+        # refused by the other table, and are here what they were
+        left = known["rejected"] - len(counts.still_refused)
         for kind in ("accepted", "ignored", "duplicates"):
-            known[kind] += getattr(counts, kind)
-        known["rejected"] -= counts.accepted + counts.ignored + counts.duplicates
+            moved = min(getattr(counts, kind), left)
+            known[kind] += moved
+            known["rejected"] -= moved
+            left -= moved
         known["rows"] = _added(known["rows"], _by_name(counts))
         if counts.accepted or counts.duplicates:
             known["settings"] = settings_of(file)
@@ -143,6 +173,11 @@ def read_ledger(folder: Path) -> Ledger:
         for table, day, facts in content.pop("pending")
     }
     return Ledger(path, pending=pending, **content)
+
+
+def name_of_key(key: str) -> str:
+    """The file's name in a ledger's key."""
+    return key.split(":", maxsplit=1)[1]
 
 
 def fingerprint(file: LogFile) -> dict[str, Any]:
@@ -172,6 +207,11 @@ def _changes(before: dict[str, Any] | None, now: dict[str, Any]) -> list[str]:
         # without a zone, times that name none were refused: those that were accepted name theirs
         and not (name == "time_zone" and before[name] is None)
     ]
+
+
+def _accepted(known: dict[str, Any]) -> int:
+    """How many of a file's records the lake has, from this file or another one."""
+    return int(known.get("accepted", 0) + known.get("duplicates", 0))
 
 
 def _digest(path: Path) -> str:

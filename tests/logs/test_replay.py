@@ -213,3 +213,87 @@ def test_a_ledger_that_does_not_know_the_settings_reads_on(shop: "Shop") -> None
     del ledger["files"]["stream:u.jsonl"]["settings"]
     path.write_text(json.dumps(ledger))
     assert [counts.accepted for counts in again(shop, **counted_from(0)).files] == [1]
+
+
+RANKING = {
+    "event": "ranking",
+    "id": "r",
+    "timestamp": 1790848800000,
+    "fields": [{"name": "query", "value": "a"}],
+    "items": [{"id": "a"}],
+}
+
+
+@pytest.mark.parametrize("was", ["ubi", "native"])
+@pytest.mark.parametrize("by_replay", [True, False])
+def test_a_file_that_was_read_in_a_wrong_format_is_read_anew(
+    shop: "Shop", was: str, *, by_replay: bool
+) -> None:
+    shop.write("x.jsonl", RANKING)
+    shop.write("interactions.jsonl", shop.event())
+    native = {"format": "native", "impressions": "x.jsonl", "interactions": "interactions*"}
+    shop.ingest(logs=[{"format": "ubi", "path": "x.jsonl"} if was == "ubi" else native])
+    assert ("x.jsonl", 1, "missing_key") in in_quarantine(shop)
+    mended = [{"format": "metarank", "path": "x.jsonl"}]
+    if by_replay:
+        report = again(shop, source="x.jsonl", logs=mended)
+        assert [(counts.accepted, counts.rejected) for counts in report.files] == [(1, 0)]
+        assert (report.changed, report.unreadable) == ({}, {})
+    else:
+        assert [counts.accepted for counts in shop.ingest(logs=mended).files] == [1]
+    assert shop.table("impressions", "request_id, item_id") == [("r", "a")]
+    assert in_quarantine(shop) == []
+    assert unreconciled(shop.engine, shop.lake) == []
+    assert [counts.accepted for counts in shop.ingest(logs=mended).files] == []
+
+
+def test_another_format_is_refused_once_records_were_accepted(shop: "Shop") -> None:
+    shop.write("x.jsonl", shop.impression(), RANKING)
+    shop.write("interactions.jsonl", shop.event())
+    native = {"format": "native", "impressions": "x.jsonl", "interactions": "interactions*"}
+    shop.ingest(logs=[native])
+    mended = [{"format": "metarank", "path": "x.jsonl"}]
+    with pytest.raises(ConfigurationError, match='format was "native", is "metarank"'):
+        again(shop, source="x.jsonl", logs=mended)
+    with pytest.raises(ConfigurationError, match=r"x\.jsonl: 1 of its records"):
+        shop.ingest(logs=mended)
+
+
+@pytest.mark.parametrize("changes", [{}, {"position": 0}])
+def test_the_stump_of_a_line_goes_when_the_line_is_whole(
+    shop: "Shop", changes: dict[str, object]
+) -> None:
+    whole = json.dumps(shop.impression(request_id="r2", **changes))
+    path = shop.write("impressions.jsonl", shop.impression(position=0), shop.impression(), whole)
+    path.write_text(path.read_text()[: -len(whole) + 20])
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest()
+    first = ("impressions.jsonl", 1, "position_below_one")
+    assert in_quarantine(shop) == [first, ("impressions.jsonl", 3, "not_json")]
+    shop.write("impressions.jsonl", shop.impression(position=0), shop.impression(), whole)
+    shop.ingest()
+    refused = [("impressions.jsonl", 3, "position_below_one")] if changes else []
+    assert in_quarantine(shop) == [first, *refused]
+    assert len(again(shop).files[0].still_refused) == len([first, *refused])
+    assert unreconciled(shop.engine, shop.lake) == []
+
+
+def test_both_tables_that_a_file_feeds_read_their_refused_records(shop: "Shop") -> None:
+    # line 1 is both, 2 is an event whose impression part is refused, 3 the other way round
+    both = shop.impression() | shop.event()
+    shop.write(
+        "log.jsonl",
+        both,
+        both | {"request_id": "r2", "shown_at": NAIVE},
+        both | {"request_id": "r3", "occurred_at": NAIVE},
+        both | {"request_id": "r4", "position": 0},
+    )
+    source = {"format": "native", "impressions": "log*", "interactions": "log*"}
+    shop.ingest(logs=[source])
+    expected = [(2, "r2"), (3, "r3")]
+    assert {line for _, line, _ in in_quarantine(shop)} >= {line for line, _ in expected}
+    again(shop, logs=[source | {"time_zone": "UTC"}])
+    assert shop.table("impressions", "request_id") == [("r1",), ("r2",), ("r3",)]
+    assert shop.table("interactions", "request_id") == [("r1",), ("r2",), ("r3",)]
+    assert {line for _, line, _ in in_quarantine(shop)} == {4}
+    assert unreconciled(shop.engine, shop.lake) == []
