@@ -110,9 +110,11 @@ def replay_command(
 
 def _as_json(report: "ReplayReport") -> dict[str, object]:
     kinds = ("records", "accepted", "ignored", "rejected", "duplicates")
-    files = {
-        counts.source: {kind: getattr(counts, kind) for kind in kinds} for counts in report.files
-    }
+    files: dict[str, dict[str, int]] = {}
+    for counts in report.files:  # one that feeds two tables is there twice
+        file = files.setdefault(counts.source, dict.fromkeys(kinds, 0))
+        for kind in kinds:
+            file[kind] += getattr(counts, kind)
     return {
         "files": files,
         "changed": dict(report.changed),

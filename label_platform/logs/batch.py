@@ -1,6 +1,6 @@
 """The engine's tables of one batch: rows of each raw table, and records that are several rows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import pyarrow as pa
@@ -14,6 +14,8 @@ RECORDS = "ingest_batch_records"
 REPEATED = "ingest_repeated"
 USER_KEYS = "ingest_user_keys"
 SAME_LINES = "ingest_same_lines"
+REFUSED_AGAIN = "ingest_refused_again"
+Lines = Collection[tuple[int, str | None]]
 IS_VALID = "record_verdict is null and not ignored"
 
 _ROW_COLUMNS = {
@@ -32,6 +34,7 @@ _RECORD_COLUMNS = {
     "record_raw": "VARCHAR",
     "user_key": "VARCHAR",
 }
+_REFUSED_COLUMNS = {"source": "VARCHAR", "line": "BIGINT", "raw": "VARCHAR"}
 _REPEATED_COLUMNS = {
     "table_name": "VARCHAR",
     "record_file": "INTEGER",
@@ -57,6 +60,7 @@ def create(engine: Engine, layouts: Mapping[Table, Mapping[str, str]]) -> None:
     _create(engine, name_of("rejected_records"), {**REJECTED_LAYOUT, "day": "DATE"})
     _create(engine, RECORDS, _RECORD_COLUMNS)
     _create(engine, REPEATED, _REPEATED_COLUMNS)
+    _create(engine, REFUSED_AGAIN, _REFUSED_COLUMNS)
     _create(engine, USER_KEYS, {"user_id": "VARCHAR", "key": "VARCHAR"})
 
 
@@ -68,7 +72,7 @@ def add_columns(engine: Engine, table: Table, columns: Mapping[str, str]) -> Non
         )
 
 
-def only_lines(engine: Engine, records: Records, lines: Mapping[int, str | None]) -> Records:
+def only_lines(engine: Engine, records: Records, lines: Lines) -> Records:
     """The records on some lines whose texts are what they were.
 
     Args:
@@ -76,7 +80,8 @@ def only_lines(engine: Engine, records: Records, lines: Mapping[int, str | None]
         records: a block of records.
         lines: the wanted lines and their texts, identifying fields redacted.
     """
-    wanted = pa.table({"record_line": pa.array(lines, pa.int64()), "raw": list(lines.values())})
+    numbers, texts = zip(*lines, strict=True)
+    wanted = pa.table({"record_line": pa.array(numbers, pa.int64()), "raw": texts})
     engine.register("ingest_wanted_lines", wanted)
     engine.execute(
         f"""insert into {SAME_LINES}

@@ -45,7 +45,8 @@ def ingest(
         What was read, also the files that could not be.
 
     Raises:
-        ConfigurationError: a glob matches no file or no column, or a secret is missing.
+        ConfigurationError: a glob matches no file or no column, a secret is missing, or a file
+            that has changed was read with other settings.
     """
     moment = moment_of(as_if)
     lake = Lake(lake.folder.parent, lake.folder.name)  # not a view that was pinned earlier
@@ -58,6 +59,7 @@ def ingest(
             show(lake, ledger)
         asked = asked_signals(problem)
         changed = [file for file in files if not ledger.is_unchanged(file, asked)]
+        ledger.require_same_settings(changed, files)
         if not changed and not missing_days(lake, first_kept_day(problem, moment), DAILY):
             return IngestReport((), (), len(files))
         batch = Ingestion(problem, lake, engine, ledger, moment)

@@ -6,12 +6,12 @@ from datetime import date, datetime
 from typing import Any
 
 from label_platform.lake import Engine, Lake, Partition, quote_identifier, quote_literal
-from label_platform.logs.batch import TABLES, fresh
+from label_platform.logs.batch import TABLES, Lines, fresh
 from label_platform.logs.contract import REJECTED_LAYOUT, Table
 from label_platform.logs.derivation import asked_signals
 from label_platform.logs.features import check_globs
 from label_platform.logs.judging import Rules
-from label_platform.logs.ledger import Ledger, fingerprint
+from label_platform.logs.ledger import Ledger, fingerprint, name_of_key
 from label_platform.logs.privacy import UserKeys, with_user_keys
 from label_platform.logs.publication import Publication
 from label_platform.logs.quarantine import remaining
@@ -62,13 +62,9 @@ class Ingestion:
         report = []
         for file in files:
             try:
-                with ThreadPoolExecutor(max_workers=1) as thread:  # the engine leaves it some time
-                    found = thread.submit(fingerprint, file)
-                    counts = self._staging.add(file)
+                counts = self.read_whole(file)
             except UnreadableFileError as error:
                 counts = FileCounts(file.name, 0, 0, 0, 0, 0, (), refusal=str(error))
-            else:
-                self._read.append((file, found.result(), counts))
             report.append(counts)
             on_file(counts)
         for table, names in self._staging.names.items():
@@ -77,12 +73,24 @@ class Ingestion:
             check_globs(key, globs, names | self._ledger.features[table].keys())
         return tuple(report)
 
-    def read_again(self, file: LogFile, lines: Mapping[int, str | None]) -> FileCounts:
+    def read_whole(self, file: LogFile) -> FileCounts:
+        """Collect what is new in a file.
+
+        Raises:
+            UnreadableFileError: nothing of it was kept.
+        """
+        with ThreadPoolExecutor(max_workers=1) as thread:  # the engine leaves it some time
+            found = thread.submit(fingerprint, file)
+            counts = self._staging.add(file)
+        self._read.append((file, found.result(), counts))
+        return counts
+
+    def read_again(self, file: LogFile, lines: Lines) -> FileCounts:
         """Collect what is now accepted of a file's refused records.
 
         Args:
             file: which.
-            lines: the records' lines, and their texts as they were refused.
+            lines: the records' lines, each with a text that was refused there.
 
         Raises:
             UnreadableFileError: the file cannot be read any more.
@@ -104,9 +112,11 @@ class Ingestion:
         queries: dict[Partition, str] = {}
         for table, columns in (layouts | {"rejected_records": REJECTED_LAYOUT}).items():
             queries |= self._queries(table, columns)
+        left = remaining(self._engine, self._lake, released or {}, self._read_anew())
+        for partition, query in left.items():
+            new = queries.pop(partition, "")
+            publication.replace(partition, f"({query}) union all by name ({new})" if new else query)
         publication.add_all(queries)
-        for partition, query in remaining(self._engine, self._lake, released or {}).items():
-            publication.replace(partition, query)
         daily = {table: layouts[table] for table in DAILY}
         first = first_kept_day(self._problem, staging.rules.ingested_at)
         publication.add_empty_days(first, daily)
@@ -115,6 +125,13 @@ class Ingestion:
         self._ledger.pending = publication.manifests
         self._ledger.save()
         return publication.days
+
+    def _read_anew(self) -> set[str]:
+        """The files whose refused records are all known once more, from each table they feed."""
+        read = {file.ledger_key for file, _, _ in self._read}
+        names = {file.name for file, _, _ in self._read}
+        elsewhere = {name_of_key(key) for key in self._ledger.files.keys() - read}
+        return names - elsewhere
 
     def _queries(self, table: str, columns: dict[str, str]) -> dict[Partition, str]:
         """The query of each partition that gets new rows of a table."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any
 from label_platform.lake import Manifest, Partition, replace_file
 from label_platform.logs.records import LogFile
 from label_platform.logs.report import FileCounts
+from label_platform.logs.tombstones import TOMBSTONES_NAME
+from label_platform.strict_yaml import ConfigurationError
 
 LEDGER_NAME = "_ingested.json"
 FORMAT_VERSION = 1
@@ -24,7 +26,7 @@ class Ledger:
     Attributes:
         path: the file in the lake.
         files: per file (its ledger key) its fingerprint, when it was read, the counts of its last
-            reading, and the rows per table and day of all of them.
+            reading, the settings it was read with, and the rows per table and day of all readings.
         features: the feature columns of a table and their types, fixed when first seen.
         pending: the manifests of a batch that counts, and may not be visible yet; None for a
             partition that goes away.
@@ -63,10 +65,54 @@ class Ledger:
         known = self.files.get(file.ledger_key)
         if known is None or (known["ignored"] and known["asked"] != list(asked)):
             return False
+        if self.needs_new_reading(file) and not _accepted(known):
+            return False
         state = file.path.stat()
         if known["size"] != state.st_size:
             return False
         return bool(known["mtime_ns"] == state.st_mtime_ns or known["sha256"] == _digest(file.path))
+
+    def require_same_settings(self, files: Iterable[LogFile], current: Iterable[LogFile]) -> None:
+        """Refuse to read on in a file whose accepted records other settings might read otherwise.
+
+        A record that is read as another row would not be known again: the lake would have both.
+        A file of which nothing was accepted, and that feeds another table now, is forgotten.
+
+        Args:
+            files: those that are to be read.
+            current: all that the problem's globs match.
+
+        Raises:
+            ConfigurationError: names the file and what has changed since it was read.
+        """
+        keys = {file.ledger_key for file in current}
+        gone: dict[str, list[str]] = {}
+        for key in self.files.keys() - keys:
+            gone.setdefault(name_of_key(key), []).append(key)
+        for file in files:
+            for key in [file.ledger_key, *gone.get(file.name, [])]:
+                self._require_same_settings(file, key)
+
+    def _require_same_settings(self, file: LogFile, key: str) -> None:
+        known = self.files.get(key, {})
+        changes = _changes(known.get("settings"), settings_of(file))
+        accepted = _accepted(known)
+        if key != file.ledger_key and not accepted and not known.get("rows"):
+            self.files.pop(key, None)
+        if changes and accepted:
+            raise ConfigurationError(
+                f"{file.name}: {accepted} of its records were accepted with other settings: "
+                f"{'; '.join(changes)}. Read on with the new ones, rows would be there twice. "
+                f"Take the change back, or remove all of {self.path.parent} but "
+                f"{TOMBSTONES_NAME} and ingest again: nothing is lost while the log files are there"
+            )
+
+    def needs_new_reading(self, file: LogFile) -> bool:
+        """Whether a file was never read, or in a format in which its records look otherwise."""
+        known = self.files.get(file.ledger_key)
+        settings = known.get("settings") if known else None
+        changed = settings is not None and settings["format"] != file.source.format
+        return known is None or changed
 
     def record(
         self,
@@ -81,6 +127,7 @@ class Ledger:
         self.files[file.ledger_key] = fingerprint | {
             "ingested_at": ingested_at.isoformat(),
             "asked": list(asked),
+            "settings": settings_of(file),
             "records": counts.records,
             "accepted": counts.accepted,
             "ignored": counts.ignored,
@@ -92,10 +139,17 @@ class Ledger:
     def note_replay(self, file: LogFile, counts: FileCounts) -> None:
         """Note that some of a file's refused records were read again."""
         known = self.files[file.ledger_key]
+        # of a file that feeds two tables, all its refused records were read: some of them were
+        # refused by the other table, and are here what they were
+        left = known["rejected"] - len(counts.still_refused)
         for kind in ("accepted", "ignored", "duplicates"):
-            known[kind] += getattr(counts, kind)
-        known["rejected"] -= counts.accepted + counts.ignored + counts.duplicates
+            moved = min(getattr(counts, kind), left)
+            known[kind] += moved
+            known["rejected"] -= moved
+            left -= moved
         known["rows"] = _added(known["rows"], _by_name(counts))
+        if counts.accepted or counts.duplicates:
+            known["settings"] = settings_of(file)
 
 
 def read_ledger(folder: Path) -> Ledger:
@@ -121,10 +175,43 @@ def read_ledger(folder: Path) -> Ledger:
     return Ledger(path, pending=pending, **content)
 
 
+def name_of_key(key: str) -> str:
+    """The file's name in a ledger's key."""
+    return key.split(":", maxsplit=1)[1]
+
+
 def fingerprint(file: LogFile) -> dict[str, Any]:
     """Identity of a file's content, taken before it is read: what is added later counts as new."""
     state = file.path.stat()
     return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": _digest(file.path)}
+
+
+def settings_of(file: LogFile) -> dict[str, Any]:
+    """How a file is read, as JSON keeps it."""
+    options = json.loads(json.dumps(file.source.options, default=str))
+    return {
+        "format": file.source.format,
+        "time_zone": file.source.time_zone,
+        **{f"options.{name}": value for name, value in options.items()},
+    }
+
+
+def _changes(before: dict[str, Any] | None, now: dict[str, Any]) -> list[str]:
+    """What was changed in a way that may change rows; an older ledger does not say."""
+    if before is None:
+        return []
+    return [
+        f"{name} was {json.dumps(before.get(name))}, is {json.dumps(now.get(name))}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+        # without a zone, times that name none were refused: those that were accepted name theirs
+        and not (name == "time_zone" and before[name] is None)
+    ]
+
+
+def _accepted(known: dict[str, Any]) -> int:
+    """How many of a file's records the lake has, from this file or another one."""
+    return int(known.get("accepted", 0) + known.get("duplicates", 0))
 
 
 def _digest(path: Path) -> str:

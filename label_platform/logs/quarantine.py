@@ -1,12 +1,13 @@
 """Refused records are kept, each with its reason, until somebody mends what was wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from label_platform.lake import Engine, Lake, Partition, quote_literal
-from label_platform.logs.batch import RECORDS, TABLES, fresh, name_of, of_file
+from label_platform.logs.batch import RECORDS, REFUSED_AGAIN, TABLES, fresh, name_of, of_file
 from label_platform.logs.judging import Rules
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
@@ -39,6 +40,10 @@ def quarantine(
     known_days = lake.days("rejected_records")
     if known_days:
         known = lake.scan("rejected_records", known_days)
+        engine.execute(
+            f"insert into {REFUSED_AGAIN} select {quote_literal(name)}, record_line, record_raw"
+            f" from ({verdicts})"
+        )
         new = (
             f" anti join (select line, raw from {known} where source = {quote_literal(name)})"
             " as known on known.line = refused.record_line"
@@ -140,7 +145,7 @@ def refusal_counts(engine: Engine, lake: Lake) -> list[tuple[str, str, int, str]
 
 
 def remaining(
-    engine: Engine, lake: Lake, released: Mapping[str, list[int]]
+    engine: Engine, lake: Lake, released: Mapping[str, list[int]], read_anew: Collection[str]
 ) -> dict[Partition, str]:
     """The quarantine's partitions that lose records, and what remains of each.
 
@@ -148,19 +153,36 @@ def remaining(
         engine: gets a table of the released lines.
         lake: has the quarantine.
         released: lines per file.
+        read_anew: files that were read as a whole: what was not refused again stands there no
+            more, or is accepted now.
     """
-    pairs = [(source, line) for source, lines in released.items() for line in lines]
-    if not pairs:
+    days = lake.days("rejected_records")
+    if not days or not (released or read_anew):
         return {}
-    sources, lines = zip(*pairs, strict=True)
-    engine.register("given_released", pa.table({"source": sources, "line": lines}))
-    engine.execute("create or replace table ingest_released as from given_released")
+    pairs = [(source, line) for source, lines in released.items() for line in lines]
+    _given(engine, "released", {"source": [s for s, _ in pairs], "line": [n for _, n in pairs]})
+    _given(engine, "read_anew", {"source": [*read_anew], "line": [None] * len(read_anew)})
     queries = {}
-    for day in lake.days("rejected_records"):
+    for day in days:
         relation = lake.scan("rejected_records", [day])
-        matched = f"from {relation} semi join ingest_released using (source, line)"
-        if engine.rows(f"select 1 {matched} limit 1"):
+        goes = f"from {relation} as kept where {_GOES}"
+        if engine.rows(f"select 1 {goes} limit 1"):
             queries[Partition("rejected_records", day)] = (
-                f"from {relation} anti join ingest_released using (source, line)"
+                f"from {relation} as kept where not ({_GOES})"
             )
     return queries
+
+
+_GOES = f"""(
+    exists (from ingest_released as gone where gone.source = kept.source and gone.line = kept.line)
+    or exists (from ingest_read_anew as anew where anew.source = kept.source)
+    and not exists (from {REFUSED_AGAIN} as again where again.source = kept.source
+        and again.line = kept.line and again.raw is not distinct from kept.raw)
+)"""
+
+
+def _given(engine: Engine, name: str, lines: Mapping[str, list[Any]]) -> None:
+    """A table of lines: the connections that write do not see what is only registered."""
+    types = pa.schema([("source", pa.string()), ("line", pa.int64())])
+    engine.register(f"given_{name}", pa.table(lines, schema=types))
+    engine.execute(f"create or replace table ingest_{name} as from given_{name}")

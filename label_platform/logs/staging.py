@@ -78,7 +78,7 @@ class Staging:
         """The columns of a raw table, as far as its features are known."""
         return layout(table, self.problem.ids, self.features[table])
 
-    def add(self, file: LogFile, *, lines: Mapping[int, str | None] | None = None) -> FileCounts:
+    def add(self, file: LogFile, *, lines: batch.Lines | None = None) -> FileCounts:
         """Read a file and keep what is new in it.
 
         Args:
@@ -114,7 +114,7 @@ class Staging:
         self,
         writers: BlockWriters,
         records: Records,
-        lines: Mapping[int, str | None] | None,
+        lines: batch.Lines | None,
         rules: Rules,
         feedback: Mapping[str, str],
     ) -> None:
