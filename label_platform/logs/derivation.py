@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from label_platform.lake import quote_literal
-from label_platform.logs.content_ids import joined
+from label_platform.logs.content_ids import joined, peppered
 from label_platform.logs.contract import MOMENT_OF, Table
 from label_platform.problem import Problem
 
@@ -90,14 +90,15 @@ def _request_columns(problem: Problem, ingested: str) -> list[str]:
 
 def _id_of_text(problem: Problem) -> str:
     """The id of a query that has only its text."""
-    text = "md5(query_text)"
+    text = f"md5({peppered('query_text')})"
     return f"('0x' || left({text}, 15))::bigint" if problem.ids == "integer" else text
 
 
 def event_id(signal: str, value: str, moment: str) -> str:
     """The id of an event without one, from its content: sent again, it is the same event."""
     # an event that names its list is known by it; only one that does not, by whose it is
-    whose = f"case when request_id is null then {joined('user_id', 'session_id', 'surface')} end"
+    who = peppered(joined("user_id", "session_id", "surface"))
+    whose = f"case when request_id is null then {who} end"
     said = joined("request_id", "item_id", signal, value, f"epoch_us({moment})", "position", whose)
     return f"md5_number({said})::uuid"
 

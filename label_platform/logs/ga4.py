@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from label_platform.lake import Engine, quote_literal
-from label_platform.logs.content_ids import joined
+from label_platform.logs.content_ids import joined, peppered
 from label_platform.logs.contract import Table, Wanted
 from label_platform.logs.format_options import options_of, stream_patterns
 from label_platform.logs.json_records import DOCUMENTS, read_nested_json, value
@@ -161,7 +161,7 @@ def _rows(options: Ga4Options) -> Iterator[Rows]:
         f"(select *, {_NAMED_LISTS}[1] as first_list from {_EVENTS} where {is_shown})",
         "(case when items is null and item_array is not null then [null] else items end)",
     )
-    shown_together = joined(*_VISIT, "list ->> '$'", "microseconds")
+    shown_together = peppered(joined(*_VISIT, "list ->> '$'", "microseconds"))
     yield Rows(
         "impressions",
         _impression_columns(options),
@@ -175,7 +175,7 @@ def _rows(options: Ga4Options) -> Iterator[Rows]:
 
 
 _VISIT = ("browser ->> '$'", "session ->> '$'")
-_SESSION = f"case when session is not null then md5({joined(*_VISIT)}) end"
+_SESSION = f"case when session is not null then md5({peppered(joined(*_VISIT))}) end"
 
 
 def _impression_columns(options: Ga4Options) -> dict[str, Column]:

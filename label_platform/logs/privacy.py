@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from label_platform.lake import Engine, quote_identifier, quote_literal
 from label_platform.logs import batch
+from label_platform.logs.content_ids import prepare_pepper
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 
@@ -48,6 +49,13 @@ class UserKeys:
     def are_public(self) -> bool:
         """Whether user ids are kept as they are."""
         return not self._secret
+
+    def prepare_ids(self, engine: Engine) -> None:
+        """Let the engine make ids from which nobody without the secret can tell what is in them.
+
+        Public user ids are no secret, and neither are ids that are made of them.
+        """
+        prepare_pepper(engine, self.key("the pepper of content ids") if self._secret else "")
 
     def find(self, engine: Engine, where: str) -> None:
         """Make the keys of a file's users, once per distinct user.
