@@ -134,6 +134,13 @@ SECRETIVE = [
     '{"user_id": {"name": {"first": "Ann"}}, "item_id": "i"}',
     '{"user_id": ["x", "Ann"], "item_id": "i"}',
     "user_id=Ann item_id=i",
+    '{"userId": "Ann", "sessionId": "s-1", "item_id": "i"}',
+    '{"email": "Ann@example.com", "item_id": "i"}',
+    '{"USER_ID": "Ann", "item_id": "i"}',
+    '{"user\\u005fid": "Ann", "item_id": "i"}',
+    '{"item_id": "i", "user_id" "Ann"}',
+    '{"item_id": "i", "user_id": "4711", "User_Id" "Ann"}',
+    '{"user_id":"Ann\\',
 ]
 
 
@@ -148,6 +155,27 @@ def test_redaction_leaves_the_rest(shop: "Shop") -> None:
     line = '{"user_id":"Ann","item_id":"i1","position":0}'
     found = shop.engine.row(f"select {redacted_json('$1', REDACTED_FIELDS)}", [line])[0]
     assert found == '{"user_id":"(redacted)","item_id":"i1","position":0}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"item_id":"i1","device":"phone","position":',
+        '{"item_id":"i1","title":"caf\\u0026\\u00e9","position":0}',
+        '{"item_id":"i1","title":"the user of an email","position":0}',
+    ],
+)
+def test_what_only_looks_like_a_key_withholds_nothing(shop: "Shop", line: str) -> None:
+    assert shop.engine.row(f"select {redacted_json('$1', REDACTED_FIELDS)}", [line]) == (line,)
+
+
+def test_columns_are_redacted_in_any_case(shop: "Shop") -> None:
+    record = shop.impression(position=0) | {"User_ID": "Ann", "Email": "Ann@example.com"}
+    shop.write("impressions.csv", ",".join(record), ",".join(map(str, record.values())))
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest()
+    [(raw,)] = shop.table("rejected_records", "raw")
+    assert raw == "r1,q1,i1,0,2026-10-01T10:00:00Z,(redacted),(redacted)"
 
 
 @pytest.mark.parametrize("name", ["impressions.csv", "impressions.jsonl"])
