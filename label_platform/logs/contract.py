@@ -164,8 +164,23 @@ REDACTED_FIELDS = (
     "username",
     "userDisplayName",
     "ip",
+    "userId",
+    "sessionId",
+    "customerId",
+    "customer_id",
+    "deviceId",
+    "device_id",
+    "email",
+    "e-mail",
+    "e_mail",
+    "emailAddress",
+    "email_address",
+    "phone",
+    "phoneNumber",
+    "phone_number",
 )
-"""Keys that tell people apart, in any format; their values are never kept in quarantine."""
+"""Keys that tell people apart, in any format; their values are never kept in quarantine.
+Upper and lower case are the same here, and in the list below."""
 
 QUERY_TEXT_FIELDS = ("query_text", "user_query", "queryText", "search_term", "query", "message")
 """Keys of what people typed; their values are kept in quarantine only where all of it is kept."""
@@ -174,14 +189,8 @@ MOMENT_TYPE = TYPE_OF["moment"]
 _RESERVED = frozenset(
     {field.name for fields in FIELDS.values() for field in fields}
     | {"impression_id", "user_key", "day", "list_length", "last_clicked_position"}
-    | {
-        "asked_at",
-        "excluded_reason",
-        "record_line",
-        "record_refusal",
-        "record_verdict",
-        "record_raw",
-    }
+    | {"asked_at", "excluded_reason"}
+    | {"record_line", "record_refusal", "record_verdict", "record_raw"}
 )
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from label_platform.lake import quote_literal
+from label_platform.logs.content_ids import joined, peppered
 from label_platform.logs.contract import MOMENT_OF, Table
 from label_platform.problem import Problem
 
@@ -35,7 +36,7 @@ def derived_columns(
 
 def _impression_columns(problem: Problem, ingested: str) -> list[str]:
     return [
-        "md5(concat(request_id, '|', item_id, '|', position))::uuid as impression_id",
+        f"md5({joined('request_id', 'item_id', 'position')})::uuid as impression_id",
         "request_id",
         f"coalesce(query_id, {_id_of_text(problem)}) as query_id",
         "query_text",
@@ -89,18 +90,17 @@ def _request_columns(problem: Problem, ingested: str) -> list[str]:
 
 def _id_of_text(problem: Problem) -> str:
     """The id of a query that has only its text."""
-    text = "md5(query_text)"
+    text = f"md5({peppered('query_text')})"
     return f"('0x' || left({text}, 15))::bigint" if problem.ids == "integer" else text
 
 
 def event_id(signal: str, value: str, moment: str) -> str:
     """The id of an event without one, from its content: sent again, it is the same event."""
     # an event that names its list is known by it; only one that does not, by whose it is
-    whose = "case when request_id is null then concat_ws('|', user_id, session_id, surface) end"
-    separated = ", '|', ".join(
-        ["request_id", "item_id", signal, value, f"epoch_us({moment})", "position", whose]
-    )
-    return f"md5_number(concat({separated}))::uuid"
+    who = peppered(joined("user_id", "session_id", "surface"))
+    whose = f"case when request_id is null then {who} end"
+    said = joined("request_id", "item_id", signal, value, f"epoch_us({moment})", "position", whose)
+    return f"md5_number({said})::uuid"
 
 
 def asked_signals(problem: Problem) -> tuple[str, ...]:

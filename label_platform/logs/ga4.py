@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from label_platform.lake import Engine, quote_literal
+from label_platform.logs.content_ids import joined, peppered
 from label_platform.logs.contract import Table, Wanted
 from label_platform.logs.format_options import options_of, stream_patterns
 from label_platform.logs.json_records import DOCUMENTS, read_nested_json, value
@@ -160,13 +161,11 @@ def _rows(options: Ga4Options) -> Iterator[Rows]:
         f"(select *, {_NAMED_LISTS}[1] as first_list from {_EVENTS} where {is_shown})",
         "(case when items is null and item_array is not null then [null] else items end)",
     )
-    request = (
-        "md5(concat(browser ->> '$', '|', session ->> '$', '|', list ->> '$', '|', microseconds))"
-    )
+    shown_together = peppered(joined(*_VISIT, "list ->> '$'", "microseconds"))
     yield Rows(
         "impressions",
         _impression_columns(options),
-        f"""(select *, {request} as request
+        f"""(select *, md5({shown_together}) as request
             from (select * replace (coalesce(list, first_list) as list) from {shown}))""",
     )
     others = _items_of(f"(select * from {_EVENTS} where not {is_shown})", one_at_least("items"))
@@ -175,9 +174,8 @@ def _rows(options: Ga4Options) -> Iterator[Rows]:
     yield Rows("interactions", _interaction_columns(options), with_twin_ids(others, *known_by))
 
 
-_SESSION = (
-    "case when session is not null then md5(concat(browser ->> '$', '|', session ->> '$')) end"
-)
+_VISIT = ("browser ->> '$'", "session ->> '$'")
+_SESSION = f"case when session is not null then md5({peppered(joined(*_VISIT))}) end"
 
 
 def _impression_columns(options: Ga4Options) -> dict[str, Column]:

@@ -52,6 +52,7 @@ class Ingestion:
                 "another secret or setting; new ones would not match them"
             )
         ledger.user_keys = keys.fingerprint
+        keys.prepare_ids(engine)
         rules = Rules(problem.ids, problem.start_date, problem.end_date, moment)
         asked = asked_signals(problem)
         self._staging = Staging(engine, lake, problem, rules, asked, keys, ledger.features)

@@ -23,6 +23,7 @@ from label_platform.logs.value_sql import as_input, is_text, lacks_zone, number,
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _FLOAT_LIMIT = 3.4e38
+_NOT_SHOWN = frozenset(name.lower() for name in (*REDACTED_FIELDS, *QUERY_TEXT_FIELDS))
 _EXPECTED = {
     "text": "text",
     "rank": "a whole number from 1",
@@ -134,7 +135,7 @@ def _when(condition: str, reason: RejectionReason, name: str, expected: str) -> 
     given = _names(name)[0]
     found = (
         "'a value (redacted)'"
-        if name in {*REDACTED_FIELDS, *QUERY_TEXT_FIELDS}
+        if name.lower() in _NOT_SHOWN
         else f"'''' || left({given}::varchar, 80) || ''''"
     )
     start = quote_literal(f"{reason}|{name}: found ")

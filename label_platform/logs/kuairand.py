@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from label_platform.lake import Engine
+from label_platform.logs.content_ids import joined, peppered
 from label_platform.logs.contract import Table, Wanted
 from label_platform.logs.format_options import options_of, stream_patterns
 from label_platform.logs.native import read_records
@@ -72,7 +73,7 @@ def _of_impressions(found: Mapping[str, Column]) -> dict[str, Column]:
     if "is_like" not in found and "label" in found:  # the published sample with fewer columns
         columns["is_like"] = found["label"]
     shown = [found[name].sql if name in found else "''" for name in _WHO_SAW_WHAT_WHEN]
-    columns["request_id"] = Column(f"md5(concat_ws('|', {', '.join(shown)}))")
+    columns["request_id"] = Column(f"md5({peppered(joined(*shown))})")
     columns["query_id"] = Column("'all'")
     if "tab" in found:
         columns["query_id"] = Column(f"coalesce(nullif({found['tab'].sql}, ''), 'all')")

@@ -1,6 +1,7 @@
 """Refused records that name an erased user: in free text, an id may stand anywhere.
 
-An id counts where it is a whole token, no part of a longer word or number. A text is cut into
+An id counts where it is a whole token, no part of a longer word or number; a short one only where
+it is a whole value: a text in JSON, a field in CSV. A text is cut into
 pieces, words and what stands between them, so that an id can also be found by its hash alone: it
 is as many pieces in a row as its tombstone says.
 """
@@ -15,25 +16,30 @@ from label_platform.lake import Engine, quote_literal
 
 ERASED = "(erased)"
 SHORTEST = 4
-"""Characters from which on an id is looked for: a shorter one stands in many texts by chance."""
+"""Characters from which on an id is looked for anywhere: a shorter one stands there by chance."""
 
 _TABLE = "erased_mentions"
 _WORD = r"\p{L}\p{N}_"
+_ANYWHERE = (rf"(^|[^{_WORD}])", rf"($|[^{_WORD}])")
+_JSON_VALUE = (r"""(["'])""", r"""(["']\s*(?:[^\s:]|$))""")
+_CSV_FIELD = (r"""(^|[,;\t"'] *)""", r"""( *(?:[,;\t"'\r\n]|$))""")
+"""What stands before and after an id."""
+
 _PIECES = quote_literal(rf"[{_WORD}]+|[^{_WORD}]+")
 
 
 def spellings(user: str) -> tuple[str, ...]:
     """How an id stands in texts: as it is and as JSON escapes it, without punctuation around it."""
     if len(user) < SHORTEST:
-        return ()
+        return (user,) if re.fullmatch(r"\w(.*\w)?", user) else ()
     given = (user, json.dumps(user)[1:-1])
     bare = [re.sub(r"^\W+|\W+$", "", text) for text in given]
     return tuple(dict.fromkeys(text for text in bare if len(text) >= SHORTEST))
 
 
 def is_named_in(text: str, user: str) -> bool:
-    """Whether a text names a user as a whole token."""
-    return any(
+    """Whether a text names a user as a whole token; of a short id nobody can say."""
+    return len(user) >= SHORTEST and any(
         re.search(rf"(?<!\w){re.escape(spelling)}(?!\w)", text) for spelling in spellings(user)
     )
 
@@ -79,10 +85,18 @@ def redacted(text: str, count: int) -> str:
         text: the expression of the text.
         count: how many ids there are.
     """
+    given = text
     for number in range(1, count + 1):
         token = f"(select token from {_TABLE} where number = {number})"
-        pattern = f"'(^|[^{_WORD}])' || regexp_escape({token}) || '($|[^{_WORD}])'"
+        pattern = f"""case when length({token}) >= {SHORTEST} then {_around(_ANYWHERE, token)}
+            when ltrim({given})[1] in ('{{', '[') then {_around(_JSON_VALUE, token)}
+            else {_around(_CSV_FIELD, token)} end"""
         # twice, because two ids in a row share what stands between them
         for _ in range(2):
             text = f"regexp_replace({text}, {pattern}, '\\1{ERASED}\\2', 'g')"
     return text
+
+
+def _around(sides: tuple[str, str], token: str) -> str:
+    before, after = map(quote_literal, sides)
+    return f"{before} || regexp_escape({token}) || {after}"

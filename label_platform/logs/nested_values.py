@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from label_platform.lake import quote_identifier, quote_literal
+from label_platform.logs.content_ids import joined, peppered
 from label_platform.logs.contract import RejectionReason
 from label_platform.logs.json_records import DOCUMENTS
 from label_platform.logs.privacy import REDACTED, redacted_json
@@ -156,9 +157,9 @@ def with_twin_ids(relation: str, *keys: str) -> str:
         keys: expressions of text that an event is known by.
     """
     same = ", ".join(keys)
-    text = ", '|', ".join([*keys, "twin"])
+    text = peppered(joined(*keys, "twin"))
     return f"""(
-        select *, case when twin > 1 then md5(concat({text})) end as interaction_id
+        select *, case when twin > 1 then md5({text}) end as interaction_id
         from (
             select *,
                 row_number() over (partition by record_line, {same} order by record_part) as twin

@@ -2,13 +2,15 @@
 
 import hmac
 import os
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 
 import pyarrow as pa
 
 from label_platform.lake import Engine, quote_identifier, quote_literal
 from label_platform.logs import batch
+from label_platform.logs.content_ids import prepare_pepper
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 
@@ -48,6 +50,13 @@ class UserKeys:
     def are_public(self) -> bool:
         """Whether user ids are kept as they are."""
         return not self._secret
+
+    def prepare_ids(self, engine: Engine) -> None:
+        """Let the engine make ids from which nobody without the secret can tell what is in them.
+
+        Public user ids are no secret, and neither are ids that are made of them.
+        """
+        prepare_pepper(engine, self.key("the pepper of content ids") if self._secret else "")
 
     def find(self, engine: Engine, where: str) -> None:
         """Make the keys of a file's users, once per distinct user.
@@ -145,18 +154,35 @@ def _secret(problem: Problem) -> bytes:
 def redacted_json(text: str, hidden: Iterable[str]) -> str:
     """SQL: a line of JSON, or of what should have been JSON, without values that are not kept.
 
+    A line that is no JSON is withheld whole if one of the keys is in it and its value cannot be
+    found; any line is, whose keys spell plain letters as escapes.
+
     Args:
         text: the expression of the line.
-        hidden: the keys of those values.
+        hidden: the keys of those values, in whatever case.
     """
-    key = rf"""["']?\b(?:{"|".join(hidden)})\b["']?\s*[:=]\s*"""
+    names = rf"""["']?\b(?:{"|".join(hidden)})\b["']?"""
+    key = rf"{names}\s*[:=]\s*"
     value = r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^,}\]\s]+)"""
-    nested = quote_literal(key + r"[\[{]")
-    pattern, replacement = quote_literal(f"({key}){value}"), quote_literal(rf'\1"{REDACTED}"')
-    return (
-        f"case when regexp_matches({text}, {nested}) then {quote_literal(REDACTED)}"
-        f" else regexp_replace({text}, {pattern}, {replacement}, 'g') end"
-    )
+    replacement = quote_literal(rf'\1"{REDACTED}"')
+    kept = f"regexp_replace({text}, {_pattern(f'({key}){value}')}, {replacement}, 'g')"
+    # what is no key: one whose value is gone, and a value that happens to be such a name
+    settled = _pattern(rf"{key}\"{re.escape(REDACTED)}\"|[:=]\s*{names}\s*[,}}\]]")
+    nested = _pattern(key + r"[\[{]")
+    others = f"regexp_replace({kept}, {settled}, '', 'g')"
+    return f"""case
+        when regexp_matches({text}, {nested}) then {quote_literal(REDACTED)}
+        when regexp_matches({text}, {_pattern(_ESCAPED_KEY)}) then {quote_literal(REDACTED)}
+        when regexp_matches({others}, {_pattern(names)}) and not json_valid({text})
+            then {quote_literal(REDACTED)}
+        else {kept} end"""
+
+
+_ESCAPED_KEY = r""""(?:[^"\\]|\\.)*\\u00[2-7][0-9a-f](?:[^"\\]|\\.)*"\s*:"""
+
+
+def _pattern(expression: str) -> str:
+    return quote_literal(f"(?is){expression}")
 
 
 def redacted_fields(
@@ -165,7 +191,7 @@ def redacted_fields(
     is_whole: str,
     names: Iterable[str],
     separator: str,
-    hidden: Collection[str],
+    hidden: Iterable[str],
 ) -> str:
     """SQL: a CSV record without values that are not kept.
 
@@ -181,26 +207,34 @@ def redacted_fields(
         hidden: the columns of those values.
     """
     header = list(names)
-    if not set(header) & set(hidden):
+    is_hidden = _is_one_of(hidden)
+    if not any(map(is_hidden, header)):
         return text
     kept = ", ".join(
-        quote_literal(REDACTED) if name in hidden else f"{fields}[{place}]"
+        quote_literal(REDACTED) if is_hidden(name) else f"{fields}[{place}]"
         for place, name in enumerate(header, start=1)
     )
     whole = f"array_to_string([{kept}], {quote_literal(separator)})"
     return f"case when {is_whole} then {whole} else {quote_literal(REDACTED)} end"
 
 
-def redacted_columns(names: Iterable[str], hidden: Collection[str]) -> str:
+def redacted_columns(names: Iterable[str], hidden: Iterable[str]) -> str:
     """SQL: a record of typed columns as JSON, without values that are not kept.
 
     Args:
         names: its columns.
         hidden: the columns of those values.
     """
+    is_hidden = _is_one_of(hidden)
     values = ", ".join(
         f"{quote_literal(name)}, "
-        + (quote_literal(REDACTED) if name in hidden else quote_identifier(name))
+        + (quote_literal(REDACTED) if is_hidden(name) else quote_identifier(name))
         for name in names
     )
     return f"json_object({values})::varchar" if values else "'{}'"
+
+
+def _is_one_of(hidden: Iterable[str]) -> Callable[[str], bool]:
+    """Tells whether a name is one of some, in whatever case."""
+    names = {name.lower() for name in hidden}
+    return lambda name: name.lower() in names

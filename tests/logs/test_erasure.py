@@ -108,6 +108,20 @@ def test_a_short_id_is_not_looked_for_in_texts(shop: "Shop") -> None:
     assert "a cat" in _texts(shop)
 
 
+def test_a_short_id_is_looked_for_among_whole_values(shop: "Shop") -> None:
+    record = shop.impression(position=0, title="120", note="120 cats", others=["120", "1200"])
+    shop.write("impressions.jsonl", json.dumps(record | {"120": 120}))
+    shop.write("impressions.csv", "request_id,item_id,position,note", "r,120,0,120 cats")
+    shop.write("interactions.jsonl", shop.event())
+    logs = {"format": "native", "impressions": "imp*", "interactions": "int*"}
+    shop.ingest(user_ids="keyed", logs=[logs])
+    assert erase(shop, "120").mentions == 2
+    in_csv, in_json = refused_records(shop.engine, shop.lake)
+    assert in_csv.raw == "r,(erased),0,120 cats"
+    changed = {"title": "(erased)", "others": ["(erased)", "1200"], "120": 120}
+    assert json.loads(in_json.raw or "") == record | changed
+
+
 @pytest.mark.parametrize("user", ["zo\u00eb-77", 'o"neil', "==base64=="])
 def test_an_id_is_found_in_texts_however_it_is_written(shop: "Shop", user: str) -> None:
     record = shop.impression(position=0, query_text=f"who is {user} {user}?")

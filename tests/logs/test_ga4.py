@@ -32,8 +32,8 @@ def digest(text: str) -> str:
     return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-SESSION = digest(f"{BROWSER}|1790848000")
-REQUEST = digest(f"{BROWSER}|1790848000|lamps|1790848800000123")
+SESSION = digest(f"{BROWSER}\x1f1790848000")
+REQUEST = digest(f"{BROWSER}\x1f1790848000\x1flamps\x1f1790848800000123")
 
 
 def view(*items: Record, **changes: object) -> Record:
@@ -146,7 +146,7 @@ def test_where_the_list_is_named(shop: "Shop", record: Record, expected: str | N
 def test_items_of_two_lists_in_one_event_are_two_lists(shop: "Shop") -> None:
     shop.write("log.jsonl", view(LAMP, changed(BULB, item_list_id="bulbs")))
     read(shop, "ga4")
-    other = digest(f"{BROWSER}|1790848000|bulbs|1790848800000123")
+    other = digest(f"{BROWSER}\x1f1790848000\x1fbulbs\x1f1790848800000123")
     assert shop.table("impressions", "item_id, request_id") == [("i1", REQUEST), ("i2", other)]
 
 

@@ -60,11 +60,37 @@ def test_what_an_impression_becomes(shop: "Shop") -> None:
     shop.write("interactions.jsonl", shop.event())
     shop.ingest()
     columns = "impression_id::varchar, request_id, user_key, device, surface, randomized"
-    digest = md5(b"r1|i1|1", usedforsecurity=False).hexdigest()
+    digest = md5(b"r1\x1fi1\x1f1", usedforsecurity=False).hexdigest()
     [(identity, *values)] = shop.table("impressions", columns)
     assert identity.replace("-", "") == digest
     assert values == ["r1", "ann", "phone", None, False]
     assert shop.table("impressions", "ingested_at") == [(datetime(2026, 11, 1, 12, tzinfo=UTC),)]
+
+
+def test_a_separator_in_an_id_makes_no_two_records_one(shop: "Shop") -> None:
+    shop.write(
+        "impressions.jsonl",
+        shop.impression(request_id="a|b", item_id="c"),
+        shop.impression(request_id="a", item_id="b|c"),
+    )
+    shop.write(
+        "interactions.jsonl",
+        shop.event(request_id="a|b", item_id="c"),
+        shop.event(request_id="a", item_id="b|c"),
+    )
+    assert [(each.accepted, each.duplicates) for each in shop.ingest().files] == [(2, 0), (2, 0)]
+
+
+def test_a_surface_is_no_session(shop: "Shop") -> None:
+    shop.write("impressions.jsonl", shop.impression())
+    shop.write(
+        "interactions.jsonl",
+        shop.event(request_id=..., user_id="x", surface="y"),
+        shop.event(request_id=..., user_id="x", session_id="y"),
+        shop.event(request_id=..., user_id="x", session_id="y", surface=""),
+    )
+    _, events = shop.ingest().files
+    assert (events.accepted, events.duplicates) == (2, 1)
 
 
 def test_ingested_at_of_the_record_counts(shop: "Shop") -> None:

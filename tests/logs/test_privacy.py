@@ -1,12 +1,16 @@
 import hmac
 import json
+from hashlib import md5
+from shutil import rmtree
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 
 from label_platform.logs.contract import REDACTED_FIELDS
 from label_platform.logs.privacy import SECRET_VARIABLE, redacted_json
 from label_platform.strict_yaml import ConfigurationError
+from tests.logs.examples_of_formats import GA4_PURCHASE, GA4_VIEW
 
 if TYPE_CHECKING:
     from tests.logs.conftest import Shop
@@ -44,6 +48,81 @@ def test_another_secret_is_an_error(shop: "Shop", monkeypatch: pytest.MonkeyPatc
         shop.ingest(user_ids="keyed")
 
 
+def pepper_of(secret: str) -> str:
+    pepper = hmac.digest(secret.encode(), b"the pepper of content ids", "sha256")
+    return pepper.hex()[:32] + "\x1f"
+
+
+def peppered(secret: str, text: str) -> str:
+    return md5((pepper_of(secret) + text).encode(), usedforsecurity=False).hexdigest()
+
+
+def test_the_id_of_a_dropped_text_cannot_be_guessed(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SECRET_VARIABLE, "s3cret")
+    text = "my rare illness"
+    shop.write("impressions.jsonl", shop.impression(query_id=..., query_text=text))
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest(user_ids="keyed", query_text={"keep": "none"})
+    assert shop.table("impressions", "query_id") == [(peppered("s3cret", text),)]
+
+
+def test_the_id_of_an_event_cannot_be_guessed(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SECRET_VARIABLE, "s3cret")
+    shop.write("impressions.jsonl", shop.impression())
+    shop.write("interactions.jsonl", shop.event(request_id=..., user_id="ann", value=2))
+    shop.ingest(user_ids="keyed")
+    moment = "1790848820000000"  # 2026-10-01T10:00:20Z
+    said = f"\x1fi1\x1fclick\x1f2.0\x1f{moment}\x1f\x1f{pepper_of('s3cret')}ann\x1f\x1f"
+    digest = md5(said.encode(), usedforsecurity=False).digest()
+    # md5_number counts from the last byte
+    assert shop.table("interactions", "interaction_id") == [(UUID(bytes=digest[::-1]),)]
+
+
+@pytest.mark.parametrize("secret", ["s3cret", "another"])
+def test_ids_of_ga4_depend_on_the_secret(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    monkeypatch.setenv(SECRET_VARIABLE, secret)
+    shop.write("log.jsonl", GA4_VIEW)
+    shop.ingest(user_ids="keyed", logs=[{"format": "ga4", "path": "log.jsonl"}])
+    visit = f"{GA4_VIEW['user_pseudo_id']}\x1f1790848000"
+    request = peppered(secret, f"{visit}\x1flamps\x1f{GA4_VIEW['event_timestamp']}")
+    assert shop.table("impressions", "distinct session_id, request_id") == [
+        (peppered(secret, visit), request)
+    ]
+
+
+def test_a_row_of_kuairand_does_not_tell_its_user(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SECRET_VARIABLE, "s3cret")
+    shop.write("log.csv", "user_id,video_id,time_ms,is_click", "17345,2,1790848800000,1")
+    shop.ingest(user_ids="keyed", logs=[{"format": "kuairand", "path": "log.csv"}])
+    expected = peppered("s3cret", "17345\x1f2\x1f1790848800000")
+    assert shop.table("impressions", "request_id") == [(expected,)]
+
+
+def test_a_twin_of_an_event_does_not_tell_its_user(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.write("log.jsonl", GA4_PURCHASE | {"items": GA4_PURCHASE["items"][:1] * 2})
+    ids = []
+    for secret in ("s3cret", "another"):
+        monkeypatch.setenv(SECRET_VARIABLE, secret)
+        rmtree(shop.lake.folder, ignore_errors=True)
+        shop.ingest(
+            user_ids="keyed",
+            logs=[{"format": "ga4", "path": "log.jsonl"}],
+            signals={"purchase": {"window": "1d"}},
+        )
+        ids += shop.table("interactions", "interaction_id")
+    assert len({*ids}) == len(ids) == 4
+
+
 NAMES = ("Ann", "4711", "s-1")
 SECRETIVE = [
     json.dumps({"user_id": "Ann", "session_id": "s-1", "item_id": "i"}),
@@ -55,6 +134,13 @@ SECRETIVE = [
     '{"user_id": {"name": {"first": "Ann"}}, "item_id": "i"}',
     '{"user_id": ["x", "Ann"], "item_id": "i"}',
     "user_id=Ann item_id=i",
+    '{"userId": "Ann", "sessionId": "s-1", "item_id": "i"}',
+    '{"email": "Ann@example.com", "item_id": "i"}',
+    '{"USER_ID": "Ann", "item_id": "i"}',
+    '{"user\\u005fid": "Ann", "item_id": "i"}',
+    '{"item_id": "i", "user_id" "Ann"}',
+    '{"item_id": "i", "user_id": "4711", "User_Id" "Ann"}',
+    '{"user_id":"Ann\\',
 ]
 
 
@@ -69,6 +155,27 @@ def test_redaction_leaves_the_rest(shop: "Shop") -> None:
     line = '{"user_id":"Ann","item_id":"i1","position":0}'
     found = shop.engine.row(f"select {redacted_json('$1', REDACTED_FIELDS)}", [line])[0]
     assert found == '{"user_id":"(redacted)","item_id":"i1","position":0}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"item_id":"i1","device":"phone","position":',
+        '{"item_id":"i1","title":"caf\\u0026\\u00e9","position":0}',
+        '{"item_id":"i1","title":"the user of an email","position":0}',
+    ],
+)
+def test_what_only_looks_like_a_key_withholds_nothing(shop: "Shop", line: str) -> None:
+    assert shop.engine.row(f"select {redacted_json('$1', REDACTED_FIELDS)}", [line]) == (line,)
+
+
+def test_columns_are_redacted_in_any_case(shop: "Shop") -> None:
+    record = shop.impression(position=0) | {"User_ID": "Ann", "Email": "Ann@example.com"}
+    shop.write("impressions.csv", ",".join(record), ",".join(map(str, record.values())))
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest()
+    [(raw,)] = shop.table("rejected_records", "raw")
+    assert raw == "r1,q1,i1,0,2026-10-01T10:00:00Z,(redacted),(redacted)"
 
 
 @pytest.mark.parametrize("name", ["impressions.csv", "impressions.jsonl"])

@@ -1,5 +1,6 @@
 """What was erased comes again, in a file that is read again, has grown, or is new."""
 
+import json
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -96,3 +97,15 @@ def test_an_unknown_user_gets_a_tombstone(filled: "Shop") -> None:
     filled.write("impressions-2.jsonl", filled.impression(user_id="carla@example.org"))
     report = filled.ingest(user_ids="keyed")
     assert [(file.accepted, file.ignored) for file in report.files] == [(0, 1)]
+
+
+def test_a_short_id_does_not_come_back_with_refused_records(shop: "Shop") -> None:
+    shop.write("impressions.jsonl", shop.impression(user_id="120"))
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest(user_ids="keyed")
+    erase(shop, "120")
+    record = shop.impression(request_id="r2", position=0, title="120", note="120 cats")
+    shop.write("impressions-2.jsonl", record)
+    shop.ingest(user_ids="keyed")
+    [(raw,)] = shop.table("rejected_records", "raw")
+    assert json.loads(raw) == record | {"title": "(erased)"}
