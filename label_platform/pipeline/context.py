@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -114,6 +114,21 @@ class Context:
             moment = self.project.as_of
             days = [day for day in days if datetime.combine(day, time(), UTC) < moment]
         return sorted({*self.log_days, *days})
+
+    @cached_property
+    def later_event_days(self) -> list[date]:
+        """The ended days after the last impressions on which feedback came nevertheless."""
+        return [
+            day
+            for day in self.event_days
+            if self.log_days[-1] < day <= self.last_ended_day
+            and self.require(Partition("interactions", day)).rows
+        ]
+
+    @property
+    def last_ended_day(self) -> date:
+        """The last day of a closed log, of another one yesterday: today's feedback still comes."""
+        return self.problem.end_date or datetime.now(tz=UTC).date() - timedelta(days=1)
 
     @cached_property
     def item_days(self) -> list[date]:
