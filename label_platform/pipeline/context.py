@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from label_platform.evaluation import SideCache
-from label_platform.examples import Split, split_days
+from label_platform.examples import Split, SplitError, split_days
 from label_platform.lake import Engine, Lake, Manifest, MissingPartitionError, Partition
 from label_platform.pipeline.as_of import NO_LIMIT, known_days
 from label_platform.pipeline.workspace import Workspace
@@ -142,6 +142,16 @@ class Context:
         """The train, validate and evaluate days of what is known at the end of a day."""
         windows = [longest_window(policy, self.problem) for policy in self.project.policies]
         return split_days(self.problem, windows, self.log_days[0], as_of_day)
+
+    def last_training_day(self, as_of_day: date) -> date:
+        """The last day that rankers learn from at the end of a day.
+
+        A log too short to train on has labels all the same: for their curve, all of it counts.
+        """
+        try:
+            return self.split(as_of_day).train[-1]
+        except SplitError:
+            return as_of_day
 
     def require(self, partition: Partition) -> Manifest:
         """A partition's manifest.
