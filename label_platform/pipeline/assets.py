@@ -12,7 +12,7 @@ from label_platform.logs import IngestReport, ingest, unreconciled
 from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.checks import checks_for, stops
 from label_platform.pipeline.context import Context, Project
-from label_platform.pipeline.matching import window_days
+from label_platform.pipeline.matching import reversal_days, window_days
 from label_platform.pipeline.metadata import (
     comparison_metadata,
     ingestion_metadata,
@@ -202,7 +202,7 @@ def _dependencies(project: Project, step: Step, policy: str) -> list[dg.AssetDep
     by_table = {
         "matched_interactions": [
             ("impressions", "", before, after),
-            ("interactions", "", 0, 0),
+            ("interactions", "", -reversal_days(project.problem), 0),
         ],
         "impression_signals": [
             ("impressions", "", 0, 0),

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 
 from label_platform.evaluation import SideCache
-from label_platform.examples import Split, split_days
+from label_platform.examples import Split, SplitError, split_days
 from label_platform.lake import Engine, Lake, Manifest, MissingPartitionError, Partition
 from label_platform.pipeline.as_of import NO_LIMIT, known_days
 from label_platform.pipeline.workspace import Workspace
@@ -116,6 +116,21 @@ class Context:
         return sorted({*self.log_days, *days})
 
     @cached_property
+    def later_event_days(self) -> list[date]:
+        """The ended days after the last impressions on which feedback came nevertheless."""
+        return [
+            day
+            for day in self.event_days
+            if self.log_days[-1] < day <= self.last_ended_day
+            and self.require(Partition("interactions", day)).rows
+        ]
+
+    @property
+    def last_ended_day(self) -> date:
+        """The last day of a closed log, of another one yesterday: today's feedback still comes."""
+        return self.problem.end_date or datetime.now(tz=UTC).date() - timedelta(days=1)
+
+    @cached_property
     def item_days(self) -> list[date]:
         """The days of the items table; items do not say when they were ingested."""
         days = self.lake.days("items")
@@ -127,6 +142,16 @@ class Context:
         """The train, validate and evaluate days of what is known at the end of a day."""
         windows = [longest_window(policy, self.problem) for policy in self.project.policies]
         return split_days(self.problem, windows, self.log_days[0], as_of_day)
+
+    def last_training_day(self, as_of_day: date) -> date:
+        """The last day that rankers learn from at the end of a day.
+
+        A log too short to train on has labels all the same: for their curve, all of it counts.
+        """
+        try:
+            return self.split(as_of_day).train[-1]
+        except SplitError:
+            return as_of_day
 
     def require(self, partition: Partition) -> Manifest:
         """A partition's manifest.

@@ -1,6 +1,8 @@
 """Interactions of a day -> the impressions that they belong to, or why they belong to none.
 
-Each event is matched once, on its own day. The manifest tells per impression day which events went
+Each event is matched once, on its own day. What takes another event back, a return, goes where that
+one went: raw events of the days before are matched again for it, so that the result does not
+depend on the order in which days are built. The manifest tells per impression day which events went
 there, so that a late event concerns the day of its impression and no other.
 """
 
@@ -18,7 +20,7 @@ from label_platform.lake import (
 )
 from label_platform.logs import Table, no_rows
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.model_variables import matching_variables
+from label_platform.pipeline.model_variables import matching_variables, reversal_window
 from label_platform.problem import Problem
 
 BY_DAY = "matched_by_day"
@@ -31,8 +33,8 @@ def matched_interactions_recipe(context: Context, partition: Partition) -> dict[
     names = ("stg_impressions", "stg_interactions", "matched_interactions")
     return {
         "impressions": context.contents("impressions", days_before(context, partition.day)),
-        "interactions": context.contents("interactions", (partition.day,)),
-        "variables": matching_variables(context),
+        "interactions": context.contents("interactions", _event_days(context, partition.day)),
+        "variables": matching_variables(context, partition.day),
         "models": {name: models[name].version for name in names},
     }
 
@@ -42,10 +44,10 @@ def build_matched_interactions(context: Context, partition: Partition) -> Manife
     create_models(
         context.engine,
         ["matched_interactions"],
-        variables=matching_variables(context),
+        variables=matching_variables(context, partition.day),
         sources={
             "impressions": raw(context, "impressions", days_before(context, partition.day)),
-            "interactions": raw(context, "interactions", (partition.day,)),
+            "interactions": raw(context, "interactions", _event_days(context, partition.day)),
         },
     )
     events, attributed = context.engine.row(
@@ -84,9 +86,20 @@ def matched_of(context: Context, impression_day: date) -> dict[str, str]:
 
 
 def window_days(problem: Problem) -> int:
-    """Days that the longest attribution window reaches into."""
-    reach = problem.longest_window + problem.attribution.clock_skew
-    return ceil(reach / timedelta(days=1))
+    """Days after an impression that its feedback reaches into.
+
+    What takes a signal back comes within its own window after that signal.
+    """
+    reach = max(
+        signal.window + reversal_window(problem, signal) for signal in problem.signals.values()
+    )
+    return ceil((reach + problem.attribution.clock_skew) / timedelta(days=1))
+
+
+def reversal_days(problem: Problem) -> int:
+    """Days after a signal's event on which another one may take it back; 0 if none does."""
+    longest = max(reversal_window(problem, signal) for signal in problem.signals.values())
+    return ceil(longest / timedelta(days=1))
 
 
 def days_after(context: Context, day: date) -> tuple[date, ...]:
@@ -105,6 +118,12 @@ def raw(context: Context, table: Table, days: tuple[date, ...]) -> str:
     """The relation over days of a raw table; without rows where there are none of them."""
     there = [day for day in days if context.lake.manifest(Partition(table, day)) is not None]
     return context.lake.scan(table, there) if there else no_rows(table, context.problem)
+
+
+def _event_days(context: Context, day: date) -> tuple[date, ...]:
+    """The days of events that matching a day reads: its own, and those that it may take back."""
+    reach = reversal_days(context.problem)
+    return tuple(day - timedelta(days=n) for n in range(reach, -1, -1))
 
 
 def _by_day(context: Context) -> dict[str, dict[str, Any]]:

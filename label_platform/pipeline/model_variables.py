@@ -1,6 +1,6 @@
 """What ``var`` gives in the SQL models: the problem file's values."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from label_platform.lake import Partition, quote_literal
@@ -8,16 +8,18 @@ from label_platform.logs import UserKeys
 from label_platform.logs.contract import Wanted
 from label_platform.pipeline.context import Context
 from label_platform.policy import click_signal
-from label_platform.problem import BotRules, Problem
+from label_platform.problem import BotRules, Problem, Signal
 
 _NO_RULE = 2**31 - 1
 
 
-def matching_variables(context: Context) -> dict[str, Any]:
-    """The values that decide which impression an event belongs to."""
+def matching_variables(context: Context, day: date) -> dict[str, Any]:
+    """The values that decide which impression an event of a day belongs to."""
     attribution = context.problem.attribution
     return {
         "signals": _signals(context.problem),
+        "first_event_day": day.isoformat(),
+        "last_event_day": day.isoformat(),
         "touch": attribution.touch,
         "clock_skew_s": int(attribution.clock_skew.total_seconds()),
         "features": [],
@@ -41,6 +43,17 @@ def signal_variables(context: Context, day: date) -> dict[str, Any]:
     }
 
 
+def reversal_window(problem: Problem, signal: Signal) -> timedelta:
+    """How long after a signal another event may take it back; zero if none does.
+
+    As long as the signal itself has after its impression, unless the other event is a signal of
+    the problem, too, with a window of its own.
+    """
+    if signal.reversed_by is None:
+        return timedelta(0)
+    return problem.signals.get(signal.reversed_by, signal).window
+
+
 def _signals(problem: Problem) -> list[dict[str, Any]]:
     return [
         {
@@ -48,6 +61,7 @@ def _signals(problem: Problem) -> list[dict[str, Any]]:
             "window_s": int(signal.window.total_seconds()),
             "of": signal.of,
             "reversed_by": signal.reversed_by,
+            "reversal_window_s": int(reversal_window(problem, signal).total_seconds()),
         }
         for name, signal in problem.signals.items()
     ]

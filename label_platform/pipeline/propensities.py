@@ -21,7 +21,7 @@ def propensity_days(context: Context, day: date) -> tuple[date, ...]:
     # counts outlive the records that they are of: see the problem's retention
     days = sorted({*context.log_days, *context.lake.days("position_statistics")})
     length = context.problem.training.window.days
-    last_training_day = context.split(days[-1]).train[-1]
+    last_training_day = context.last_training_day(days[-1])
     full_window = days[0] + timedelta(days=length - 1)
     last = max(day, min(full_window, last_training_day))
     first = max(days[0], last - timedelta(days=length - 1))

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from label_platform.examples import SplitError
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.examples import examination_curve
@@ -10,12 +11,19 @@ from label_platform.policy import Policy, PropensityRefusedError
 
 
 def is_refused(context: Context, policy: Policy, last_day: date) -> bool:
-    """Whether a policy asks for an examination curve that was refused on a day it trains on."""
-    split = context.split(last_day)
+    """Whether a policy asks for an examination curve that was refused on a day it trains on.
+
+    In a log too short to train on, it is the days that it labels.
+    """
     try:
-        for day in (*split.train, *split.validate):
+        split = context.split(last_day)
+        days = (*split.train, *split.validate)
+    except SplitError:
+        days = tuple(day for day in context.log_days if day <= last_day)
+    try:
+        for day in days:
             uses_propensities(context, policy, Partition("labels", day, policy.name))
-        examination_curve(context, policy, split.train[-1])
+        examination_curve(context, policy, context.last_training_day(last_day))
     except PropensityRefusedError:
         return True
     return False

@@ -102,8 +102,9 @@ def run_chain(
         on_work: told the table, the partitions done and the partitions to do.
 
     Raises:
-        ConfigurationError: the problem file names logs that are not there, or nothing was known at
-            the time of ``as_of``.
+        ConfigurationError: the problem file names logs that are not there, nothing was known at
+            the time of ``as_of``, or the log is too short to train on and more than labels is
+            asked for.
     """
     chain = _Chain(project, instance, days, on_work)
     if project.as_of is not None:
@@ -206,6 +207,8 @@ class _Chain:
     def _plan(self, step: Step) -> tuple[list[Work], int]:
         with self.project.open() as context:
             last_day = min(self.last_day, context.log_days[-1])
+            if not step.every_day:
+                context.split(last_day)  # says what is missing, before all policies fail for it
             names = [policy.name for policy in self.project.policies] if step.per_policy else [""]
             works, total = [], 0
             for name in names:

@@ -6,7 +6,7 @@ if it was never built, or if the recipe it was built from is not today's.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from label_platform.lake import Manifest, MissingPartitionError, Partition, recipe_hash
@@ -157,11 +157,23 @@ def build_partition(context: Context, partition: Partition) -> tuple[Manifest, b
 def partitions_of(context: Context, step: Step, policy: str, last_day: date) -> list[Partition]:
     """The partitions that a step should have when the log ends on a day."""
     if step.of_events:
-        until = last_day + timedelta(days=matching.window_days(context.problem))
-        ended = context.problem.end_date or datetime.now(tz=UTC).date() - timedelta(days=1)
-        days = [day for day in context.event_days if day <= min(until, max(ended, last_day))]
+        days = _days_of_events(context, last_day)
     elif step.every_day:
         days = [day for day in context.log_days if day <= last_day]
     else:
         days = [last_day]
     return [Partition(step.table, day, policy) for day in days]
+
+
+def _days_of_events(context: Context, last_day: date) -> list[date]:
+    """The ended days with feedback up to the reach of a log day's impressions.
+
+    The last impressions are followed by all days with events: where impressions stop coming and
+    feedback does not, somebody should hear of it.
+    """
+    until = last_day + timedelta(days=matching.window_days(context.problem))
+    days = [day for day in context.event_days if day <= until]
+    if until >= context.log_days[-1]:
+        days += [day for day in context.later_event_days if day > until]
+    ended = max(context.last_ended_day, last_day)
+    return [day for day in days if day <= ended]

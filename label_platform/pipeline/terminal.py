@@ -44,7 +44,7 @@ def print_files(console: Console, report: IngestReport) -> None:
 
 def print_propensities(console: Console, context: Context) -> None:
     """The latest curve that training uses, by context, and its verdict."""
-    day = context.split(context.log_days[-1]).train[-1]
+    day = context.last_training_day(context.log_days[-1])
     manifest = context.lake.manifest(Partition("propensities", day))
     if manifest is None:
         return

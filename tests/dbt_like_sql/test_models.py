@@ -33,6 +33,8 @@ VARIABLES: dict[str, Any] = {
     "click_signal": "click",
     "context": [],
     "features": [],
+    "first_event_day": "2026-10-01",
+    "last_event_day": "2026-10-01",
     "touch": "last",
     "session_gap_s": 1800,
     "clock_skew_s": 0,

@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from label_platform.cli import application
+from label_platform.pipeline.context import Project
+from label_platform.pipeline.workspace import Workspace
 from label_platform.problem import load_problem
 from tests.first_contact.conftest import event, impression, write_lines, write_native
 
@@ -21,7 +23,11 @@ def logs(tmp_path: Path) -> Path:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
-    monkeypatch.setattr(sys, "argv", ["label-platform", "init", *map(str, arguments)])
+    return command(monkeypatch, "init", *arguments)
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    monkeypatch.setattr(sys, "argv", ["label-platform", *map(str, arguments)])
     try:
         application.main()
     except SystemExit as end:
@@ -116,3 +122,28 @@ def test_what_a_sample_cannot_tell_is_said(
     (logs / "more.jsonl").write_text(json.dumps(naive) + "\n")
     assert run(monkeypatch, logs) == 0
     assert "please check time_zone: 1 of 11 times name no zone" in capsys.readouterr().out
+
+
+def test_two_days_of_logs_go_as_far_as_the_command_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Six impressions on two days: too few days to train on, and six labels."""
+    monkeypatch.setenv(SECRET, "x" * 16)
+    shown = [impression(n, f_age=n) for n in range(6)]
+    logs = write_native(tmp_path / "shop" / "logs", shown, [event("click")])
+    assert run(monkeypatch, logs) == 0
+    path = tmp_path / "data" / "problems" / "shop.yaml"
+    assert f"  label-platform labels --problem {path}" in capsys.readouterr().out
+
+    assert command(monkeypatch, "labels", "--problem", path) == 0
+    project = Project.load(path, Workspace.from_environment())
+    with project.open() as context:
+        days = context.lake.days("labels", "raw_click")
+        labels = context.engine.row(
+            f"select count(*), sum(label) from {context.lake.scan('labels', days, 'raw_click')}"
+        )
+    assert len(days) == 2
+    assert labels == (6, 1)
+    capsys.readouterr()
+    assert command(monkeypatch, "examples", "--problem", path) != 0
+    assert "training: found 2 days of log" in " ".join(capsys.readouterr().err.split())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -165,3 +165,66 @@ def test_events_of_days_that_were_not_built_wait(built: Installation) -> None:
     )
     built.build("impression_signals", day(3))
     assert counts(built, day(4)) == before
+
+
+LONG_AFTER = (date(2026, 10, 20), date(2026, 10, 25))
+
+
+def go_on_without_impressions(installation: Installation) -> None:
+    """Feedback keeps coming two weeks after the last impressions: two clicks, on two days."""
+    installation.change_problem({"end_date": date(2026, 10, 31)})
+    installation.add_events(
+        "without_impressions",
+        *(
+            {
+                "request_id": 987_654,
+                "item_id": 1,
+                "signal": "click",
+                "value": 1,
+                "occurred_at": datetime(
+                    each.year, each.month, each.day, 12, tzinfo=UTC
+                ).isoformat(),
+            }
+            for each in LONG_AFTER
+        ),
+    )
+    installation.ingest()
+
+
+def test_events_long_after_the_last_impressions_are_orphans(built: Installation) -> None:
+    """Longer than any window: nothing that is built otherwise would look at their days."""
+    go_on_without_impressions(built)
+    with quiet_instance() as instance:
+        summary = run_chain(built.project(), instance, until="orphaned_interactions")
+    assert summary.broken == {}
+    for each in LONG_AFTER:
+        assert counts(built, each) == EventCounts(1, attributed=0, orphaned=1, waiting=0)
+    with built.project().open() as context:
+        days = context.lake.days("orphaned_interactions")
+        reasons = context.engine.rows(
+            f"select reason from {context.lake.scan('orphaned_interactions', LONG_AFTER)}"
+        )
+    assert reasons == [("no_impression",), ("no_impression",)]
+    # no partitions of the days between them, on which nothing happened
+    assert days == [*DAYS, *LONG_AFTER]
+
+
+def test_a_day_of_events_that_was_left_out_stops_what_follows(built: Installation) -> None:
+    go_on_without_impressions(built)
+    built.build("matched_interactions", *DAYS, LONG_AFTER[0])
+    built.build("impression_signals", *DAYS)
+    success, found = check(built, DAYS[-1])
+    assert not success
+    assert found.description == f"{LONG_AFTER[1]}: 1 accepted, 0 attributed, 0 orphaned"
+
+
+def test_days_that_were_not_asked_for_are_not_left_out(built: Installation) -> None:
+    """The reach of the first day's impressions ends before the log does: a purchase, a return."""
+    go_on_without_impressions(built)
+    with quiet_instance() as instance:
+        summary = run_chain(
+            built.project(), instance, until="orphaned_interactions", days=(date.min, day(1))
+        )
+    assert summary.broken == {}
+    with built.project().open() as context:
+        assert context.lake.days("matched_interactions") == [*DAYS]

@@ -41,12 +41,12 @@ def test_a_glob_over_everything_takes_features_and_no_columns_of_the_platform(
 
 def test_what_matching_does_not_read_does_not_make_it_stale(ingested: Installation) -> None:
     with ingested.project().open() as context:
-        before = matching_variables(context)
+        before = matching_variables(context, day(1))
     ingested.change_problem(
         {"bots": {"clicks_per_minute": 5}, "attribution": {"session_gap": "1h"}}
     )
     with ingested.project().open() as context:
-        assert matching_variables(context) == before
+        assert matching_variables(context, day(1)) == before
     ingested.change_problem({"attribution": {"touch": "first"}})
     with ingested.project().open() as context:
-        assert matching_variables(context) == before | {"touch": "first"}
+        assert matching_variables(context, day(1)) == before | {"touch": "first"}

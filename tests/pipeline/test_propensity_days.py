@@ -67,12 +67,12 @@ def test_a_young_log_does_not_look_past_its_last_training_day(
         assert numbers(context, 3) == [1, 2, 3]
 
 
-def test_a_log_too_short_to_train_on_says_so(ingested_once: Path, tmp_path: Path) -> None:
-    with (
-        log_of(ingested_once, tmp_path, 3) as context,
-        pytest.raises(SplitError, match="found 3 days of log"),
-    ):
-        propensity_days(context, day(1))
+def test_a_log_too_short_to_train_on_counts_as_a_whole(ingested_once: Path, tmp_path: Path) -> None:
+    """Its labels need a curve, and no training days."""
+    with log_of(ingested_once, tmp_path, 3) as context:
+        with pytest.raises(SplitError, match="found 3 days of log"):
+            context.split(day(3))
+        assert [numbers(context, number) for number in (1, 2, 3)] == [[1, 2, 3]] * 3
 
 
 def test_the_window_is_that_of_the_problem_file(built: Installation) -> None:
