@@ -30,7 +30,6 @@ from label_platform.logs.privacy import UserKeys
 from label_platform.logs.publication import Publication
 from label_platform.logs.tombstones import Tombstones, read_tombstones
 from label_platform.problem import Problem
-from label_platform.strict_yaml import ConfigurationError
 
 _QUARANTINE = "rejected_records"
 
@@ -153,11 +152,7 @@ class _Work:
     def of(cls, problem: Problem, lake: Lake, engine: Engine, user: str) -> Self:
         keys = UserKeys(problem)
         ledger = read_ledger(lake.folder)
-        if ledger.user_keys not in {"", keys.fingerprint}:
-            raise ConfigurationError(
-                f"problem {problem.name}: user_ids: the user keys in the lake were made with "
-                "another secret or setting; with this one the user's rows cannot be found"
-            )
+        keys.require_same(ledger.user_keys)
         tombstones = read_tombstones(lake.folder, keys)
         key = keys.key(user)
         stone = tombstones.of(key)

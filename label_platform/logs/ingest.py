@@ -14,6 +14,7 @@ from label_platform.lake import Engine, Lake
 from label_platform.logs.derivation import asked_signals
 from label_platform.logs.ingestion import DAILY, Ingestion, OnFile
 from label_platform.logs.ledger import Ledger, read_ledger
+from label_platform.logs.privacy import UserKeys
 from label_platform.logs.publication import missing_days, publish
 from label_platform.logs.report import IngestReport
 from label_platform.logs.retention import expire, first_kept_day
@@ -53,6 +54,7 @@ def ingest(
     files = log_files(problem)
     with lake.locked(_LOCK):
         ledger = read_ledger(lake.folder)
+        UserKeys(problem).require_same(ledger.user_keys)
         if ledger.pending:
             show(lake, ledger)
         if expire(problem, lake, engine, ledger, moment):

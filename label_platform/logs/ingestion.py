@@ -20,7 +20,6 @@ from label_platform.logs.report import FileCounts
 from label_platform.logs.retention import first_kept_day
 from label_platform.logs.staging import Staging
 from label_platform.problem import Problem
-from label_platform.strict_yaml import ConfigurationError
 
 OnFile = Callable[[FileCounts], None]
 DAILY: tuple[Table, ...] = ("impressions", "interactions")
@@ -46,11 +45,7 @@ class Ingestion:
         self._lake, self._engine, self._ledger = lake, engine, ledger
         self._problem = problem
         keys = UserKeys(problem)
-        if ledger.user_keys not in {"", keys.fingerprint}:
-            raise ConfigurationError(
-                f"problem {problem.name}: user_ids: the user keys in the lake were made with "
-                "another secret or setting; new ones would not match them"
-            )
+        keys.require_same(ledger.user_keys)
         ledger.user_keys = keys.fingerprint
         keys.prepare_ids(engine)
         rules = Rules(problem.ids, problem.start_date, problem.end_date, moment)

@@ -34,6 +34,7 @@ class UserKeys:
 
     def __init__(self, problem: Problem) -> None:
         self._secret = _secret(problem)
+        self._whose = f"problem {problem.name}"
 
     @property
     def fingerprint(self) -> str:
@@ -45,6 +46,21 @@ class UserKeys:
         if not self._secret:
             return user
         return hmac.digest(self._secret, user.encode(), "sha256").hex()[:_KEY_LENGTH]
+
+    def require_same(self, known: str) -> None:
+        """Refuse to go on where a lake's keys were made otherwise.
+
+        Args:
+            known: the fingerprint that the lake remembers, empty if it has none yet.
+
+        Raises:
+            ConfigurationError: the fingerprint is another.
+        """
+        if known not in {"", self.fingerprint}:
+            raise ConfigurationError(
+                f"{self._whose}: user_ids: the user keys in the lake were made with another secret "
+                "or setting; with this one no user would be found again"
+            )
 
     @property
     def are_public(self) -> bool:

@@ -151,7 +151,7 @@ def test_looking_changes_nothing(filled: "Shop") -> None:
 
 def test_another_secret_is_an_error(filled: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SECRET_VARIABLE, "another")
-    with pytest.raises(ConfigurationError, match="cannot be found"):
+    with pytest.raises(ConfigurationError, match="no user would be found"):
         erase(filled)
 
 

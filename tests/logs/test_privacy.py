@@ -43,8 +43,10 @@ def test_another_secret_is_an_error(shop: "Shop", monkeypatch: pytest.MonkeyPatc
     write(shop)
     shop.ingest(user_ids="keyed")
     monkeypatch.setenv(SECRET_VARIABLE, "another")
-    shop.write("impressions-2.jsonl", shop.impression(request_id="r2", user_id="ann"))
     with pytest.raises(ConfigurationError, match="another secret"):
+        shop.ingest(user_ids="keyed")  # although nothing is new
+    monkeypatch.delenv(SECRET_VARIABLE)
+    with pytest.raises(ConfigurationError, match=SECRET_VARIABLE):
         shop.ingest(user_ids="keyed")
 
 
