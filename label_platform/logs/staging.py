@@ -23,7 +23,7 @@ from label_platform.logs.contract import (
     layout,
 )
 from label_platform.logs.derivation import derived_columns, event_id
-from label_platform.logs.features import new_feature_types
+from label_platform.logs.features import new_feature_types, refuse_feedback, without_feedback
 from label_platform.logs.formats import feedback_of, format_of
 from label_platform.logs.judging import Rules, judge
 from label_platform.logs.privacy import UserKeys, hide_query_texts
@@ -87,7 +87,9 @@ class Staging:
 
         Raises:
             UnreadableFileError: nothing of the file was kept.
+            ConfigurationError: a feature is what came of an impression.
         """
+        refuse_feedback(self.problem.features, feedback_of(file), file.source.format)
         self._file += 1
         if lines is not None:
             batch.start_lines(self.engine)
@@ -123,7 +125,10 @@ class Staging:
         if lines is not None:
             records = batch.only_lines(self.engine, records, lines)
         features = [
-            self._features(rows, rows.relation or records.relation) for rows in records.rows
+            self._features(
+                without_feedback(rows, feedback.values()), rows.relation or records.relation
+            )
+            for rows in records.rows
         ]
         attempts = [
             [
