@@ -187,6 +187,25 @@ def fresh(table: str) -> str:
     )
 
 
+def first_of_each(file: int) -> str:
+    """The relation of a file's impressions, each once, also those that are not new."""
+    new = f"select * from {fresh('impressions')} where {of_file(file)}"
+    # only repeats need a look at what is the first of its kind: most files have few
+    return f"""(
+        {new}
+        union all by name
+        select repeat.* from {name_of("impressions")} as repeat
+        semi join (from {REPEATED} where table_name = 'impressions')
+            using (record_file, record_line, record_part)
+        anti join ({new}) as new
+            on new.impression_id = repeat.impression_id and new.day = repeat.day
+        where {of_file(file)} and {IS_VALID}
+        qualify row_number() over (
+            partition by repeat.impression_id, repeat.day
+            order by repeat.record_line, repeat.record_part) = 1
+    )"""
+
+
 def _create(engine: Engine, name: str, columns: Mapping[str, str]) -> None:
     typed = ", ".join(f"{quote_identifier(column)} {kind}" for column, kind in columns.items())
     # not a temporary table: those are not seen by the connections that write in parallel

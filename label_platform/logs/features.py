@@ -3,7 +3,8 @@
 A type that changed from file to file would change the table that reads them all.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from label_platform.lake import Engine
@@ -59,6 +60,38 @@ def _by_majority(engine: Engine, rows: Rows, relation: str, names: list[str]) ->
         for name, values, numbers in pairs
         if values
     }
+
+
+def without_feedback(rows: Rows, feedback: Collection[str]) -> Rows:
+    """Impressions without the columns that tell what came of them: those are no features.
+
+    Args:
+        rows: of any table.
+        feedback: the columns of impressions that hold feedback.
+    """
+    if rows.table != "impressions" or not feedback:
+        return rows
+    columns = {name: column for name, column in rows.columns.items() if name not in feedback}
+    return replace(rows, columns=columns)
+
+
+def refuse_feedback(globs: Collection[str], feedback: Mapping[str, str], format_name: str) -> None:
+    """Refuse features that name a column of feedback; a wildcard just does not match it.
+
+    Args:
+        globs: the problem's features.
+        feedback: signals and the columns of impressions that hold them.
+        format_name: the log format that says so.
+
+    Raises:
+        ConfigurationError: names the column and its signal.
+    """
+    for signal, column in feedback.items():
+        if column in globs:
+            raise ConfigurationError(
+                f"features: {column!r} is the signal {signal} of the format {format_name}, "
+                "expected what was known before the impression"
+            )
 
 
 def check_globs(key: str, globs: Iterable[str], names: Iterable[str]) -> None:

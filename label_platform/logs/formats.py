@@ -80,6 +80,11 @@ def format_of(name: str) -> LogFormat:
     return known[name]
 
 
+def feedback_of(file: LogFile) -> Mapping[str, str]:
+    """The signals that stand in a file's own impressions, and their columns."""
+    return format_of(file.source.format).feedback if file.table != "items" else {}
+
+
 @cache
 def _registered() -> Mapping[str, LogFormat]:
     found: dict[str, LogFormat] = {}

@@ -54,8 +54,15 @@ class KuaiRandFormat:
             (rows,) = records.rows
             if rows.typed:
                 raise UnreadableFileError(f"found {file.path.name}, expected CSV or TSV")
-            columns = _of_items if file.table == "items" else _of_impressions
-            yield replace(records, rows=(replace(rows, columns=columns(rows.columns)),))
+            if file.table == "items":
+                yield replace(records, rows=(replace(rows, columns=_of_items(rows.columns)),))
+                continue
+            columns = _of_impressions(rows.columns)
+            # what signals are made of is as little a feature as they are
+            hidden = {*SECONDS.values(), "label"}
+            names = tuple(name for name in rows.names if name not in hidden)
+            columns = {name: column for name, column in columns.items() if name not in hidden}
+            yield replace(records, rows=(replace(rows, columns=columns, names=names),))
 
 
 def _of_items(found: Mapping[str, Column]) -> dict[str, Column]:

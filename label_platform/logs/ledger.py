@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from label_platform.lake import Manifest, Partition, replace_file
+from label_platform.logs.formats import feedback_of
 from label_platform.logs.records import LogFile
 from label_platform.logs.report import FileCounts
 from label_platform.logs.tombstones import TOMBSTONES_NAME
@@ -63,7 +64,10 @@ class Ledger:
     def is_unchanged(self, file: LogFile, asked: tuple[str, ...]) -> bool:
         """Whether a file was read as it is now, with nothing ignored that is asked for now."""
         known = self.files.get(file.ledger_key)
-        if known is None or (known["ignored"] and known["asked"] != list(asked)):
+        if known is None:
+            return False
+        # what nobody asked for was ignored as a record, or as a column of one
+        if known["asked"] != list(asked) and (known["ignored"] or feedback_of(file)):
             return False
         if self.needs_new_reading(file) and not _accepted(known):
             return False

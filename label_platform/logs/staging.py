@@ -23,8 +23,8 @@ from label_platform.logs.contract import (
     layout,
 )
 from label_platform.logs.derivation import derived_columns, event_id
-from label_platform.logs.features import new_feature_types
-from label_platform.logs.formats import format_of
+from label_platform.logs.features import new_feature_types, refuse_feedback, without_feedback
+from label_platform.logs.formats import feedback_of, format_of
 from label_platform.logs.judging import Rules, judge
 from label_platform.logs.privacy import UserKeys, hide_query_texts
 from label_platform.logs.quarantine import quarantine
@@ -87,7 +87,9 @@ class Staging:
 
         Raises:
             UnreadableFileError: nothing of the file was kept.
+            ConfigurationError: a feature is what came of an impression.
         """
+        refuse_feedback(self.problem.features, feedback_of(file), file.source.format)
         self._file += 1
         if lines is not None:
             batch.start_lines(self.engine)
@@ -95,7 +97,7 @@ class Staging:
         try:
             with BlockWriters(self.engine) as writers:
                 for records in format_of(file.source.format).read(self.engine, file, self.wanted):
-                    self._add_block(writers, records, lines, rules, _feedback(file))
+                    self._add_block(writers, records, lines, rules, feedback_of(file))
         except UnreadableFileError:
             batch.forget(self.engine, self._file)
             raise
@@ -123,7 +125,10 @@ class Staging:
         if lines is not None:
             records = batch.only_lines(self.engine, records, lines)
         features = [
-            self._features(rows, rows.relation or records.relation) for rows in records.rows
+            self._features(
+                without_feedback(rows, feedback.values()), rows.relation or records.relation
+            )
+            for rows in records.rows
         ]
         attempts = [
             [
@@ -191,32 +196,39 @@ class Staging:
         self._tombstones.ignore(self.engine, self._file)
         ignore_expired(self.engine, self.problem, self.rules.ingested_at, self._file)
         hide_query_texts(self.engine, self.problem, self.user_keys, self._file)
-        for table in batch.tables_of(self.engine, self._file):
-            find_repeats(self.engine, self.lake, self.problem, table, self._file)
-        for signal, column in _feedback(file).items():
+        self._find_repeats("impressions")
+        feedback = feedback_of(file)
+        for number, (signal, column) in enumerate(feedback.items(), start=1):
             if signal in self.asked:
-                self._add_events(signal, column)
+                # a part of its own, and none that the record's own events have
+                self._add_events(signal, column, f"-(record_part * {len(feedback)} + {number})")
+        self._find_repeats("interactions", "items", "requests")
 
-    def _add_events(self, signal: str, column: str) -> None:
-        """The interactions that stand in the impressions' own records."""
+    def _find_repeats(self, *tables: Table) -> None:
+        for table in batch.tables_of(self.engine, self._file):
+            if table in tables:
+                find_repeats(self.engine, self.lake, self.problem, table, self._file)
+
+    def _add_events(self, signal: str, column: str, part: str) -> None:
+        """The interactions that stand in the impressions' own records.
+
+        Also of impressions that are known: the signal may not have been asked for then. An event
+        that is known as well has the same id again.
+        """
         name = quote_literal(signal)
         value = quote_identifier(feedback_column(column))
-        source = batch.fresh("impressions")
+        source = batch.first_of_each(self._file)
         if value.strip('"') not in self.engine.schema(batch.name_of("impressions")):
             return
         self.engine.execute(
             f"""insert into {batch.name_of("interactions")} by name
-            select record_file, record_line, record_part, false as ignored, day,
+            select record_file, record_line, {part} as record_part, false as ignored, day,
                 {event_id(name, value, "shown_at")} as interaction_id, request_id, user_key,
                 session_id, surface, item_id, position, {name} as signal, {value} as value,
                 shown_at as occurred_at, ingested_at
-            from (select *, user_key as user_id from {source} where record_file = {self._file})
+            from (select *, user_key as user_id from {source})
             where {value} > 0"""
         )
-
-
-def _feedback(file: LogFile) -> Mapping[str, str]:
-    return format_of(file.source.format).feedback if file.table != "items" else {}
 
 
 def _run_first(engine: Engine, records: Records, attempts: list[list[str]]) -> None:

@@ -99,3 +99,38 @@ def test_keys_of_the_contract_are_never_features(shop: "Shop") -> None:
     schema = shop.engine.schema(shop.lake.scan("impressions", shop.lake.days("impressions")))
     assert sum(name.lower() == "extra" for name in schema) == 1
     assert shop.table("impressions", "user_key") == [(None,)]
+
+
+WATCHED = (
+    "user_id,video_id,time_ms,is_click,is_like,long_view,play_time_ms,label,duration_ms",
+    "7,300,1790848800000,1,0,1,9000,0,20000",
+)
+
+
+def test_a_wildcard_leaves_out_what_came_of_an_impression(shop: "Shop") -> None:
+    shop.write("log.csv", *WATCHED)
+    logs = [{"format": "kuairand", "path": "log*"}]
+    signals = {name: {"window": "1d"} for name in ("click", "watch_s")}
+    shop.ingest(logs=logs, signals=signals, features=["*"])
+    types = shop.engine.schema(shop.lake.scan("impressions", shop.lake.days("impressions")))
+    came = {"is_click", "is_like", "long_view", "play_time_ms", "watch_s", "label"}
+    assert came.isdisjoint(types)
+    assert shop.table("impressions", "duration_ms") == [(20000.0,)]
+    assert shop.table("interactions", "signal, value") == [("click", 1.0), ("watch_s", 9.0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("long_view", "features: 'long_view' is the signal long_view of the format kuairand"),
+        ("watch_s", "features: 'watch_s' is the signal watch_s"),
+        ("play_time_ms", "features: 'play_time_ms' matches no column"),
+    ],
+)
+def test_a_feature_that_came_of_an_impression_is_named(
+    shop: "Shop", name: str, expected: str
+) -> None:
+    shop.write("log.csv", *WATCHED)
+    logs = [{"format": "kuairand", "path": "log*"}]
+    with pytest.raises(ConfigurationError, match=expected):
+        shop.ingest(logs=logs, features=["duration_ms", name])

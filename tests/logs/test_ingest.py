@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from label_platform.lake import Lake, Partition
-from label_platform.logs import FileCounts, ingest, publication
+from label_platform.logs import FileCounts, ingest, publication, unreconciled
 from label_platform.logs.ledger import LEDGER_NAME
 from label_platform.strict_yaml import ConfigurationError
 
@@ -374,3 +374,49 @@ def test_items(shop: "Shop") -> None:
         ("i1", DAY_2, "Shoe", 8.5),
         ("i2", DAY_1, "Boot", None),
     ]
+
+
+def videos(*rows: str) -> list[str]:
+    return ["user_id,video_id,time_ms,is_click,is_like,play_time_ms", *rows]
+
+
+def asking(*signals: str) -> dict[str, object]:
+    return {
+        "logs": [{"format": "kuairand", "path": "log*"}],
+        "signals": {signal: {"window": "1d"} for signal in signals},
+    }
+
+
+def test_a_signal_that_is_asked_for_later_is_read_from_known_impressions(shop: "Shop") -> None:
+    rows = ["1,2,1790848800000,1,1,0", "3,4,1790848800000,1,0,0"]
+    shop.write("log.csv", *videos(*rows))
+    shop.ingest(**asking("click"))
+    report = shop.ingest(**asking("click", "like"))
+    assert [(counts.accepted, counts.duplicates) for counts in report.files] == [(0, 2)]
+    expected = [("2", "click"), ("2", "like"), ("4", "click")]
+    assert shop.table("interactions", "item_id, signal") == expected
+    assert shop.ingest(**asking("click", "like")).unchanged == 1
+    shop.write("log.csv", *videos(*rows, "5,6,1790848800000,0,1,0"))
+    shop.ingest(**asking("click", "like"))
+    assert shop.table("interactions", "item_id, signal") == [*expected, ("6", "like")]
+    assert len(shop.table("impressions")) == 3
+    assert unreconciled(shop.engine, shop.lake) == []
+
+
+def test_a_grown_file_brings_the_new_signal_of_old_impressions(shop: "Shop") -> None:
+    row = "1,2,1790848800000,1,1,0"
+    shop.write("log.csv", *videos(row))
+    shop.ingest(**asking("click"))
+    shop.write("log.csv", *videos(row, "3,4,1790848800000,1,0,0"))
+    shop.ingest(**asking("click", "like"))
+    expected = [("2", "click"), ("2", "like"), ("4", "click")]
+    assert shop.table("interactions", "item_id, signal") == expected
+
+
+def test_an_impression_that_a_file_has_twice_is_watched_once(shop: "Shop") -> None:
+    rows = ["1,2,1790848800000,1,0,3000", "1,2,1790848800000,1,0,5000"]
+    shop.write("log.csv", *videos(*rows))
+    for signals in (["watch_s"], ["watch_s", "click"]):
+        shop.ingest(**asking(*signals))
+    assert shop.table("interactions", "signal, value") == [("click", 1.0), ("watch_s", 3.0)]
+    assert unreconciled(shop.engine, shop.lake) == []
