@@ -135,7 +135,7 @@ KEY_OF: Mapping[Table, tuple[str, ...]] = {
     "impressions": ("impression_id",),
     "interactions": ("interaction_id",),
     "items": ("item_id", "valid_from"),
-    "requests": ("request_id", "asked_at", "query_text"),
+    "requests": ("request_id", "asked_at"),
 }
 """Two records of one day with the same key are one record that was sent twice."""
 

@@ -19,8 +19,7 @@ def find_repeats(engine: Engine, lake: Lake, problem: Problem, table: Table, fil
     """
     keys = [*KEY_OF[table], "day"]
     key = ", ".join(keys)
-    # two requests without a query text are one, too
-    same = " and ".join(f"again.{name} is not distinct from known.{name}" for name in keys)
+    same = " and ".join(f"again.{name} = known.{name}" for name in keys)
     valid = f"{name_of(table)} where {of_file(file)} and {IS_VALID}"
     place = "record_file, record_line, record_part"
     twice = f"(select {key} from {valid} group by {key} having count(*) > 1)"

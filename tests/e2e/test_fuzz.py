@@ -144,11 +144,11 @@ def test_rows(tmp_path: Path, name: str, separator: str) -> None:
     lines = [separator.join(fields).encode()]
     lines += [mutated_row(fields, separator, draw).rstrip(b"\r") for _ in range(RECORDS)]
     header = separator.join(record).encode()
-    (tmp_path / "log.csv").write_bytes(b"\n".join([header, *lines]))
-    source = {"format": name, "path": "log.csv"}
+    (tmp_path / "random.csv").write_bytes(b"\n".join([header, *lines]))
+    source = {"format": name, "path": "random.csv"}
     if name == "native":
         (tmp_path / "events.csv").write_text("request_id,item_id,signal,occurred_at\n")
-        source = {"format": name, "impressions": "log.csv", "interactions": "events.csv"}
+        source = {"format": name, "impressions": "random.csv", "interactions": "events.csv"}
     counts = read(tmp_path, source, start_date="2022-04-01")[0]
     kept = counts.accepted, counts.ignored, counts.rejected, counts.duplicates
     # a quoted field may hold line ends, so that lines are at least as many as records

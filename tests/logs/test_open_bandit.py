@@ -57,6 +57,36 @@ def test_rows_become_lists_of_one(shop: "Shop") -> None:
     ]
 
 
+def test_the_published_folders_say_policy_and_campaign(shop: "Shop") -> None:
+    row = "0,2019-11-24 00:03:13+00:00,14,3,1,0.029,cef3,0.5"
+    for policy in ("random", "bts"):
+        for campaign in ("men", "women"):
+            folder = shop.folder / "logs" / policy / campaign
+            folder.mkdir(parents=True)
+            (folder / f"{campaign}.csv").write_text(f"{HEADER}\n{row}\n")
+            (folder / "item_context.csv").write_text(",item_id,item_feature_0\n0,14,-0.5\n")
+    logs = [{"format": "open_bandit", "path": "*/*/*.csv"}]
+    report = shop.ingest(**CHANGES | {"logs": logs})
+    assert sum(file.duplicates for file in report.files) == 3  # the same item, three times more
+    assert shop.table("impressions", "request_id, query_id, ranker_id, randomized") == [
+        ("bts/men/men-0", "men", "bts", False),
+        ("bts/women/women-0", "women", "bts", False),
+        ("random/men/men-0", "men", "random", True),
+        ("random/women/women-0", "women", "random", True),
+    ]
+    assert len(shop.table("interactions")) == 4
+
+
+@pytest.mark.parametrize("name", ["men.csv", "random-and-bts.csv", "randomised.csv"])
+def test_a_file_that_does_not_say_its_policy_is_refused(shop: "Shop", name: str) -> None:
+    shop.write(name, HEADER, "0,2019-11-24 00:03:13+00:00,14,3,1,0.029,cef3,0.5")
+    [counts] = shop.ingest(**CHANGES | {"item_features": []}).files
+    assert counts.accepted == 0
+    assert counts.refusal.startswith(
+        f"found the path {name}, expected the policy, random or bts, in the name of the file"
+    )
+
+
 def test_clicks_are_not_doubled_when_a_file_grows(shop: "Shop") -> None:
     rows = [HEADER, "0,2019-11-24 00:03:13+00:00,14,3,1,0.029,cef3,0.5"]
     shop.write("random.csv", *rows)

@@ -56,3 +56,13 @@ def test_an_impression_without_text_waits_for_its_query(shop: "Shop") -> None:
         ("request:l1", None),
         ("request:l2", None),
     ]
+
+
+def test_a_text_that_becomes_frequent_makes_no_request_twice(shop: "Shop") -> None:
+    texts = {"query_text": {"keep": "frequent", "frequent_from": 3}}
+    asked = [query(query_id=f"l{n}") for n in range(3)]
+    shop.write("ubi.ndjson", event(query_id="l0"), *asked[:2])
+    assert outcome(read(shop, **texts)) == (3, 0, 0, 0)
+    shop.write("ubi.ndjson", event(query_id="l0"), *asked)
+    assert outcome(read(shop, **texts)) == (1, 0, 0, 3)
+    assert shop.table("requests", "request_id") == [("l0",), ("l1",), ("l2",)]

@@ -13,6 +13,7 @@ from label_platform.first_contact.guess.statements import (
 )
 from label_platform.lake import Engine, quote_literal
 from label_platform.logs.kuairand import SECONDS, KuaiRandFormat
+from label_platform.logs.open_bandit import policy_of
 
 _TRUE = "('true', '1', 't', 'yes')"
 
@@ -91,7 +92,7 @@ class KuaiRandGuess:
 
 
 class OpenBanditGuess:
-    """One file per campaign, one row per item shown; the random campaign shuffled."""
+    """One file per policy and campaign, one row per item shown; the random policy shuffled."""
 
     name = "open_bandit"
     names_feedback = True
@@ -109,7 +110,7 @@ class OpenBanditGuess:
             "moment": sample.moment("timestamp"),
         }
         clicked = f"(select * from {sample.table} where {sample.text('click')} in ('1', '1.0'))"
-        shuffled = str(sample.path.name.startswith("random")).lower()
+        shuffled = str(policy_of(sample.path.as_posix()) == "random").lower()
         return Statements(
             shown(sample.table, query="'all'", shuffled=shuffled, **common),
             said(clicked, signal="'click'", **common),
