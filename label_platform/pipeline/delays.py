@@ -1,6 +1,8 @@
 """impression_signals + matched_interactions -> how late the feedback of each signal comes."""
 
 from dataclasses import asdict, dataclass
+from datetime import timedelta
+from math import ceil
 from typing import Any
 
 from label_platform.lake import MissingPartitionError
@@ -8,7 +10,6 @@ from label_platform.logs.delay_counts import DelayTables, arrival_lags, count_de
 from label_platform.logs.delays import DelayEstimate, estimate_delays
 from label_platform.pipeline.as_of import end_of
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.matching import window_days
 from label_platform.strict_yaml import ConfigurationError
 
 
@@ -50,7 +51,10 @@ def feedback_delays(context: Context) -> list[SignalDelays]:
             f"problem {problem.name}: {error}; `label-platform labels` attributes events to "
             "impressions"
         ) from error
-    tables = DelayTables(matched, impressions, end_of(days[-1]), window_days(problem))
+    # returns come later, but they are not counted here
+    reach = problem.longest_window + problem.attribution.clock_skew
+    reach_days = ceil(reach / timedelta(days=1))
+    tables = DelayTables(matched, impressions, end_of(days[-1]), reach_days)
     counts = count_delays(context.engine, tables, problem.signals)
     lags = arrival_lags(context.engine, matched)
     windows = {name: int(each.window.total_seconds()) for name, each in problem.signals.items()}
