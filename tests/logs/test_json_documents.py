@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,73 @@ def test_a_broken_first_line_does_not_change_how_the_others_are_read(tmp_path: P
 @pytest.mark.parametrize("beginning", [b"", b"\n \n", b"nonsense", b"[1, 2]", b"[" * 5000, b"{"])
 def test_whatever_is_no_document_is_read_by_lines(beginning: bytes) -> None:
     assert layout_of(beginning) == "lines"
+
+
+SOUND = [
+    {"id": f"r{number}", "items": [{"id": "i1"}, {"id": "i2"}], "text": 'a "b", {c}]'}
+    for number in range(300)
+]
+DAMAGES: dict[str, Callable[[str], str]] = {
+    "quote too many": lambda text: text.replace('"i1"', '"i"1"'),
+    "quote missing": lambda text: text.replace('"text"', '"text', 1),
+    "bracket missing": lambda text: text[:-1],
+    "bracket too many": lambda text: text + "}",
+    "end of the array": lambda text: text.replace('"items": [', '"items": ]['),
+    "beginning missing": lambda text: text[1:],
+    "cut in a list": lambda text: text[: text.index("}") + 1],
+    "cut in a text": lambda text: text[: text.index("i2") + 1],
+    "no JSON": lambda _: "nonsense",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("separator", [", ", ",\n", "\n"])
+@pytest.mark.parametrize("block_bytes", [2_000, 1 << 20])
+def test_a_damaged_document_takes_no_others_with_it_but_its_neighbours(
+    tmp_path: Path, damage: str, indent: int | None, separator: str, block_bytes: int
+) -> None:
+    if separator == "\n" and indent is None:
+        pytest.skip("documents on lines of their own are not cut here")
+    texts = [json.dumps(each, indent=indent) for each in SOUND]
+    damaged = {9, 150, 290}
+    for number in damaged:
+        texts[number] = DAMAGES[damage](texts[number])
+    joined = separator.join(texts)
+    path = tmp_path / "log.json"
+    path.write_text(joined if separator == "\n" else f"[{joined}]")
+    _, blocks = read_documents(path, block_bytes)
+    rows = [row for block in blocks for row in block.to_pylist()]
+    kept = [row["text"].strip(ARRAY_PUNCTUATION) for row in rows]
+    beside = {number + step for number in damaged for step in (-1, 0, 1)}
+    sound = [text for number, text in enumerate(texts) if number not in beside]
+    assert [text for text in sound if text not in kept] == []
+    # each damage is one record, alone, with a neighbour, or with both
+    assert len(SOUND) - 2 * len(damaged) <= len(rows) <= len(SOUND) + len(damaged)
+    assert [row["line"] for row in rows] == list(range(1, len(rows) + 1))
+
+
+def test_an_array_that_ends_too_early_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "log.json"
+    path.write_text('[{"a": 1}, {"a": 2}], {"a": 3}, {"a": 4}]\n[{"a": 5}, {"a": 6}]\n')
+    assert found(path)[1] == [{"a": number} for number in range(1, 7)]
+
+
+def test_what_never_ends_is_one_record_until_the_next_document(tmp_path: Path) -> None:
+    path = tmp_path / "log.json"
+    junk = '{"a": "' + "x, " * 5_000
+    path.write_text(f'[{{"a": 1}}, {{"a": 2}}, {junk}, {{"a": 3}}, {{"a": 4}}]')
+    _, texts, refusals = found(path, block_bytes=1_000)
+    assert texts == [{"a": 1}, {"a": 2}, {"a": 3}, {"a": 4}]
+    assert [refusal for refusal in refusals if refusal] == [
+        "broken_array|found no end of a document within 1000 bytes"
+    ]
+
+
+def test_sound_documents_of_a_new_kind_are_found_after_a_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "log.json"
+    others = [{"at": number, "a": [{"x": 1}, {"x": 2}]} for number in range(5)]
+    path.write_text('[{"a": 1}, {"a" 2, ' + json.dumps(others)[1:])
+    _, blocks = read_documents(path)
+    rows = [row["text"] for block in blocks for row in block.to_pylist()]
+    assert rows == ['{"a": 1}', '{"a" 2', *map(json.dumps, others)]
