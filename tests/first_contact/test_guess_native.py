@@ -254,6 +254,8 @@ def test_a_clock_that_is_far_off_is_nobodys_day(tmp_path: Path, guessed: Guess) 
     found = guessed(write_native(tmp_path / "logs", shown, [event("click", 5)]))
     assert found.problem.start_date == date(2026, 11, 11)
     assert found.problem.end_date is None
+    words = "no end_date, because the log goes on; its last day so far is 2026-11-15"
+    assert words in found.words
 
 
 def test_the_days_of_files_that_are_not_sampled_count(tmp_path: Path, guessed: Guess) -> None:

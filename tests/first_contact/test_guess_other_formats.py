@@ -192,6 +192,17 @@ def test_an_index_from_zero_is_said(tmp_path: Path, guessed: Guess) -> None:
     assert found.source["options"] == {"first_index": 0}
 
 
+def test_the_place_in_a_list_is_said_by_its_own_index_first(tmp_path: Path, guessed: Guess) -> None:
+    items = [{"item_id": f"i{n}", "item_list_index": n, "index": n + 1} for n in range(5)]
+    found = guessed(write_lines(tmp_path / "export.jsonl", [{**GA4[0], "items": items}]))
+    assert found.source["options"] == {"first_index": 0}
+    assert "item_list_index or index is 0 for 1 of 5 items" in found.words
+    # Google writes (not set) where the site's code says nothing
+    items = [{"item_id": f"i{n}", "item_list_index": "(not set)", "index": n} for n in range(5)]
+    found = guessed(write_lines(tmp_path / "export.jsonl", [{**GA4[0], "items": items}]))
+    assert found.source["options"] == {"first_index": 0}
+
+
 def test_coveo_without_a_time_has_no_days(tmp_path: Path, guessed: Guess) -> None:
     records = [{key: value for key, value in each.items() if key != "datetime"} for each in COVEO]
     with pytest.raises(ValueError, match="no impression with a time that can be read"):

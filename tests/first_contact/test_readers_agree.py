@@ -17,6 +17,12 @@ from tests.first_contact.test_guess_ubi import asked, said
 Guess = Callable[..., Guessed]
 READ_AT = datetime(2026, 11, 21, tzinfo=UTC)
 ZERO_BASED = [{**GA4[0], "items": [{"item_id": "i1", "index": 0}, {"item_id": "i2", "index": 1}]}]
+LIST_INDEX = [
+    {
+        **GA4[0],
+        "items": [{"item_id": f"i{n}", "item_list_index": n, "index": n + 1} for n in range(5)],
+    }
+]
 SECOND = {"object": {"object_id": "i2"}, "position": {"ordinal": 1}}
 UBI = [
     asked(),
@@ -49,6 +55,7 @@ def read_back(found: Guessed, folder: Path) -> tuple[dict[str, int], int]:
         (ALGOLIA, {"impressions": 3, "click": 1, "add_to_cart": 1, "purchase": 2}),
         (GA4, {"impressions": 3, "click": 1}),
         (ZERO_BASED, {"impressions": 2}),
+        (LIST_INDEX, {"impressions": 5}),
         (COVEO, {"impressions": 2, "click": 1, "add_to_cart": 1}),
         (METARANK, {"impressions": 2, "add_to_cart": 1}),
         (UBI, {"impressions": 2, "click": 1}),

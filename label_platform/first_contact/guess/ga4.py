@@ -12,6 +12,7 @@ from label_platform.first_contact.guess.statements import (
     shown,
 )
 from label_platform.lake import Engine
+from label_platform.logs.nested_values import first_given as first_said
 
 
 class Ga4Guess:
@@ -23,15 +24,18 @@ class Ga4Guess:
 
     def options(self, engine: Engine, samples: Sequence[Sample]) -> list[Option]:
         """Whether the index of a list's first item is 0."""
+        index = first_said("(thing -> '$.item_list_index')", "(thing -> '$.index')")
         found = " union all ".join(
-            f"select try_cast(thing ->> '$.index' as bigint) as place from {_items(each)}"
+            f"select try_cast({index} ->> '$' as bigint) as place from {_items(each)}"
             f" where {each.text('event_name')} = 'view_item_list'"
             for each in samples
         )
         zeros, places = engine.row(
             f"select count(*) filter (place = 0), count(place) from ({found})"
         )
-        evidence = f"index is 0 for {zeros:,} of {places:,} items of view_item_list"
+        evidence = (
+            f"item_list_index or index is 0 for {zeros:,} of {places:,} items of view_item_list"
+        )
         return [Option("first_index", 0, evidence)] if zeros else []
 
     def statements(self, sample: Sample, options: Mapping[str, Any]) -> Statements:  # noqa: ARG002

@@ -54,8 +54,8 @@ def _entry(option: Option, indent: str = "") -> list[str]:
 def _end_date(proposal: Proposal) -> list[str]:
     if proposal.end_date is not None:
         return _entry(proposal.end_date)
-    words = "guessed: no end_date, because the log goes on; its last day so far is {{}}"
-    return _comment(words.format(proposal.last_day), "")
+    words = "guessed: no end_date, because the log goes on; its last day so far is"
+    return _comment(f"{words} {proposal.last_day}", "")
 
 
 def _source(source: Mapping[str, Any], proposal: Proposal) -> Iterator[str]:
