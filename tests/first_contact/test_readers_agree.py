@@ -31,7 +31,7 @@ UBI = [
     said("item_click", event_attributes=SECOND),
     said("hover"),
 ]
-HITS = [asked(query_response_hit_ids=["i1", "i2"]), said("click", 1), said("purchase", 1)]
+HITS = [asked(query_response_hit_ids=["i1", "i2"]), said("click", 1), said("addToCart", 1)]
 
 
 def read_back(found: Guessed, folder: Path) -> tuple[dict[str, int], int]:
@@ -59,7 +59,7 @@ def read_back(found: Guessed, folder: Path) -> tuple[dict[str, int], int]:
         (COVEO, {"impressions": 2, "click": 1, "add_to_cart": 1}),
         (METARANK, {"impressions": 2, "add_to_cart": 1}),
         (UBI, {"impressions": 2, "click": 1}),
-        (HITS, {"impressions": 2, "click": 1, "purchase": 1}),
+        (HITS, {"impressions": 2, "click": 1, "add_to_cart": 1}),
     ],
 )
 def test_nested_formats(
