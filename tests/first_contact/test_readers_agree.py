@@ -23,6 +23,10 @@ LIST_INDEX = [
         "items": [{"item_id": f"i{n}", "item_list_index": n, "index": n + 1} for n in range(5)],
     }
 ]
+LIKES = [
+    {**COVEO[2], "eventValue": "likeSmartSnippet", "customData": {"documentUriHash": "h1"}},
+    {**COVEO[2], "customData": {"contentIDKey": "permanentid", "contentIDValue": "p1"}},
+]
 SECOND = {"object": {"object_id": "i2"}, "position": {"ordinal": 1}}
 UBI = [
     asked(),
@@ -57,6 +61,7 @@ def read_back(found: Guessed, folder: Path) -> tuple[dict[str, int], int]:
         (ZERO_BASED, {"impressions": 2}),
         (LIST_INDEX, {"impressions": 5}),
         (COVEO, {"impressions": 2, "click": 1, "add_to_cart": 1}),
+        (COVEO[:2] + LIKES, {"impressions": 2, "click": 1, "like_smart_snippet": 1}),
         (METARANK, {"impressions": 2, "add_to_cart": 1}),
         (UBI, {"impressions": 2, "click": 1}),
         (HITS, {"impressions": 2, "click": 1, "add_to_cart": 1}),
