@@ -231,6 +231,13 @@ def test_fields_of_metarank_are_features(tmp_path: Path, guessed: Guess) -> None
     assert content["item_features"] == ["price"]
 
 
+def test_the_relevancy_of_older_rankings_is_a_feature(tmp_path: Path, guessed: Guess) -> None:
+    items = [{"id": "i1", "relevancy": 1.5}, {"id": "i2", "relevancy": 0}]
+    records = [{**METARANK[0], "items": items}, *METARANK[1:]]
+    content = guessed(write_lines(tmp_path / "export.jsonl", records)).content
+    assert content["features"] == ["hour", "relevancy"]
+
+
 KUAIRAND = {
     "user_id": [1, 1, 2],
     "video_id": [10, 11, 10],
