@@ -81,7 +81,7 @@ def test_signals_have_windows_by_their_names(tmp_path: Path, guessed: Guess) -> 
     }
     (line,) = [line for line in found.text.splitlines() if line.strip().startswith("click:")]
     assert line.endswith("# guessed: seen 2 times")
-    assert "addToWish: {window: 1d} seen 1 times, not taken" in found.words
+    assert "'addToWish' was seen 1 times, but is no name of a signal" in found.words
 
 
 def test_without_a_click_a_person_has_to_look(tmp_path: Path, guessed: Guess) -> None:

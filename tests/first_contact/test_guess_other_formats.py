@@ -203,6 +203,22 @@ def test_the_place_in_a_list_is_said_by_its_own_index_first(tmp_path: Path, gues
     assert found.source["options"] == {"first_index": 0}
 
 
+def test_custom_events_of_coveo_name_their_document_in_several_ways(
+    tmp_path: Path, guessed: Guess
+) -> None:
+    custom = {key: value for key, value in COVEO[2].items() if key != "customData"}
+    documents = [
+        {"documentUriHash": "h1"},
+        {"documenturihash": "h1"},
+        {"contentidkey": "@urihash", "contentidvalue": "h1"},
+        # of which result this is the id nobody can say
+        {"contentIDKey": "permanentid", "contentIDValue": "p1"},
+    ]
+    likes = [{**custom, "eventValue": "likeSmartSnippet", "customData": of} for of in documents]
+    found = guessed(write_lines(tmp_path / "export.jsonl", [*COVEO[:2], *likes]))
+    assert "like_smart_snippet: {window: 1d} guessed: seen 3 times" in found.words
+
+
 def test_coveo_without_a_time_has_no_days(tmp_path: Path, guessed: Guess) -> None:
     records = [{key: value for key, value in each.items() if key != "datetime"} for each in COVEO]
     with pytest.raises(ValueError, match="no impression with a time that can be read"):
@@ -213,6 +229,13 @@ def test_fields_of_metarank_are_features(tmp_path: Path, guessed: Guess) -> None
     content = guessed(write_lines(tmp_path / "export.jsonl", METARANK)).content
     assert content["features"] == ["hour", "score"]
     assert content["item_features"] == ["price"]
+
+
+def test_the_relevancy_of_older_rankings_is_a_feature(tmp_path: Path, guessed: Guess) -> None:
+    items = [{"id": "i1", "relevancy": 1.5}, {"id": "i2", "relevancy": 0}]
+    records = [{**METARANK[0], "items": items}, *METARANK[1:]]
+    content = guessed(write_lines(tmp_path / "export.jsonl", records)).content
+    assert content["features"] == ["hour", "relevancy"]
 
 
 KUAIRAND = {

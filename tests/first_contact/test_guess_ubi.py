@@ -1,6 +1,7 @@
 """User Behavior Insights: what is an impression, where ordinals begin, what is feedback."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -109,6 +110,29 @@ def test_events_about_no_item_and_unknown_actions_are_not_taken(
     assert list(found.content["signals"]) == ["click", "purchase"]
     assert "hover: {window: 1d} seen 1 times, not taken" in found.words
     assert "search" not in found.text
+
+
+def test_signals_that_are_not_taken_can_be_uncommented(tmp_path: Path, guessed: Guess) -> None:
+    long_name = "x" * 63
+    actions = ["click", "hover", "on", "Quick View", long_name, "addToCart", "3d"]
+    records = [said("impression"), *map(said, actions)]
+    found = guessed(write_lines(tmp_path / "ubi.jsonl", records))
+    assert list(found.content["signals"]) == ["click", "add_to_cart"]
+    text, count = re.subn(r"^  # (?=\S+: \{)", "  ", found.text, flags=re.MULTILINE)
+    assert count == 4
+    found.path.write_text(text)
+    expected = {"click", "add_to_cart", "hover", "on", "quick_view", long_name}
+    assert set(found.problem.signals) == expected
+    assert "'3d' was seen 1 times, but is no name of a signal" in found.words
+
+
+def test_actions_whose_names_no_signal_can_bear_are_renamed(tmp_path: Path, guessed: Guess) -> None:
+    records = [said("impression"), said("productClick"), said("addToCart"), said("add_to_cart")]
+    found = guessed(write_lines(tmp_path / "ubi.jsonl", records))
+    expected = {"addToCart": "add_to_cart", "productClick": "click"}
+    assert found.source["options"]["actions"] == expected
+    assert "click: {window: 30m} guessed: seen 1 times" in found.words
+    assert "add_to_cart: {window: 1d} guessed: seen 2 times" in found.words
 
 
 @pytest.mark.parametrize("flag", [True, False])

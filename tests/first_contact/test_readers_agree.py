@@ -23,6 +23,10 @@ LIST_INDEX = [
         "items": [{"item_id": f"i{n}", "item_list_index": n, "index": n + 1} for n in range(5)],
     }
 ]
+LIKES = [
+    {**COVEO[2], "eventValue": "likeSmartSnippet", "customData": {"documentUriHash": "h1"}},
+    {**COVEO[2], "customData": {"contentIDKey": "permanentid", "contentIDValue": "p1"}},
+]
 SECOND = {"object": {"object_id": "i2"}, "position": {"ordinal": 1}}
 UBI = [
     asked(),
@@ -31,7 +35,7 @@ UBI = [
     said("item_click", event_attributes=SECOND),
     said("hover"),
 ]
-HITS = [asked(query_response_hit_ids=["i1", "i2"]), said("click", 1), said("purchase", 1)]
+HITS = [asked(query_response_hit_ids=["i1", "i2"]), said("click", 1), said("addToCart", 1)]
 
 
 def read_back(found: Guessed, folder: Path) -> tuple[dict[str, int], int]:
@@ -57,9 +61,10 @@ def read_back(found: Guessed, folder: Path) -> tuple[dict[str, int], int]:
         (ZERO_BASED, {"impressions": 2}),
         (LIST_INDEX, {"impressions": 5}),
         (COVEO, {"impressions": 2, "click": 1, "add_to_cart": 1}),
+        (COVEO[:2] + LIKES, {"impressions": 2, "click": 1, "like_smart_snippet": 1}),
         (METARANK, {"impressions": 2, "add_to_cart": 1}),
         (UBI, {"impressions": 2, "click": 1}),
-        (HITS, {"impressions": 2, "click": 1, "purchase": 1}),
+        (HITS, {"impressions": 2, "click": 1, "add_to_cart": 1}),
     ],
 )
 def test_nested_formats(

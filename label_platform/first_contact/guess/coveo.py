@@ -54,17 +54,14 @@ class CoveoGuess:
             ),
             "moment": sample.moment(options["timestamp"]),
         }
-        item = first_given(
-            document,
-            sample.text("customData", "contentIDValue"),
-            sample.text("customData", "contentIdValue"),
-        )
         is_custom = f"{kind} = 'custom'"
         name = snake_case(sample.text("eventValue"))
+        search = sample.text("searchQueryUid")
+        last_search = first_given(sample.text("lastSearchQueryUid"), search)
         return Statements(
             shown(
                 f"(select *, {results} from {sample.table} where {kind} = 'search')",
-                request=sample.text("searchQueryUid"),
+                request=search,
                 query=first_given(sample.text("queryText"), "''"),
                 item=first_given("result ->> '$.documentUriHash'", "result ->> '$.documentUri'"),
                 **common,
@@ -72,11 +69,26 @@ class CoveoGuess:
             said(
                 f"(select * from {sample.table} where {kind} <> 'search')",
                 signal=f"case when {is_custom} then {name} else 'click' end",
-                request=sample.text("searchQueryUid"),
-                item=item,
+                request=f"case when {is_custom} then {last_search} else {search} end",
+                item=f"case when {is_custom} then {_custom_document(sample)} else {document} end",
                 **common,
             ),
         )
+
+
+def _custom_document(sample: Sample) -> str:
+    """The result that a custom event is about; other ids of contents do not tell which it is."""
+
+    def own(*names: str) -> str:
+        return first_given(*(sample.text("customData", name) for name in names))
+
+    key = own("contentIDKey", "contentIdKey", "contentidkey")
+    content = own("contentIDValue", "contentIdValue", "contentidvalue")
+    return first_given(
+        sample.text("documentUriHash"),
+        own("documentUriHash", "documenturihash"),
+        f"case when ltrim(lower({key}), '@') = 'urihash' then {content} end",
+    )
 
 
 def _clock_order(name: str) -> tuple[int, str]:

@@ -12,6 +12,7 @@ from label_platform.first_contact.guess.statements import (
     snake_case,
 )
 from label_platform.lake import Engine, quote_literal
+from label_platform.logs.metarank import RELEVANCY
 
 
 class MetarankGuess:
@@ -58,7 +59,10 @@ class MetarankGuess:
 
 
 def metarank_fields(sample: Sample) -> tuple[str, str]:
-    """SQL: name and value of each field of rankings and their items, and of catalogue items."""
+    """SQL: name and value of each field of rankings and their items, and of catalogue items.
+
+    The score that older rankings give an item outside of its fields is one of them, too.
+    """
 
     def pairs(relation: str, fields: str) -> str:
         each = f"(select unnest({fields}) as field from {relation})"
@@ -68,5 +72,7 @@ def metarank_fields(sample: Sample) -> tuple[str, str]:
     ranking = of_kind.format(quote_literal("ranking"))
     own = f"{sample.document('fields')} -> '$[*]'"
     of_items = f"{sample.document('items')} -> '$[*].fields[*]'"
-    logged = f"{pairs(ranking, own)} union all {pairs(ranking, of_items)}"
+    things = f"(select unnest({sample.document('items')} -> '$[*]') as thing from {ranking})"
+    scores = f"select '{RELEVANCY}' as name, thing ->> '$.{RELEVANCY}' as value from {things}"
+    logged = f"{pairs(ranking, own)} union all {pairs(ranking, of_items)} union all {scores}"
     return logged, pairs(of_kind.format(quote_literal("item")), own)

@@ -73,9 +73,13 @@ def _source(source: Mapping[str, Any], proposal: Proposal) -> Iterator[str]:
 
 
 def _signal(signal: SignalGuess) -> list[str]:
+    if not signal.is_possible:
+        words = f"{signal.name!r} was seen {signal.events:,} times, but is no name of a signal"
+        return _comment(f"{words}: those have lower-case letters, digits and _", "  ")
     line = f"{_scalar(signal.name)}: {_value(signal.settings)}"
     if not signal.is_taken:
-        return _comment(f"{line}   seen {signal.events:,} times, not taken", "  ")
+        # a comment of its own, so that the line is right without its first mark
+        return _with_comment(f"  # {line}", f"seen {signal.events:,} times, not taken", "  ")
     if not signal.events:
         return _with_comment(f"  {line}", f"please check: {NO_CLICK}", "  ")
     return _with_comment(f"  {line}", f"guessed: seen {signal.events:,} times", "  ")

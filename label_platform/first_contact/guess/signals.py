@@ -51,12 +51,14 @@ class SignalGuess:
         settings: its keys.
         events: how often it was seen.
         is_taken: whether it stands in the file, or only in a comment for whoever wants it.
+        is_possible: whether a signal can bear this name.
     """
 
     name: str
     settings: Mapping[str, Any]
     events: int
     is_taken: bool = True
+    is_possible: bool = True
 
 
 def guess_signals(found: Mapping[str, int], *, names_feedback: bool) -> list[SignalGuess]:
@@ -77,9 +79,9 @@ def guess_signals(found: Mapping[str, int], *, names_feedback: bool) -> list[Sig
             settings["reversed_by"] = _RETURN
         if settings.get("of") not in {None, *found}:
             del settings["of"]
-        is_taken = names_feedback or name in WINDOWS
-        is_taken = is_taken and re.fullmatch(NAME_PATTERN, name) is not None
-        guesses.append(SignalGuess(name, settings, count, is_taken))
+        is_possible = re.fullmatch(NAME_PATTERN, name) is not None
+        is_taken = is_possible and (names_feedback or name in WINDOWS)
+        guesses.append(SignalGuess(name, settings, count, is_taken, is_possible))
     if "click" not in found:
         guesses.append(SignalGuess("click", WINDOWS["click"], 0))
     order = list(WINDOWS)

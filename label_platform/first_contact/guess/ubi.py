@@ -1,5 +1,6 @@
 """What a sample of User Behavior Insights suggests."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,11 +11,14 @@ from label_platform.first_contact.guess.statements import (
     first_given,
     said,
     shown,
+    snake_case,
 )
 from label_platform.lake import Engine, quote_literal
+from label_platform.problem import NAME_PATTERN
 
 _SHUFFLED = "random|shuffl|explor"
 _MOST_APPLICATIONS = 20
+_MOST_RENAMED = 30
 
 
 class UbiGuess:
@@ -33,7 +37,7 @@ class UbiGuess:
             found.append(Option("impression_actions", ["view"], evidence))
         if actions:
             found.append(_first_ordinal(engine, samples))
-        found += _renamed_click(actions)
+        found += _renamed(engine, actions)
         return [*found, *_randomized(engine, samples)]
 
     def statements(self, sample: Sample, options: Mapping[str, Any]) -> Statements:
@@ -142,14 +146,28 @@ def _first_ordinal(engine: Engine, samples: Sequence[Sample]) -> Option:
     return Option("first_ordinal", value, evidence or "no ordinals were seen", is_doubtful=True)
 
 
-def _renamed_click(actions: Mapping[str, int]) -> list[Option]:
-    if actions.get("click") or actions.get("click_through"):
-        return []
+def _renamed(engine: Engine, actions: Mapping[str, int]) -> list[Option]:
+    """Actions that cannot be signals under their own names, or are clicks by another one."""
+    unfit = [name for name in actions if re.fullmatch(NAME_PATTERN, name) is None]
+    signals = dict(
+        engine.rows(
+            f"select name, {snake_case('name')} from (select unnest(?::varchar[]) as name)",
+            [unfit[:_MOST_RENAMED]],
+        )
+    )
+    renamed = {
+        name: signals[name]
+        for name in unfit[:_MOST_RENAMED]
+        if re.fullmatch(NAME_PATTERN, signals[name]) is not None
+    }
+    evidence = ["names of signals have lower-case letters, digits and _"] if renamed else []
     similar = [name for name in actions if "click" in name.lower()]
-    if not similar:
-        return []
-    evidence = f"no action is called click, and this one was seen {actions[similar[0]]:,} times"
-    return [Option("actions", {similar[0]: "click"}, evidence)]
+    if similar and not actions.get("click") and not actions.get("click_through"):
+        renamed[similar[0]] = "click"
+        evidence.append(
+            f"no action is called click, and {similar[0]} was seen {actions[similar[0]]:,} times"
+        )
+    return [Option("actions", renamed, "; ".join(evidence))] if renamed else []
 
 
 def _randomized(engine: Engine, samples: Sequence[Sample]) -> list[Option]:
