@@ -11,9 +11,10 @@ import pytest
 
 from label_platform.lake import Engine, Lake
 from label_platform.logs import FileCounts, ingest, unreconciled
+from label_platform.logs.json_documents import ARRAY_PUNCTUATION
 from label_platform.problem import Problem
 from tests.logs.examples_of_formats import EXAMPLES, OPTIONS
-from tests.logs.mutations import mutated, mutated_row
+from tests.logs.mutations import damaged_bytes, mutated, mutated_row
 from tests.logs.test_kuairand import ROW
 from tests.logs.ubi_records import event, query
 
@@ -103,9 +104,7 @@ def damaged_lines(documents: Sequence[dict[str, Any]], seed: int) -> list[bytes]
 def test_nested_json_in_lines(tmp_path: Path, name: str) -> None:
     lines = damaged_lines(DOCUMENTS[name], seed=len(name))
     (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines))
-    [counts] = read(
-        tmp_path, {"format": name, "path": "log.jsonl", "options": OPTIONS.get(name, {})}
-    )
+    [counts] = read(tmp_path, source_of(name, "log.jsonl"))
     check(counts, lines, name)
 
 
@@ -113,13 +112,40 @@ def test_nested_json_in_lines(tmp_path: Path, name: str) -> None:
 def test_nested_json_in_an_array(tmp_path: Path, name: str) -> None:
     lines = damaged_lines(DOCUMENTS[name], seed=100 + len(name))
     (tmp_path / "log.json").write_bytes(b"[" + b",\n".join(lines) + b"]")
-    [counts] = read(
-        tmp_path, {"format": name, "path": "log.json", "options": OPTIONS.get(name, {})}
-    )
-    kept = counts.accepted, counts.ignored, counts.rejected, counts.duplicates
-    assert sum(kept) == counts.records
-    assert counts.accepted > 0
-    assert counts.rejected > RECORDS / 20
+    [counts] = read(tmp_path, source_of(name, "log.json"))
+    check(counts, [line.strip(ARRAY_PUNCTUATION.encode()) for line in lines], name)
+
+
+@pytest.mark.parametrize("layout", ["array", "indented_array", "spanning"])
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_sound_documents_among_damaged_ones(tmp_path: Path, name: str, layout: str) -> None:
+    """Three sound documents and a damaged one, again and again: the second is beside no damage."""
+    draw = random.Random(200 + len(name))  # noqa: S311 - which damage, not a secret
+    indent = None if layout == "array" else 1
+    sound = json.dumps(DOCUMENTS[name][0], indent=indent)
+    item = '"h1"' if name == "coveo" else '"i1"'
+    assert item in sound
+    texts: list[bytes] = []
+    for group in range(RECORDS // 4):
+        named = [sound.replace(item, f'"sound {group} {place}"') for place in range(3)]
+        texts += [each.encode() for each in named]
+        damaged = mutated(draw.choice(DOCUMENTS[name]), draw)
+        texts.append(damaged if indent is None else damaged_bytes(sound.encode(), draw))
+    joined = (b"\n" if layout == "spanning" else b", ").join(texts)
+    (tmp_path / "log.json").write_bytes(joined if layout == "spanning" else b"[" + joined + b"]")
+    [counts] = read(tmp_path, source_of(name, "log.json"))
+    items = items_in_the_lake(tmp_path)
+    assert [group for group in range(RECORDS // 4) if f"sound {group} 1" not in items] == []
+    beside = [f"sound {group} {place}" for group in range(RECORDS // 4) for place in (0, 2)]
+    assert len(items.intersection(beside)) > len(beside) * 0.8
+    assert counts.records > RECORDS * 0.8
+
+
+def items_in_the_lake(folder: Path) -> set[str]:
+    lake = Lake(folder / "lake", "fuzzed")
+    with Engine() as engine:
+        scans = [lake.scan(table, lake.days(table)) for table in ("impressions", "interactions")]
+        return {item for scan in scans for (item,) in engine.rows(f"select item_id from {scan}")}
 
 
 @pytest.mark.parametrize("ids", ["string", "integer"])

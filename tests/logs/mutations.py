@@ -88,6 +88,11 @@ def _double_keys(text: bytes, _draw: random.Random) -> bytes:
 OF_BYTES = (_cut, _damage, _damage, _nest, _double_keys)
 
 
+def damaged_bytes(text: bytes, draw: random.Random) -> bytes:
+    """A document's text with one thing wrong with its bytes."""
+    return draw.choice(OF_BYTES)(text, draw)
+
+
 def mutated(document: Json, draw: random.Random) -> bytes:
     """A document as one line, with one to three things wrong with it."""
     document = json.loads(json.dumps(document))
@@ -96,7 +101,7 @@ def mutated(document: Json, draw: random.Random) -> bytes:
             draw.choice(OF_DOCUMENTS)(document, draw)
     text = json.dumps(document, ensure_ascii=draw.random() < 0.5).encode()
     if draw.random() < 0.5 and len(text) > 2:
-        text = draw.choice(OF_BYTES)(text, draw)
+        text = damaged_bytes(text, draw)
     return text.replace(b"\n", b" ")
 
 
