@@ -262,6 +262,7 @@ def test_outcomes_of_videos_are_signals_and_no_features(tmp_path: Path, guessed:
     assert found.content["policies"]["use"] == ["raw_click", "ips_click", "coec_click"]
     assert found.content["ids"] == "string"
     assert found.content["user_ids"] == "keyed"
+    assert "all 3 lists that were looked at have one item: lambdarank will have" in found.words
 
 
 def test_the_derived_sample_has_likes_under_another_name(tmp_path: Path, guessed: Guess) -> None:
@@ -294,6 +295,7 @@ def test_campaigns_and_their_catalogue(tmp_path: Path, guessed: Guess) -> None:
     assert found.content["item_features"] == ["item_feature_0"]
     assert found.content["user_ids"] == "public"
     assert "2 of 4 lists were in random order" in found.words
+    assert "all 4 lists that were looked at have one item" in found.words
     assert (str(found.problem.start_date), str(found.problem.end_date)) == (
         "2019-11-24",
         "2019-11-30",
