@@ -208,11 +208,9 @@ def test_custom_events_of_coveo_name_their_document_in_several_ways(
 ) -> None:
     custom = {key: value for key, value in COVEO[2].items() if key != "customData"}
     documents = [
-        {"documentUriHash": "h1"},
-        {"documenturihash": "h1"},
+        *({key: "h1"} for key in ("documentUriHash", "documenturihash")),
         {"contentidkey": "@urihash", "contentidvalue": "h1"},
-        # of which result this is the id nobody can say
-        {"contentIDKey": "permanentid", "contentIDValue": "p1"},
+        {"contentIDKey": "permanentid", "contentIDValue": "p1"},  # of no result that is known
     ]
     likes = [{**custom, "eventValue": "likeSmartSnippet", "customData": of} for of in documents]
     found = guessed(write_lines(tmp_path / "export.jsonl", [*COVEO[:2], *likes]))
@@ -234,8 +232,8 @@ def test_fields_of_metarank_are_features(tmp_path: Path, guessed: Guess) -> None
 def test_the_relevancy_of_older_rankings_is_a_feature(tmp_path: Path, guessed: Guess) -> None:
     items = [{"id": "i1", "relevancy": 1.5}, {"id": "i2", "relevancy": 0}]
     records = [{**METARANK[0], "items": items}, *METARANK[1:]]
-    content = guessed(write_lines(tmp_path / "export.jsonl", records)).content
-    assert content["features"] == ["hour", "relevancy"]
+    found = guessed(write_lines(tmp_path / "export.jsonl", records))
+    assert found.content["features"] == ["hour", "relevancy"]
 
 
 KUAIRAND = {
