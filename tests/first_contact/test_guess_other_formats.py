@@ -208,11 +208,9 @@ def test_custom_events_of_coveo_name_their_document_in_several_ways(
 ) -> None:
     custom = {key: value for key, value in COVEO[2].items() if key != "customData"}
     documents = [
-        {"documentUriHash": "h1"},
-        {"documenturihash": "h1"},
+        *({key: "h1"} for key in ("documentUriHash", "documenturihash")),
         {"contentidkey": "@urihash", "contentidvalue": "h1"},
-        # of which result this is the id nobody can say
-        {"contentIDKey": "permanentid", "contentIDValue": "p1"},
+        {"contentIDKey": "permanentid", "contentIDValue": "p1"},  # of no result that is known
     ]
     likes = [{**custom, "eventValue": "likeSmartSnippet", "customData": of} for of in documents]
     found = guessed(write_lines(tmp_path / "export.jsonl", [*COVEO[:2], *likes]))
@@ -234,8 +232,8 @@ def test_fields_of_metarank_are_features(tmp_path: Path, guessed: Guess) -> None
 def test_the_relevancy_of_older_rankings_is_a_feature(tmp_path: Path, guessed: Guess) -> None:
     items = [{"id": "i1", "relevancy": 1.5}, {"id": "i2", "relevancy": 0}]
     records = [{**METARANK[0], "items": items}, *METARANK[1:]]
-    content = guessed(write_lines(tmp_path / "export.jsonl", records)).content
-    assert content["features"] == ["hour", "relevancy"]
+    found = guessed(write_lines(tmp_path / "export.jsonl", records))
+    assert found.content["features"] == ["hour", "relevancy"]
 
 
 KUAIRAND = {
@@ -262,6 +260,7 @@ def test_outcomes_of_videos_are_signals_and_no_features(tmp_path: Path, guessed:
     assert found.content["policies"]["use"] == ["raw_click", "ips_click", "coec_click"]
     assert found.content["ids"] == "string"
     assert found.content["user_ids"] == "keyed"
+    assert "all 3 lists that were looked at have one item: lambdarank will have" in found.words
 
 
 def test_the_derived_sample_has_likes_under_another_name(tmp_path: Path, guessed: Guess) -> None:
@@ -294,6 +293,7 @@ def test_campaigns_and_their_catalogue(tmp_path: Path, guessed: Guess) -> None:
     assert found.content["item_features"] == ["item_feature_0"]
     assert found.content["user_ids"] == "public"
     assert "2 of 4 lists were in random order" in found.words
+    assert "all 4 lists that were looked at have one item" in found.words
     assert (str(found.problem.start_date), str(found.problem.end_date)) == (
         "2019-11-24",
         "2019-11-30",

@@ -49,6 +49,19 @@ def test_a_problem_file_in_the_workspace_called_after_the_folder(
     assert "please check" not in shown
 
 
+def test_lists_of_one_item_are_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = [impression(n, request_id=f"r{n}") for n in range(3)]
+    logs = write_native(tmp_path / "single", shown, [event("click")])
+    assert run(monkeypatch, logs) == 0
+    said = "all 3 lists that were looked at have one item: lambdarank will have nothing to compare"
+    assert said in capsys.readouterr().out
+    write_native(logs, [*shown, impression(3, request_id="r0")], [event("click")])
+    assert run(monkeypatch, logs, "--force") == 0
+    assert "have one item" not in capsys.readouterr().out
+
+
 def test_a_secret_that_is_set_is_not_asked_for(
     logs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

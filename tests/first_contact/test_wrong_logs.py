@@ -33,6 +33,17 @@ def test_nothing_there(tmp_path: Path, guessed: Guess) -> None:
     assert "did you mean 'logs'?" in words
 
 
+def test_of_what_is_there_only_the_closest_names_are_shown(tmp_path: Path, guessed: Guess) -> None:
+    for name in [*(f"unrelated{n:02d}" for n in range(30)), *(f"log_{n}" for n in range(5))]:
+        (tmp_path / name).mkdir()
+    assert "unrelated" not in refusal(guessed, tmp_path / "zzz")
+    words = refusal(guessed, tmp_path / "logs")
+    assert words.count("'log_") == 3
+    assert "unrelated" not in words
+    words = refusal(guessed, f"{tmp_path}/*.csv")
+    assert words.endswith(f"; in {tmp_path} there are log_0, log_1, log_2, ...")
+
+
 def test_an_empty_folder(tmp_path: Path, guessed: Guess) -> None:
     assert "found an empty folder, expected files of logs" in refusal(guessed, tmp_path)
 
@@ -106,7 +117,7 @@ def test_broken_lines_do_not_hide_the_others(tmp_path: Path, guessed: Guess) -> 
 
 
 def test_hidden_files_and_notes_of_writers_are_no_logs(tmp_path: Path, guessed: Guess) -> None:
-    logs = write_native(tmp_path / "logs", [impression(0)], [event("click")])
+    logs = write_native(tmp_path / "logs", [impression(0), impression(1)], [event("click")])
     write_lines(logs / "_delta_log" / "0.json", [{"commit": 1}])
     write_lines(logs / ".cache" / "0.json", [{"commit": 1}])
     (logs / "_SUCCESS").write_text("")

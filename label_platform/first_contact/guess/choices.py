@@ -101,6 +101,18 @@ def choose_policies(facts: Facts) -> Option:
     return Option("use", ["raw_click"], evidence)
 
 
+def notes_on_lists(facts: Facts) -> list[str]:
+    """Where lists of one item each leave one of the rankers without anything to learn."""
+    if facts.impressions == 0 or facts.lists < facts.impressions:
+        return []
+    words = (
+        f"all {facts.lists:,} lists that were looked at have one item: lambdarank will have "
+        "nothing to compare and metrics over whole lists nothing to re-rank, so neither gives an "
+        "answer; pointwise rankers are not concerned"
+    )
+    return [words]
+
+
 def choose_policies_folder(problem_file: Path) -> Option:
     """The folder of label policies: the current project's, or the one of this installation."""
     candidates = [Path("policies").absolute(), Path(__file__).parents[3] / "policies"]

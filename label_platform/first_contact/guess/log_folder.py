@@ -1,5 +1,6 @@
 """The files that somebody calls their logs, those that differ only in a number or date together."""
 
+import difflib
 import glob
 import os
 import re
@@ -7,12 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from label_platform.strict_yaml import ConfigurationError, nearest
+from label_platform.strict_yaml import ConfigurationError
 
 KINDS = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 COMPRESSED = (".gz", ".zst")
 MOST_FILES = 200_000
 """Files that are listed; a folder with more is some other folder."""
+
+_FEW = 3
+"""Names of files that an error shows of those that might have been meant."""
 
 # 2026-10-01, 00017, and the random part of part-00000-4f1c22ab-...: whatever holds a digit and
 # otherwise only what a hexadecimal number may hold
@@ -68,8 +72,8 @@ def find_logs(where: str) -> LogFolder:
         return _sorted_out(path.parent, [path], "")
     if glob.has_magic(where):
         return _of_glob(path)
-    siblings = _names_in(path.parent)
-    hint = f"; {nearest(path.name, siblings)[:500]}" if siblings else ""
+    close = _closest(path.name, _names_in(path.parent))
+    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
     raise ConfigurationError(
         f"{where}: found nothing there, expected a folder, a file or a glob of logs{hint}"
     )
@@ -117,10 +121,16 @@ def _of_glob(path: Path) -> LogFolder:
     matched = sorted(glob.glob(pattern, root_dir=fixed, recursive=True))  # noqa: PTH207 - ** too
     files = [fixed / name for name in matched if (fixed / name).is_file()]
     if not files:
-        names = _names_in(fixed)
-        hint = f"; in {fixed}: {nearest(path.name, names)[:500]}" if names else ""
+        names = sorted(_names_in(fixed))
+        shown = _closest(path.name, names) or names[:_FEW]
+        more = ", ..." if len(names) > len(shown) else ""
+        hint = f"; in {fixed} there are {', '.join(shown)}{more}" if names else ""
         raise ConfigurationError(f"{path}: found no file that matches this glob{hint}")
     return _sorted_out(fixed, files, pattern)
+
+
+def _closest(name: str, names: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(name, names, n=_FEW, cutoff=0.5)
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -116,7 +116,7 @@ def _propose(
         policies_folder=choices.choose_policies_folder(problem_file),
         policies=choices.choose_policies(facts),
         user_ids=choices.choose_user_ids(facts, guess.name),
-        notes=_notes(recognition),
+        notes=(*choices.notes_on_lists(facts), *_notes(recognition)),
     )
 
 
