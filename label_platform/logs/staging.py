@@ -89,18 +89,19 @@ class Staging:
             UnreadableFileError: nothing of the file was kept.
         """
         self._file += 1
+        cut = 0
         if lines is not None:
             batch.start_lines(self.engine)
         rules = replace(self.rules, zone=file.source.time_zone)
         try:
             with BlockWriters(self.engine) as writers:
                 for records in format_of(file.source.format).read(self.engine, file, self.wanted):
-                    self._add_block(writers, records, lines, rules, _feedback(file))
+                    cut += self._add_block(writers, records, lines, rules, _feedback(file))
         except UnreadableFileError:
             batch.forget(self.engine, self._file)
             raise
         self._find_what_is_new(file)
-        counts = counts_of(self.engine, file.name, self._file)
+        counts = counts_of(self.engine, file.name, self._file, cut)
         if lines is not None:
             return replace(
                 counts,
@@ -117,8 +118,12 @@ class Staging:
         lines: Mapping[int, str | None] | None,
         rules: Rules,
         feedback: Mapping[str, str],
-    ) -> None:
-        """Start to collect a block; what does not go into the engine's shared tables waits."""
+    ) -> int:
+        """Start to collect a block; what does not go into the engine's shared tables waits.
+
+        Returns:
+            How many records the block has.
+        """
         writers.register(records)
         if lines is not None:
             records = batch.only_lines(self.engine, records, lines)
@@ -142,8 +147,10 @@ class Staging:
 
         if records.blocks and lines is None:
             writers.submit(records, write)
-        else:
-            write(self.engine)
+            return sum(block.num_rows for block in records.blocks.values())
+        write(self.engine)
+        count: int = self.engine.row(f"select count(*) from {records.relation}")[0]
+        return count
 
     def _insert(
         self,
