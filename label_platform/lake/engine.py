@@ -188,6 +188,10 @@ def _named(sql: str) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise SqlError(f"{error}\nin: {sql.strip()[:2000]}") from error
+    except UnicodeDecodeError as error:
+        # the engine quotes values in its messages, and may cut them within a letter
+        message = error.object.decode(errors="replace")
+        raise SqlError(f"{message}\nin: {sql.strip()[:2000]}") from error
 
 
 def scan_parquet(files: Sequence[Path]) -> str:

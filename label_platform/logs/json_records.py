@@ -46,7 +46,9 @@ def read_json(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records]:
         structure = dict.fromkeys(keys, "VARCHAR")
         yield Records(
             relation=_documents(structure, BLOCK),
-            quick=_documents(structure, BLOCK, sound=f"{_LOOKS_WHOLE} or {_IS_JSON}"),
+            quick=_documents(
+                structure, BLOCK, sound=f"broken is null and {_LOOKS_WHOLE} or {_IS_JSON}"
+            ),
             raw=redacted_json("text", wanted.redacted),
             rows=(rows,),
             blocks={BLOCK: block},

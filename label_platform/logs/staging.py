@@ -91,18 +91,19 @@ class Staging:
         """
         refuse_feedback(self.problem.features, feedback_of(file), file.source.format)
         self._file += 1
+        cut = 0
         if lines is not None:
             batch.start_lines(self.engine)
         rules = replace(self.rules, zone=file.source.time_zone)
         try:
             with BlockWriters(self.engine) as writers:
                 for records in format_of(file.source.format).read(self.engine, file, self.wanted):
-                    self._add_block(writers, records, lines, rules, feedback_of(file))
+                    cut += self._add_block(writers, records, lines, rules, feedback_of(file))
         except UnreadableFileError:
             batch.forget(self.engine, self._file)
             raise
         self._find_what_is_new(file)
-        counts = counts_of(self.engine, file.name, self._file)
+        counts = counts_of(self.engine, file.name, self._file, cut)
         if lines is not None:
             return replace(
                 counts,
@@ -119,8 +120,12 @@ class Staging:
         lines: batch.Lines | None,
         rules: Rules,
         feedback: Mapping[str, str],
-    ) -> None:
-        """Start to collect a block; what does not go into the engine's shared tables waits."""
+    ) -> int:
+        """Start to collect a block; what does not go into the engine's shared tables waits.
+
+        Returns:
+            How many records the block has.
+        """
         writers.register(records)
         if lines is not None:
             records = batch.only_lines(self.engine, records, lines)
@@ -147,8 +152,10 @@ class Staging:
 
         if records.blocks and lines is None:
             writers.submit(records, write)
-        else:
-            write(self.engine)
+            return sum(block.num_rows for block in records.blocks.values())
+        write(self.engine)
+        count: int = self.engine.row(f"select count(*) from {records.relation}")[0]
+        return count
 
     def _insert(
         self,
