@@ -99,7 +99,9 @@ def event_id(signal: str, value: str, moment: str) -> str:
     # an event that names its list is known by it; only one that does not, by whose it is
     who = peppered(joined("user_id", "session_id", "surface"))
     whose = f"case when request_id is null then {who} end"
-    said = joined("request_id", "item_id", signal, value, f"epoch_us({moment})", "position", whose)
+    # short texts are one block of the digest, and twice as fast
+    when = f"to_base(greatest(epoch_us({moment}), 0), 36)"
+    said = joined("request_id", "item_id", signal, value, when, "position", whose)
     return f"md5_number({said})::uuid"
 
 

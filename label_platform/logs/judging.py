@@ -162,7 +162,8 @@ def _checks(field: Field, column: Column, rules: Rules, table: Table) -> list[st
     reason = RejectionReason
     if field.kind == "moment":
         return checks + _moment_checks(field.name, column, rules, table)
-    checks.append(_when(unread, reason.WRONG_TYPE, field.name, expected))
+    if typed(given, column, field.kind, rules.ids, rules.zone) != given:
+        checks.append(_when(unread, reason.WRONG_TYPE, field.name, expected))
     if field.kind == "rank":
         checks.append(_when(f"{value} < 1", reason.POSITION_BELOW_ONE, field.name, expected))
     if field.kind == "probability":

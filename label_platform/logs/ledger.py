@@ -1,6 +1,5 @@
 """The ledger of a problem's log files: what was read, when, and what is still to be shown."""
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+
+import xxhash
 
 from label_platform.lake import Manifest, Partition, replace_file
 from label_platform.logs.formats import feedback_of
@@ -17,7 +18,15 @@ from label_platform.logs.tombstones import TOMBSTONES_NAME
 from label_platform.strict_yaml import ConfigurationError
 
 LEDGER_NAME = "_ingested.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: ids of events without one are made of their moment in base 36."""
+_DIGEST = "xxh3_128"
+_BLOCK_BYTES = 1024 * 1024
+
+_START_ANEW = (
+    f"remove all of {{folder}} but {TOMBSTONES_NAME} and ingest again: nothing is lost while the "
+    "log files are there"
+)
 
 
 @dataclass
@@ -74,7 +83,7 @@ class Ledger:
         state = file.path.stat()
         if known["size"] != state.st_size:
             return False
-        return bool(known["mtime_ns"] == state.st_mtime_ns or known["sha256"] == _digest(file.path))
+        return bool(known["mtime_ns"] == state.st_mtime_ns or known[_DIGEST] == _digest(file.path))
 
     def require_same_settings(self, files: Iterable[LogFile], current: Iterable[LogFile]) -> None:
         """Refuse to read on in a file whose accepted records other settings might read otherwise.
@@ -107,8 +116,7 @@ class Ledger:
             raise ConfigurationError(
                 f"{file.name}: {accepted} of its records were accepted with other settings: "
                 f"{'; '.join(changes)}. Read on with the new ones, rows would be there twice. "
-                f"Take the change back, or remove all of {self.path.parent} but "
-                f"{TOMBSTONES_NAME} and ingest again: nothing is lost while the log files are there"
+                f"Take the change back, or {_START_ANEW.format(folder=self.path.parent)}"
             )
 
     def needs_new_reading(self, file: LogFile) -> bool:
@@ -161,6 +169,7 @@ def read_ledger(folder: Path) -> Ledger:
 
     Raises:
         ValueError: a newer version of the platform wrote it.
+        ConfigurationError: an older one, to which events without an id had other ids.
     """
     path = folder / LEDGER_NAME
     if not path.is_file():
@@ -171,6 +180,11 @@ def read_ledger(folder: Path) -> Ledger:
         raise ValueError(
             f"{path}: format version {version}, this version of the platform reads up to "
             f"{FORMAT_VERSION}"
+        )
+    if version < FORMAT_VERSION:
+        raise ConfigurationError(
+            f"{path}: format version {version}, this version of the platform goes on with "
+            f"{FORMAT_VERSION}: {_START_ANEW.format(folder=folder)}"
         )
     pending = {
         Partition(table, date.fromisoformat(day)): Manifest.from_facts(facts) if facts else None
@@ -187,7 +201,7 @@ def name_of_key(key: str) -> str:
 def fingerprint(file: LogFile) -> dict[str, Any]:
     """Identity of a file's content, taken before it is read: what is added later counts as new."""
     state = file.path.stat()
-    return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": _digest(file.path)}
+    return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, _DIGEST: _digest(file.path)}
 
 
 def settings_of(file: LogFile) -> dict[str, Any]:
@@ -219,8 +233,11 @@ def _accepted(known: dict[str, Any]) -> int:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    digest, block = xxhash.xxh3_128(), bytearray(_BLOCK_BYTES)
+    with path.open("rb", buffering=0) as handle:
+        while count := handle.readinto(block):
+            digest.update(memoryview(block)[:count])
+    return digest.hexdigest()
 
 
 def _by_name(counts: FileCounts) -> dict[str, dict[str, int]]:

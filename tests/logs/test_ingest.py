@@ -123,6 +123,19 @@ def test_reading_again_adds_nothing(shop: "Shop") -> None:
     assert (shop.lake.folder / LEDGER_NAME).read_bytes() == ledger
 
 
+@pytest.mark.parametrize(("version", "kind"), [(1, ConfigurationError), (99, ValueError)])
+def test_a_ledger_of_another_version_is_refused(
+    shop: "Shop", version: int, kind: type[Exception]
+) -> None:
+    two_days(shop)
+    shop.ingest()
+    path = shop.lake.folder / LEDGER_NAME
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"format_version": version}))
+    with pytest.raises(kind, match=f"{LEDGER_NAME}: format version {version}"):
+        shop.ingest()
+
+
 def test_a_file_that_was_only_touched_is_unchanged(shop: "Shop") -> None:
     two_days(shop)
     shop.ingest()

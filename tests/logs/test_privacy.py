@@ -5,6 +5,7 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import numpy as np
 import pytest
 
 from label_platform.logs.contract import REDACTED_FIELDS
@@ -77,7 +78,7 @@ def test_the_id_of_an_event_cannot_be_guessed(
     shop.write("impressions.jsonl", shop.impression())
     shop.write("interactions.jsonl", shop.event(request_id=..., user_id="ann", value=2))
     shop.ingest(user_ids="keyed")
-    moment = "1790848820000000"  # 2026-10-01T10:00:20Z
+    moment = np.base_repr(1_790_848_820_000_000, 36)  # 2026-10-01T10:00:20Z in microseconds
     said = f"\x1fi1\x1fclick\x1f2.0\x1f{moment}\x1f\x1f{pepper_of('s3cret')}ann\x1f\x1f"
     digest = md5(said.encode(), usedforsecurity=False).digest()
     # md5_number counts from the last byte
