@@ -121,18 +121,25 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
         partitions_def=partitions_definition(project),
         backfill_policy=_ONE_RUN,
         code_version=_code_version(project, step, policy),
+        # the first days of a log have no examples: nothing comes of their runs, and nothing fails
+        output_required=step.every_day,
         group_name=_group(project, name or _GROUPS.get(step.table, "signals")),
         deps=_dependencies(project, step, name),
         check_specs=checks.specs(key),
         description=step.build.__doc__,
     )
-    # Dagster takes MaterializeResult[None] for a value that it should store
-    def table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def table(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         days = [date.fromisoformat(day) for day in context.partition_keys]
         manifests = []
         with project.open(context.run.run_id) as work:
-            if not step.every_day:
-                days = _days_with_training(work, days)
+            try:
+                days = days if step.every_day else _days_with_training(work, days)
+            except SplitError as error:
+                context.log.warning("nothing is built yet: %s", error)
+                yield from checks.nothing_built(str(error))
+                return
             partitions = [Partition(step.table, day, name) for day in days]
             for partition in partitions:
                 try:
@@ -147,9 +154,7 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
             if failed:
                 for partition in partitions:
                     work.lake.annotate(partition, {FAILED_CHECKS: ", ".join(map(str, failed))})
-            return dg.MaterializeResult(
-                metadata=_shown(work, partitions[-1]), check_results=results
-            )
+            yield dg.MaterializeResult(metadata=_shown(work, partitions[-1]), check_results=results)
 
     return table
 

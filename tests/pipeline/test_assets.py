@@ -198,8 +198,15 @@ def test_all_days_can_be_materialised_at_once(built: Installation) -> None:
     assert lake.days("comparisons") == list(DAYS[3:])
 
 
-def test_days_of_which_none_can_be_trained_on_fail(built: Installation) -> None:
-    done = materialize(built, ("examples", "raw_click"), on=day(3))
-    assert not done.success
-    (failure,) = failures(done)
-    assert "found 3 days of log" in failure
+def test_a_day_before_the_first_training_window_builds_nothing_and_stops_nobody(
+    built: Installation,
+) -> None:
+    before = built.content_hashes()
+    policy = "raw_click"
+    tables = [(table, policy) for table in ("labels", "examples", "rankers", "evaluations")]
+    done = materialize(built, *tables, on=day(3))
+    assert done.success
+    assert materialized(done).keys() == {"labels"}
+    reasons = {each.description for each in done.get_asset_check_evaluations()}
+    assert any("found 3 days of log" in str(reason) for reason in reasons)
+    assert built.content_hashes() == before
