@@ -5,6 +5,7 @@ processes work on the same lake at once.
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ import pyarrow as pa
 from label_platform.strict_yaml import ConfigurationError
 
 _MEMORY_VARIABLE = "LABEL_PLATFORM_MEMORY_LIMIT"
+_BESIDE_THE_ENGINE = 512 * 1024**2
+"""What Python, a log's blocks and the engine's uncounted buffers take: bytes."""
+_UNITS = {"bytes": 0, "byte": 0, "KiB": 1, "MiB": 2, "GiB": 3, "TiB": 4, "PiB": 5}
 ENGINE_VERSION = f"duckdb-{'.'.join(duckdb.__version__.split('.')[:2])}"
 """Tags content hashes: the engine's row hash may change between its versions."""
 
@@ -53,9 +57,13 @@ class Engine:
     """One in-memory DuckDB connection with bounded memory, no network and UTC as its time zone.
 
     Args:
-        memory_limit: the most memory the engine takes before it spills to disk; by default the
-            environment's ``LABEL_PLATFORM_MEMORY_LIMIT``, else 4GB.
+        memory_limit: the most memory that a process takes for SQL and for reading logs; what
+            outgrows it goes to disk. By default the environment's ``LABEL_PLATFORM_MEMORY_LIMIT``,
+            else 4GB.
         threads: worker threads; by default every core.
+
+    Attributes:
+        memory_limit: in bytes.
 
     Raises:
         ConfigurationError: the memory limit is none.
@@ -83,6 +91,9 @@ class Engine:
                 f"memory limit (the environment's {_MEMORY_VARIABLE}): found {limit!r}, expected a"
                 f" number and its unit, such as 4GB: {error}"
             ) from error
+        self.memory_limit = _bytes(self.row("select current_setting('memory_limit')")[0])
+        own = max(self.memory_limit - _BESIDE_THE_ENGINE, self.memory_limit // 2)
+        self.execute(f"set memory_limit = '{own}B'")
         self._set_up()
 
     @contextmanager
@@ -91,6 +102,7 @@ class Engine:
         other = object.__new__(Engine)
         other._spill = self._spill
         other._connection = self._connection.cursor()
+        other.memory_limit = self.memory_limit
         other._set_up()
         try:
             yield other
@@ -192,6 +204,13 @@ def _named(sql: str) -> Iterator[None]:
         # the engine quotes values in its messages, and may cut them within a letter
         message = error.object.decode(errors="replace")
         raise SqlError(f"{message}\nin: {sql.strip()[:2000]}") from error
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"([0-9.]+) ?(\w+)", text)
+    if match is None or match[2] not in _UNITS:
+        raise ValueError(f"found a memory limit of {text!r}, expected such as 3.7 GiB")
+    return int(float(match[1]) * 1024 ** _UNITS[match[2]])
 
 
 def scan_parquet(files: Sequence[Path]) -> str:

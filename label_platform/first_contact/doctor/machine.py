@@ -1,7 +1,6 @@
 """Memory, and space on disk."""
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ _CGROUP_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
-_UNITS = {"bytes": 0, "byte": 0, "KiB": 1, "MiB": 2, "GiB": 3, "TiB": 4, "PiB": 5}
 
 
 def memory_limit() -> Iterator[Finding]:
@@ -31,13 +29,12 @@ def memory_limit() -> Iterator[Finding]:
     given = os.environ.get(MEMORY_VARIABLE)
     try:
         with Engine() as engine:
-            (text,) = engine.row("select current_setting('memory_limit')")
+            limit = engine.memory_limit
     except Exception as error:  # noqa: BLE001 - the engine's own words say what is wrong
         words = str(error.__cause__ or error).split("\n", maxsplit=1)[0]
         found = f"{MEMORY_VARIABLE}={given}: {words}"
         yield Finding("memory", "problem", found, "a size such as 4GB", "correct the variable")
         return
-    limit = _bytes(text)
     found = f"a limit of {_gib(limit)} on a machine with {_gib(total)}"
     advice = f"export {MEMORY_VARIABLE}={max(1, int(total * 0.6 / GIB))}GB"
     if limit > total:
@@ -87,13 +84,6 @@ def memory_of_machine() -> int:
         except (OSError, ValueError):  # no such limit, or "max"
             continue
     return total
-
-
-def _bytes(text: str) -> int:
-    match = re.fullmatch(r"([0-9.]+) ?(\w+)", text)
-    if match is None or match[2] not in _UNITS:
-        raise ValueError(f"found a memory limit of {text!r}, expected such as 3.7 GiB")
-    return int(float(match[1]) * 1024 ** _UNITS[match[2]])
 
 
 def _gib(count: int) -> str:
