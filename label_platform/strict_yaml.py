@@ -1,6 +1,7 @@
 """YAML files that users write: loaded safely, checked strictly, refused in words they can use."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,8 +70,33 @@ def parse(model: type[Model], content: dict[str, Any], path: Path) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        lines = [_describe(model, entry) for entry in error.errors()]
-        raise ConfigurationError("\n".join(f"{path}: {line}" for line in lines)) from error
+        tree = yaml.compose(path.read_text(), Loader=_UniqueKeys) if path.is_file() else None
+        lines = [
+            f"{_place(path, tree, each['loc'])}{_describe(model, each)}" for each in error.errors()
+        ]
+        raise ConfigurationError("\n".join(lines)) from error
+
+
+def _place(path: Path, tree: yaml.Node | None, keys: tuple[Any, ...]) -> str:
+    """The file, and the line on which the last of the keys stands that is there."""
+    if tree is None:
+        return f"{path}: "
+    mark = tree.start_mark
+    for key in keys:
+        inner = _inner(tree, key)
+        if inner is None:  # absent, or a name that stands for one of several types
+            continue
+        mark, tree = inner
+    return f"{path}: line {mark.line + 1}: "
+
+
+def _inner(tree: yaml.Node, key: object) -> tuple[yaml.Mark, yaml.Node] | None:
+    if isinstance(tree, yaml.MappingNode):
+        found = [(name.start_mark, node) for name, node in tree.value if name.value == str(key)]
+        return found[0] if found else None
+    if isinstance(tree, yaml.SequenceNode) and isinstance(key, int) and key < len(tree.value):
+        return tree.value[key].start_mark, tree.value[key]
+    return None
 
 
 def _describe(model: type[BaseModel], entry: Any) -> str:  # noqa: ANN401 - pydantic's own dicts
@@ -81,7 +107,14 @@ def _describe(model: type[BaseModel], entry: Any) -> str:  # noqa: ANN401 - pyda
         return f"{key}: unknown key; {hint}".rstrip("; ")
     if entry["type"] == "missing":
         return f"{key}: this key is required and absent"
-    return f"{key}: {entry['msg']}, found {entry['input']!r:.120}"
+    if entry["type"] in {"literal_error", "enum"} and isinstance(entry["input"], str):
+        valid = re.findall(r"'([^']*)'", entry["ctx"]["expected"])
+        return f"{key}: found {entry['input']!r:.120}; {nearest(entry['input'], valid)}"
+    message = entry["msg"].removeprefix("Value error, ")
+    # a check of several keys has all of them as its input, and says itself what it found
+    says_itself = entry["type"] == "value_error" and isinstance(entry["input"], dict)
+    found = "" if says_itself else f", found {entry['input']!r:.120}"
+    return f"{key}: {message}{found}"
 
 
 def _model_at(model: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel] | None:

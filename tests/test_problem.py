@@ -42,7 +42,7 @@ def test_paths_start_from_the_logs_folder_and_logs_can_be_moved(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"signalz": {}}, r"shop.yaml: signalz: unknown key; did you mean 'signals'\?"),
+        ({"signalz": {}}, r"shop.yaml: line \d+: signalz: unknown key; did you mean 'signals'\?"),
         ({"training": {"windw": "14d"}}, r"training.windw: unknown key; did you mean 'window'\?"),
         ({"signals": {"click": {"window": "30 minutes"}}}, "expected a duration such as 30m"),
         (
@@ -56,6 +56,7 @@ def test_paths_start_from_the_logs_folder_and_logs_can_be_moved(tmp_path: Path) 
         ),
         ({"logs": []}, "logs: .*at least 1"),
         ({"name": "../etc"}, "name: "),
+        ({"ids": "integr"}, "ids: found 'integr'; did you mean 'integer'"),
         ({"folder": "/"}, "folder: unknown key"),
         ({"start_date": "someday"}, "start_date: .*found 'someday'"),
     ],
@@ -63,6 +64,18 @@ def test_paths_start_from_the_logs_folder_and_logs_can_be_moved(tmp_path: Path) 
 def test_what_does_not_fit_is_named(tmp_path: Path, changes: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         load(tmp_path, **changes)
+
+
+def test_the_line_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    lines = path.read_text().splitlines()
+    (number,) = [number for number, line in enumerate(lines, 1) if line.strip() == "window: 30m"]
+    lines[number - 1] = lines[number - 1].replace("window", "windw")
+    path.write_text("\n".join(lines))
+    with pytest.raises(
+        ConfigurationError, match=f"shop.yaml: line {number}: signals.click.windw: unknown key"
+    ):
+        load_problem(path)
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:

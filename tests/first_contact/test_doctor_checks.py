@@ -235,7 +235,12 @@ def test_public_ids_need_no_secret(problem_file: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "check", "words"),
     [
-        ("ids: string", "ids: strings", "problem file", "ids: Input should be"),
+        (
+            "ids: string",
+            "ids: strings",
+            "problem file",
+            "ids: found 'strings'; did you mean 'string'?",
+        ),
         ("raw_click]", "raw_clik]", "policies", "did you mean 'raw_click'?"),
         ("shown.jsonl", "show.jsonl", "log files", "found no file that matches"),
         ("format: native", "format: nativ", "log files", "did you mean 'native'?"),
