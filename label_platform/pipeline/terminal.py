@@ -17,6 +17,7 @@ from label_platform.pipeline.run import RunSummary
 from label_platform.tracking import TrackingStore
 
 _WIDEST = 23
+_OBJECTIVE = len("lambdarank")
 _COUNTS = ("records", "accepted", "ignored", "rejected", "duplicates")
 
 
@@ -65,12 +66,12 @@ def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) 
         queries = rows["queries"].max()
         console.print(f"\n[bold]{yardstick}[/]  {queries:,} queries", highlight=False)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("policy", "ranker"):
-            table.add_column(name, no_wrap=True)
+        table.add_column("policy", no_wrap=True)
+        table.add_column("ranker", overflow="fold", min_width=_OBJECTIVE)
         for name in ("value", f"minus {baseline}"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("verdict")
-        for row in rows.to_dict(orient="records"):
+        for row in rows.assign(ranker=_as_short_as_clear(rows)).to_dict(orient="records"):
             table.add_row(*_comparison_cells(row))
         console.print(table)
     console.print(
@@ -165,6 +166,13 @@ def _yardstick_order(name: str) -> tuple[int, str]:
     """What simulations know for certain first, what needs a model of examination last."""
     prefixes = ("true_", "randomized_", "off_policy_")
     return next(n for n, each in enumerate((*prefixes, "")) if name.startswith(each)), name
+
+
+def _as_short_as_clear(rows: pd.DataFrame) -> pd.Series:
+    """Rankers by their objective alone, where their policy has no other with the same one."""
+    objectives = rows["ranker"].str.partition(",")[0]
+    alike = rows.assign(objective=objectives).groupby(["policy", "objective"])["ranker"]
+    return objectives.where(alike.transform("nunique") == 1, rows["ranker"])
 
 
 def _comparison_cells(row: dict[Hashable, Any]) -> list[str]:

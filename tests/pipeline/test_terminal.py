@@ -16,29 +16,43 @@ def shown(width: int = 100) -> tuple[Console, StringIO]:
     return Console(file=text, width=width), text
 
 
+ROW = {
+    "policy": "coec_multi_signal",
+    "yardstick": "randomized_click_dcg",
+    "value": 0.5,
+    "ci_low": 0.4,
+    "ci_high": 0.6,
+    "difference": 0.1,
+    "difference_low": 0.05,
+    "difference_high": 0.15,
+    "verdict": "better than raw_click",
+    "reason": "",
+    "queries": 10,
+    "fits": 2,
+}
+
+
+def compared(width: int, *rankers: str) -> list[str]:
+    """The lines of a table of one policy's rankers."""
+    console, text = shown(width)
+    rows = pd.DataFrame([ROW | {"ranker": each} for each in rankers])
+    print_comparison(console, rows, "raw_click")
+    return text.getvalue().splitlines()
+
+
 def test_two_rankers_of_one_objective_are_told_apart() -> None:
-    row = {
-        "policy": "multi_signal",
-        "objective": "lambdarank",
-        "yardstick": "randomized_click_dcg",
-        "value": 0.5,
-        "ci_low": 0.4,
-        "ci_high": 0.6,
-        "difference": 0.1,
-        "difference_low": 0.05,
-        "difference_high": 0.15,
-        "verdict": "better than raw_click",
-        "reason": "",
-        "queries": 10,
-        "fits": 2,
-    }
     titles = ("lambdarank", "lambdarank, position feature")
-    console, text = shown()
-    print_comparison(
-        console, pd.DataFrame([row | {"ranker": each} for each in titles]), "raw_click"
+    lines = [line for line in compared(100, *titles) if "coec_multi_signal" in line]
+    assert [line.split("0.5000")[0].split("signal")[1].strip() for line in lines] == [*titles]
+
+
+def test_a_comparison_fits_a_terminal() -> None:
+    lines = compared(80, "lambdarank", "pointwise, weight expected_examinations")
+    assert "…" not in "".join(lines)
+    (row,) = [line for line in lines if "pointwise" in line]
+    assert row.split() == (
+        "coec_multi_signal pointwise 0.5000 ±0.1000 +0.1000 ±0.0500 better".split()
     )
-    lines = [line for line in text.getvalue().splitlines() if "multi_signal" in line]
-    assert [line.split("0.5000")[0].split("multi_signal")[1].strip() for line in lines] == [*titles]
 
 
 @pytest.mark.parametrize(
