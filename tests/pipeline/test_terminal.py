@@ -51,7 +51,7 @@ def test_a_comparison_fits_a_terminal() -> None:
     assert "…" not in "".join(lines)
     (row,) = [line for line in lines if "pointwise" in line]
     assert row.split() == (
-        "coec_multi_signal pointwise 0.5000 ±0.1000 +0.1000 ±0.0500 better".split()
+        ["coec_multi_signal", "pointwise", "0.5000", "±0.1000", "+0.1000", "±0.0500", "better"]
     )
 
 
