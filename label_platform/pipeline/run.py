@@ -14,7 +14,7 @@ import dagster as dg
 import yaml
 
 from label_platform.lake import MissingPartitionError
-from label_platform.logs import IngestReport, collect_garbage, refusal_counts
+from label_platform.logs import IngestReport, UserKeys, collect_garbage, refusal_counts
 from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.assets import asset_key, build_assets
 from label_platform.pipeline.automation import RANGE_END, RANGE_START, ingestion_days
@@ -102,9 +102,9 @@ def run_chain(
         on_work: told the table, the partitions done and the partitions to do.
 
     Raises:
-        ConfigurationError: the problem file names logs that are not there, nothing was known at
-            the time of ``as_of``, or the log is too short to train on and more than labels is
-            asked for.
+        ConfigurationError: a secret is missing, the problem file names logs that are not there,
+            nothing was known at the time of ``as_of``, or the log is too short to train on and
+            more than labels is asked for.
     """
     chain = _Chain(project, instance, days, on_work)
     if project.as_of is not None:
@@ -153,6 +153,7 @@ class _Chain:
     def ingest(self) -> bool:
         """Read the log files; whether there is anything to go on with."""
         started = time.perf_counter()
+        UserKeys(self.project.problem)  # a missing secret is said before Dagster plans every day
         keys = [asset_key(self.project, table) for table in RAW_TABLES]
         self.on_work("impressions", 0, 1)
         result = self._run(keys, Work("impressions", "", *ingestion_days(self.project.problem)))

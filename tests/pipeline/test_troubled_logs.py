@@ -12,7 +12,11 @@ import pytest
 import yaml
 from rich.console import Console
 
+from label_platform.pipeline.context import Project
+from label_platform.pipeline.run import instance_of
 from label_platform.pipeline.session import Outcome, Session
+from label_platform.pipeline.workspace import Workspace
+from label_platform.strict_yaml import ConfigurationError
 from tests.pipeline.conftest import DAYS
 
 SETTINGS: dict[str, Any] = {
@@ -38,9 +42,9 @@ class Desk:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
 
-    def run(self, until: str) -> tuple[Outcome, str]:
+    def run(self, until: str, **changes: object) -> tuple[Outcome, str]:
         problem = self.folder / "troubled.yaml"
-        problem.write_text(yaml.safe_dump(SETTINGS))
+        problem.write_text(yaml.safe_dump(SETTINGS | changes))
         said = StringIO()
         console = Console(file=said, width=200)
         session = Session.start(problem, None, None, (DAYS[0], DAYS[-1]), console)
@@ -54,6 +58,15 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     folder = tmp_path / "data" / "problems"
     folder.mkdir(parents=True)
     return Desk(folder)
+
+
+def test_a_missing_secret_is_said_before_anything_is_planned(desk: Desk) -> None:
+    with pytest.raises(ConfigurationError, match="needs a secret in the environment variable"):
+        desk.run("labels", user_ids="keyed")
+    workspace = Workspace.from_environment()
+    assert not [*workspace.lake("troubled").folder.glob("*")]
+    with instance_of(Project.load(desk.folder / "troubled.yaml", workspace)) as instance:
+        assert instance.get_runs() == []
 
 
 def lines(*records: dict[str, Any]) -> bytes:
