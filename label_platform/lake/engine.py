@@ -6,7 +6,6 @@ processes work on the same lake at once.
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from label_platform.lake.spill import SpillFolder
 from label_platform.strict_yaml import ConfigurationError
 
 _MEMORY_VARIABLE = "LABEL_PLATFORM_MEMORY_LIMIT"
@@ -71,10 +71,10 @@ class Engine:
 
     def __init__(self, memory_limit: str | None = None, threads: int | None = None) -> None:
         limit = memory_limit or os.environ.get(_MEMORY_VARIABLE, "4GB")
-        self._spill = tempfile.TemporaryDirectory(prefix="label-platform-spill-")
+        self._spill = SpillFolder()
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": limit,
-            "temp_directory": self._spill.name,
+            "temp_directory": str(self._spill.path),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "preserve_insertion_order": False,
@@ -86,7 +86,7 @@ class Engine:
         try:
             self._connection = duckdb.connect(":memory:", config=settings)
         except duckdb.Error as error:
-            self._spill.cleanup()
+            self._spill.remove()
             raise ConfigurationError(
                 f"memory limit (the environment's {_MEMORY_VARIABLE}): found {limit!r}, expected a"
                 f" number and its unit, such as 4GB: {error}"
@@ -137,7 +137,7 @@ class Engine:
     def close(self) -> None:
         """Free the engine's memory and its spill folder."""
         self._connection.close()
-        self._spill.cleanup()
+        self._spill.remove()
 
     def execute(self, sql: str, parameters: Sequence[Any] | None = None) -> None:
         """Run a statement whose result nobody reads."""
