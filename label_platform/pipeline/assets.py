@@ -24,6 +24,7 @@ from label_platform.pipeline.steps import FAILED_CHECKS, STEPS, Step, build_part
 from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
 
 RECONCILED = "counts_reconcile"
+_DATA_VERSION = "dagster/data_version"
 _ONE_RUN = dg.BackfillPolicy.single_run()
 _GROUPS = {"propensities": "propensities", "comparisons": "comparison"}
 
@@ -93,13 +94,29 @@ def _ingestion_asset(
         with project.open(context.run.run_id) as work:
             report = ingest(work.problem, work.lake, work.engine)
             on_ingested(report)
+            days = {date.fromisoformat(day) for day in context.partition_keys}
             for table in RAW_TABLES:
                 key = asset_key(project, table)
-                for day in context.partition_keys:
-                    manifest = work.lake.manifest(Partition(table, date.fromisoformat(day)))
-                    if manifest is not None:
-                        context.add_asset_metadata(partition_metadata(manifest), key, day)
-                yield dg.MaterializeResult(asset_key=key, metadata=ingestion_metadata(report))
+                versions = []
+                for day in days:
+                    facts, version = _facts(work, Partition(table, day))
+                    context.add_asset_metadata(facts, key, day.isoformat())
+                    versions.append(version)
+                yield dg.MaterializeResult(
+                    asset_key=key,
+                    metadata=ingestion_metadata(report),
+                    data_version=dg.DataVersion(versions[0]) if len(days) == 1 else None,
+                )
+                # an event per day of the log would take longer than reading a day's logs
+                for day in sorted(set(report.days) - days):
+                    facts, version = _facts(work, Partition(table, day))
+                    event = dg.AssetMaterialization(
+                        key,
+                        partition=day.isoformat(),
+                        metadata=facts,
+                        tags={_DATA_VERSION: version},
+                    )
+                    context.instance.report_runless_asset_event(event)
             findings = unreconciled(work.engine, work.lake)
             yield dg.AssetCheckResult(
                 check_name=RECONCILED,
@@ -109,6 +126,14 @@ def _ingestion_asset(
             )
 
     return ingestion
+
+
+def _facts(work: Context, partition: Partition) -> tuple[dict[str, Any], str]:
+    """A day's metadata and its version, by which Dagster tells what is stale."""
+    manifest = work.lake.manifest(partition)
+    if manifest is None:
+        return {}, "nothing"
+    return partition_metadata(manifest), manifest.content_hash
 
 
 def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.AssetsDefinition:

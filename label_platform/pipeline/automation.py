@@ -122,8 +122,8 @@ def build_inbox_sensor(
             written = f"; {len(unread)} may still be written" if unread else ""
             return dg.SkipReason(f"no log file is new{written}")
         key = f"inbox:{state_of(files)}"
-        first, last = ingestion_days(problem)
-        tags = {RANGE_START: str(first), RANGE_END: str(last), WORK_TAG: key}
+        day = str(ingestion_day(problem))
+        tags = {RANGE_START: day, RANGE_END: day, WORK_TAG: key}
         requests = [dg.RunRequest(run_key=attempts.run_key(key), tags=tags)]
         if attempts.exhausted(key, f"reading {len(files)} log files"):
             requests = []
@@ -132,10 +132,13 @@ def build_inbox_sensor(
     return sensor
 
 
-def ingestion_days(problem: Problem) -> tuple[date, date]:
-    """The days that an ingestion is recorded for in Dagster: all those that a log may have."""
+def ingestion_day(problem: Problem) -> date:
+    """The day of an ingestion's run in Dagster: the last one that a log may have.
+
+    Other days that it changes get an event each.
+    """
     yesterday = datetime.now(tz=UTC).date() - timedelta(days=1)
-    return problem.start_date, problem.end_date or max(problem.start_date, yesterday)
+    return problem.end_date or max(problem.start_date, yesterday)
 
 
 @dataclass

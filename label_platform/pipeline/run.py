@@ -17,7 +17,7 @@ from label_platform.lake import MissingPartitionError
 from label_platform.logs import IngestReport, UserKeys, collect_garbage, refusal_counts
 from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.assets import asset_key, build_assets
-from label_platform.pipeline.automation import RANGE_END, RANGE_START, ingestion_days
+from label_platform.pipeline.automation import RANGE_END, RANGE_START, ingestion_day
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.planner import Work, stale_work
 from label_platform.pipeline.steps import STEPS, Step, partitions_of
@@ -156,7 +156,8 @@ class _Chain:
         UserKeys(self.project.problem)  # a missing secret is said before Dagster plans every day
         keys = [asset_key(self.project, table) for table in RAW_TABLES]
         self.on_work("impressions", 0, 1)
-        result = self._run(keys, Work("impressions", "", *ingestion_days(self.project.problem)))
+        day = ingestion_day(self.project.problem)
+        result = self._run(keys, Work("impressions", "", day, day))
         for event in result.get_step_failure_events():
             words = _words(event)
             if words.startswith(_WRONG_USAGE):

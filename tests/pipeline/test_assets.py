@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections import Counter
 from datetime import date
 
 import dagster as dg
@@ -196,6 +197,30 @@ def test_all_days_can_be_materialised_at_once(built: Installation) -> None:
     for table in ("examples", "rankers", "evaluations"):
         assert {tuple(lake.days(table, name)) for name in POLICIES} == {DAYS[3:]}
     assert lake.days("comparisons") == list(DAYS[3:])
+
+
+def test_an_ingestion_is_an_event_of_its_own_day_and_of_those_that_it_changed(
+    built: Installation,
+) -> None:
+    key = asset_key(built.project(), "interactions")
+    with quiet_instance() as instance:
+        run_chain(built.project(), instance, until="impressions")
+        assert events_by_day(instance, key) == {DAYS[-1]: 1}
+        built.drop_late_purchase(day(2))  # it happens on the fourth day
+        run_chain(built.project(), instance, until="impressions")
+        assert events_by_day(instance, key) == {DAYS[-1]: 2, day(4): 1}
+        (latest,) = instance.fetch_materializations(
+            dg.AssetRecordsFilter(key, asset_partitions=[str(day(4))]), limit=1
+        ).records
+    assert latest.asset_materialization is not None
+    tags = latest.asset_materialization.tags
+    assert tags is not None
+    assert tags["dagster/data_version"] == built.manifest("interactions", day(4)).content_hash
+
+
+def events_by_day(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[date, int]:
+    records = instance.fetch_materializations(key, limit=100).records
+    return dict(Counter(date.fromisoformat(str(each.partition_key)) for each in records))
 
 
 def test_a_day_before_the_first_training_window_builds_nothing_and_stops_nobody(

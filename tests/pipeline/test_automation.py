@@ -171,7 +171,7 @@ def test_a_file_that_changes_is_read_again(built: Installation) -> None:
     os.utime(path, (hour_ago, hour_ago))
     (request,) = requests(built, sensor="inbox")
     assert selected([request]) == {}  # the whole job, which reads logs and nothing else
-    assert (request.tags[RANGE_START], request.tags[RANGE_END]) == (str(DAYS[0]), str(DAYS[-1]))
+    assert (request.tags[RANGE_START], request.tags[RANGE_END]) == (str(DAYS[-1]), str(DAYS[-1]))
 
 
 def test_an_inbox_without_files_is_no_error(built: Installation) -> None:
