@@ -14,6 +14,7 @@ from label_platform.lake import Engine, Lake
 from label_platform.logs.derivation import asked_signals
 from label_platform.logs.ingestion import DAILY, Ingestion, OnFile
 from label_platform.logs.ledger import Ledger, read_ledger
+from label_platform.logs.open_ends import withdraw
 from label_platform.logs.privacy import UserKeys
 from label_platform.logs.publication import missing_days, publish
 from label_platform.logs.report import IngestReport
@@ -62,6 +63,8 @@ def ingest(
         asked = asked_signals(problem)
         changed = [file for file in files if not ledger.is_unchanged(file, asked)]
         ledger.require_same_settings(changed, files)
+        if withdraw(lake, engine, ledger, changed):
+            show(lake, ledger)
         if not changed and not missing_days(lake, first_kept_day(problem, moment), DAILY):
             return IngestReport((), (), len(files))
         batch = Ingestion(problem, lake, engine, ledger, moment)

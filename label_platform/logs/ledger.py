@@ -36,7 +36,8 @@ class Ledger:
     Attributes:
         path: the file in the lake.
         files: per file (its ledger key) its fingerprint, when it was read, the counts of its last
-            reading, the settings it was read with, and the rows per table and day of all readings.
+            reading, the settings it was read with, the rows per table and day of all readings, and
+            those of a last record that may still go on.
         features: the feature columns of a table and their types, fixed when first seen.
         pending: the manifests of a batch that counts, and may not be visible yet; None for a
             partition that goes away.
@@ -83,7 +84,9 @@ class Ledger:
         state = file.path.stat()
         if known["size"] != state.st_size:
             return False
-        return bool(known["mtime_ns"] == state.st_mtime_ns or known[_DIGEST] == _digest(file.path))
+        return bool(
+            known["mtime_ns"] == state.st_mtime_ns or known[_DIGEST] == digest_of(file.path)
+        )
 
     def require_same_settings(self, files: Iterable[LogFile], current: Iterable[LogFile]) -> None:
         """Refuse to read on in a file whose accepted records other settings might read otherwise.
@@ -135,7 +138,9 @@ class Ledger:
         asked: tuple[str, ...],
     ) -> None:
         """Note that a file was read; on disk with the next :meth:`save`."""
-        before = self.files.get(file.ledger_key, {}).get("rows", {})
+        known = self.files.get(file.ledger_key, {})
+        before = known.get("rows", {})
+        end = _open_end(file, known.get("open_end"), counts)
         self.files[file.ledger_key] = fingerprint | {
             "ingested_at": ingested_at.isoformat(),
             "asked": list(asked),
@@ -146,6 +151,7 @@ class Ledger:
             "rejected": counts.rejected,
             "duplicates": counts.duplicates,
             "rows": _added(before, _by_name(counts)),
+            **({"open_end": end} if end else {}),
         }
 
     def note_replay(self, file: LogFile, counts: FileCounts) -> None:
@@ -160,6 +166,8 @@ class Ledger:
             known["rejected"] -= moved
             left -= moved
         known["rows"] = _added(known["rows"], _by_name(counts))
+        if end := _open_end(file, known.get("open_end"), counts):
+            known["open_end"] = end
         if counts.accepted or counts.duplicates:
             known["settings"] = settings_of(file)
 
@@ -201,7 +209,7 @@ def name_of_key(key: str) -> str:
 def fingerprint(file: LogFile) -> dict[str, Any]:
     """Identity of a file's content, taken before it is read: what is added later counts as new."""
     state = file.path.stat()
-    return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, _DIGEST: _digest(file.path)}
+    return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, _DIGEST: digest_of(file.path)}
 
 
 def settings_of(file: LogFile) -> dict[str, Any]:
@@ -232,11 +240,30 @@ def _accepted(known: dict[str, Any]) -> int:
     return int(known.get("accepted", 0) + known.get("duplicates", 0))
 
 
-def _digest(path: Path) -> str:
-    digest, block = xxhash.xxh3_128(), bytearray(_BLOCK_BYTES)
+def _open_end(
+    file: LogFile, known: dict[str, Any] | None, counts: FileCounts
+) -> dict[str, Any] | None:
+    """The rows of a last record that may still go on, from this reading and those before it."""
+    new = counts.open_end
+    if new is None:
+        return known
+    rows = dict(new["rows"])
+    if known is not None and known["size"] == new["size"]:
+        for table, by_day in known["rows"].items():
+            ours = rows.get(table, {})
+            days = {*by_day, *ours}
+            rows[table] = {day: [*by_day.get(day, []), *ours.get(day, [])] for day in days}
+    return {"size": new["size"], "digest": digest_of(file.path, new["size"]), "rows": rows}
+
+
+def digest_of(path: Path, size: int | None = None) -> str:
+    """The digest of a file, or of so many of its first bytes."""
+    digest, block = xxhash.xxh3_128(), memoryview(bytearray(_BLOCK_BYTES))
+    left = path.stat().st_size if size is None else size
     with path.open("rb", buffering=0) as handle:
-        while count := handle.readinto(block):
-            digest.update(memoryview(block)[:count])
+        while left > 0 and (count := handle.readinto(block[: min(left, _BLOCK_BYTES)])):
+            digest.update(block[:count])
+            left -= count
     return digest.hexdigest()
 
 
