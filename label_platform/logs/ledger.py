@@ -23,7 +23,7 @@ FORMAT_VERSION = 2
 _DIGEST = "xxh3_128"
 _BLOCK_BYTES = 1024 * 1024
 
-_START_ANEW = (
+START_ANEW = (
     f"remove all of {{folder}} but {TOMBSTONES_NAME} and ingest again: nothing is lost while the "
     "log files are there"
 )
@@ -119,7 +119,7 @@ class Ledger:
             raise ConfigurationError(
                 f"{file.name}: {accepted} of its records were accepted with other settings: "
                 f"{'; '.join(changes)}. Read on with the new ones, rows would be there twice. "
-                f"Take the change back, or {_START_ANEW.format(folder=self.path.parent)}"
+                f"Take the change back, or {START_ANEW.format(folder=self.path.parent)}"
             )
 
     def needs_new_reading(self, file: LogFile) -> bool:
@@ -192,7 +192,7 @@ def read_ledger(folder: Path) -> Ledger:
     if version < FORMAT_VERSION:
         raise ConfigurationError(
             f"{path}: format version {version}, this version of the platform goes on with "
-            f"{FORMAT_VERSION}: {_START_ANEW.format(folder=folder)}"
+            f"{FORMAT_VERSION}: {START_ANEW.format(folder=folder)}"
         )
     pending = {
         Partition(table, date.fromisoformat(day)): Manifest.from_facts(facts) if facts else None

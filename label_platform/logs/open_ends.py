@@ -114,9 +114,8 @@ def _without(
         found for (found,) in engine.rows(f"select {key} from {relation} where {key} in ({listed})")
     }
     for owner in owners:
-        owner["rows"][table][day] -= len(
-            there.intersection(owner["keys"])
-        )  # others were erased, or have expired
+        # others were erased, or have expired, and were counted then
+        owner["rows"][table][day] -= len(there.intersection(owner["keys"]))
     if not there:
         return {}
     if before.rows == len(there):
