@@ -177,12 +177,13 @@ def read_ledger(folder: Path) -> Ledger:
 
     Raises:
         ValueError: a newer version of the platform wrote it.
-        ConfigurationError: an older one, to which events without an id had other ids.
+        ConfigurationError: an older one, to which events without an id had other ids; or it is
+            damaged.
     """
     path = folder / LEDGER_NAME
     if not path.is_file():
         return Ledger(path)
-    content = json.loads(path.read_text())
+    content = _content(path)
     version = content.pop("format_version")
     if version > FORMAT_VERSION:
         raise ValueError(
@@ -199,6 +200,20 @@ def read_ledger(folder: Path) -> Ledger:
         for table, day, facts in content.pop("pending")
     }
     return Ledger(path, pending=pending, **content)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    found = "no format_version"
+    try:
+        content = json.loads(path.read_text())
+        if isinstance(content, dict) and "format_version" in content:
+            return content
+    except ValueError as error:
+        found = str(error)
+    raise ConfigurationError(
+        f"{path}: cannot be read: found {found}, expected the JSON of what was ingested. "
+        f"Put back a sound copy of it, or {START_ANEW.format(folder=path.parent)}"
+    )
 
 
 def name_of_key(key: str) -> str:

@@ -99,3 +99,23 @@ def test_a_ledger_without_these_notes_is_taken_as_it_is(shop: "Shop") -> None:
     path = shop.lake.folder / "_ingested.json"
     path.write_text(path.read_text().replace('"read_as"', '"another_note"'))
     assert shop.ingest(features=["score", "price"]).unchanged == 2
+
+
+@pytest.mark.parametrize(
+    ("damaged", "found"),
+    [
+        ("", "Expecting value: line 1"),
+        ('{"format_version": 2, "fi', "Unterminated string"),
+        ("[]", "no format_version"),
+        ("{}", "no format_version"),
+    ],
+)
+def test_a_damaged_ledger_is_named_with_a_way_out(shop: "Shop", damaged: str, found: str) -> None:
+    fill(shop)
+    path = shop.lake.folder / "_ingested.json"
+    path.write_text(damaged)
+    with pytest.raises(ConfigurationError) as error:
+        shop.ingest()
+    said = str(error.value)
+    assert said.startswith(f"{path}: cannot be read: found {found}")
+    assert f"remove all of {shop.lake.folder} but _tombstones.json and ingest again" in said
