@@ -233,6 +233,21 @@ def test_a_build_as_of_some_time_reads_no_logs(
     assert "No such option" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["ingest"], ["quarantine", "replay"]])
+def test_a_workspace_that_cannot_be_written_is_named(
+    problem: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    folder = problem / "below a file"
+    monkeypatch.setenv("LABEL_PLATFORM_DATA", str(folder))
+    assert run(monkeypatch, *command, "--problem", problem) == 2
+    said = wrong(capsys)
+    assert f"workspace {folder}: found Not a directory, expected a folder" in said
+    assert "name another one by LABEL_PLATFORM_DATA" in said
+
+
 def simulate(monkeypatch: pytest.MonkeyPatch, out: Path, *more: str) -> int:
     small = ["--days", "1", "--lists-per-day", "5"]
     return run(monkeypatch, "simulate", "product_search", "--out", out, *small, *more)

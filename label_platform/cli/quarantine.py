@@ -98,7 +98,9 @@ def replay_command(
     Example: label-platform quarantine replay --reason timestamp_without_zone
     """
     from label_platform.logs import replay
+    from label_platform.pipeline.workspace import Workspace
 
+    Workspace.from_environment().make()
     with _opened(problem, logs) as (loaded, lake, engine):
         report = replay(loaded, lake, engine, source=file, reason=reason)
     if as_json:

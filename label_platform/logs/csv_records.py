@@ -10,9 +10,16 @@ import pyarrow.compute as pc
 
 from label_platform.lake import Engine, quote_literal
 from label_platform.logs.contract import RejectionReason, Wanted
-from label_platform.logs.lines import read_blocks
+from label_platform.logs.lines import end_of, read_blocks
 from label_platform.logs.privacy import redacted_fields
-from label_platform.logs.records import Column, Records, Rows, UnreadableFileError, broken
+from label_platform.logs.records import (
+    Column,
+    OpenEnd,
+    Records,
+    Rows,
+    UnreadableFileError,
+    broken,
+)
 
 LONGEST_QUOTE = 100
 """Lines that one quoted CSV field may span; an unclosed quote must not swallow the file."""
@@ -27,17 +34,25 @@ def read_csv(engine: Engine, path: Path, wanted: Wanted) -> Iterator[Records]:
         Blocks of records with every column of the file, whoever wants them; each block is to be
         used up before the next is asked for.
     """
-    cutter = _CsvCutter()
+    cutter, size = _CsvCutter(), 0
     for block in read_blocks(path):
+        size, is_ended = end_of(block)
+        first = None if is_ended or not len(block) else cutter.first_open(block["line"][0].as_py())
         bare = pc.utf8_rtrim(block["text"], "\r\n")
         engine.register(_BLOCK, cutter.cut(block.set_column(1, "text", bare)))
-        yield _csv_records(cutter, wanted)
+        yield _csv_records(cutter, wanted, _open_end(first, size))
     if cutter.unfinished:
+        end = _open_end(cutter.first_open(), size)
         engine.register(_BLOCK, cutter.finish())
-        yield _csv_records(cutter, wanted)
+        yield _csv_records(cutter, wanted, end)
 
 
-def _csv_records(cutter: "_CsvCutter", wanted: Wanted) -> Records:
+def _open_end(first: int | None, size: int) -> OpenEnd | None:
+    """A compressed file is whole or cannot be read."""
+    return OpenEnd(first, size) if first and size else None
+
+
+def _csv_records(cutter: "_CsvCutter", wanted: Wanted, end: OpenEnd | None) -> Records:
     separator = quote_literal(cutter.separator)
     count = len(cutter.header)
     mismatch = quote_literal(f"{RejectionReason.WRONG_COLUMN_COUNT}|found ")
@@ -65,7 +80,7 @@ def _csv_records(cutter: "_CsvCutter", wanted: Wanted) -> Records:
     )
     # every column, whoever wants it: reading one costs nothing until someone asks for it
     rows = Rows(wanted.table, columns, names=tuple(cutter.header))
-    return Records(relation, raw, (rows,))
+    return Records(relation, raw, (rows,), open_end=end)
 
 
 _CUT_SCHEMA = pa.schema(
@@ -97,6 +112,10 @@ class _CsvCutter:
         columns = block.to_pydict()
         lines = zip(columns["line"], columns["text"], columns["broken"], strict=True)
         return _table([row for line in lines for row in self._take(*line)])
+
+    def first_open(self, line: int | None = None) -> int | None:
+        """The first line of a record that is not at its end, or else the given one."""
+        return self.unfinished[0][0] if self.unfinished else line
 
     def finish(self) -> pa.Table:
         """What is left at the end of the file: a quote that nobody closed."""

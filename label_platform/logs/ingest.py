@@ -14,7 +14,9 @@ from label_platform.lake import Engine, Lake
 from label_platform.logs.derivation import asked_signals
 from label_platform.logs.ingestion import DAILY, Ingestion, OnFile
 from label_platform.logs.ledger import Ledger, read_ledger
+from label_platform.logs.open_ends import withdraw
 from label_platform.logs.privacy import UserKeys
+from label_platform.logs.problem_changes import require_same_problem
 from label_platform.logs.publication import missing_days, publish
 from label_platform.logs.report import IngestReport
 from label_platform.logs.retention import expire, first_kept_day
@@ -46,8 +48,8 @@ def ingest(
         What was read, also the files that could not be.
 
     Raises:
-        ConfigurationError: a glob matches no file or no column, a secret is missing, or a file
-            that has changed was read with other settings.
+        ConfigurationError: a glob matches no file or no column, a secret is missing, or what
+            was read before was read with other settings.
     """
     moment = moment_of(as_if)
     lake = Lake(lake.folder.parent, lake.folder.name)  # not a view that was pinned earlier
@@ -55,6 +57,7 @@ def ingest(
     with lake.locked(_LOCK):
         ledger = read_ledger(lake.folder)
         UserKeys(problem).require_same(ledger.user_keys)
+        require_same_problem(ledger, problem)
         if ledger.pending:
             show(lake, ledger)
         if expire(problem, lake, engine, ledger, moment):
@@ -62,6 +65,8 @@ def ingest(
         asked = asked_signals(problem)
         changed = [file for file in files if not ledger.is_unchanged(file, asked)]
         ledger.require_same_settings(changed, files)
+        if withdraw(lake, engine, ledger, changed):
+            show(lake, ledger)
         if not changed and not missing_days(lake, first_kept_day(problem, moment), DAILY):
             return IngestReport((), (), len(files))
         batch = Ingestion(problem, lake, engine, ledger, moment)

@@ -13,6 +13,7 @@ from label_platform.logs.features import check_globs
 from label_platform.logs.judging import Rules
 from label_platform.logs.ledger import Ledger, fingerprint, name_of_key
 from label_platform.logs.privacy import UserKeys, with_user_keys
+from label_platform.logs.problem_changes import note_problem
 from label_platform.logs.publication import Publication
 from label_platform.logs.quarantine import remaining
 from label_platform.logs.records import LogFile, UnreadableFileError
@@ -118,6 +119,7 @@ class Ingestion:
         publication.add_empty_days(first, daily)
         for file, found, counts in self._read:
             self._ledger.record(file, found, counts, staging.rules.ingested_at, staging.asked)
+            note_problem(self._ledger, file, self._problem)
         self._ledger.pending = publication.manifests
         self._ledger.save()
         return publication.days

@@ -23,7 +23,7 @@ FORMAT_VERSION = 2
 _DIGEST = "xxh3_128"
 _BLOCK_BYTES = 1024 * 1024
 
-_START_ANEW = (
+START_ANEW = (
     f"remove all of {{folder}} but {TOMBSTONES_NAME} and ingest again: nothing is lost while the "
     "log files are there"
 )
@@ -36,7 +36,8 @@ class Ledger:
     Attributes:
         path: the file in the lake.
         files: per file (its ledger key) its fingerprint, when it was read, the counts of its last
-            reading, the settings it was read with, and the rows per table and day of all readings.
+            reading, the settings it was read with, the rows per table and day of all readings, and
+            those of a last record that may still go on.
         features: the feature columns of a table and their types, fixed when first seen.
         pending: the manifests of a batch that counts, and may not be visible yet; None for a
             partition that goes away.
@@ -83,7 +84,9 @@ class Ledger:
         state = file.path.stat()
         if known["size"] != state.st_size:
             return False
-        return bool(known["mtime_ns"] == state.st_mtime_ns or known[_DIGEST] == _digest(file.path))
+        return bool(
+            known["mtime_ns"] == state.st_mtime_ns or known[_DIGEST] == digest_of(file.path)
+        )
 
     def require_same_settings(self, files: Iterable[LogFile], current: Iterable[LogFile]) -> None:
         """Refuse to read on in a file whose accepted records other settings might read otherwise.
@@ -116,7 +119,7 @@ class Ledger:
             raise ConfigurationError(
                 f"{file.name}: {accepted} of its records were accepted with other settings: "
                 f"{'; '.join(changes)}. Read on with the new ones, rows would be there twice. "
-                f"Take the change back, or {_START_ANEW.format(folder=self.path.parent)}"
+                f"Take the change back, or {START_ANEW.format(folder=self.path.parent)}"
             )
 
     def needs_new_reading(self, file: LogFile) -> bool:
@@ -135,7 +138,9 @@ class Ledger:
         asked: tuple[str, ...],
     ) -> None:
         """Note that a file was read; on disk with the next :meth:`save`."""
-        before = self.files.get(file.ledger_key, {}).get("rows", {})
+        known = self.files.get(file.ledger_key, {})
+        before = known.get("rows", {})
+        end = _open_end(file, known.get("open_end"), counts)
         self.files[file.ledger_key] = fingerprint | {
             "ingested_at": ingested_at.isoformat(),
             "asked": list(asked),
@@ -146,6 +151,7 @@ class Ledger:
             "rejected": counts.rejected,
             "duplicates": counts.duplicates,
             "rows": _added(before, _by_name(counts)),
+            **({"open_end": end} if end else {}),
         }
 
     def note_replay(self, file: LogFile, counts: FileCounts) -> None:
@@ -160,6 +166,8 @@ class Ledger:
             known["rejected"] -= moved
             left -= moved
         known["rows"] = _added(known["rows"], _by_name(counts))
+        if end := _open_end(file, known.get("open_end"), counts):
+            known["open_end"] = end
         if counts.accepted or counts.duplicates:
             known["settings"] = settings_of(file)
 
@@ -169,12 +177,13 @@ def read_ledger(folder: Path) -> Ledger:
 
     Raises:
         ValueError: a newer version of the platform wrote it.
-        ConfigurationError: an older one, to which events without an id had other ids.
+        ConfigurationError: an older one, to which events without an id had other ids; or it is
+            damaged.
     """
     path = folder / LEDGER_NAME
     if not path.is_file():
         return Ledger(path)
-    content = json.loads(path.read_text())
+    content = _content(path)
     version = content.pop("format_version")
     if version > FORMAT_VERSION:
         raise ValueError(
@@ -184,13 +193,27 @@ def read_ledger(folder: Path) -> Ledger:
     if version < FORMAT_VERSION:
         raise ConfigurationError(
             f"{path}: format version {version}, this version of the platform goes on with "
-            f"{FORMAT_VERSION}: {_START_ANEW.format(folder=folder)}"
+            f"{FORMAT_VERSION}: {START_ANEW.format(folder=folder)}"
         )
     pending = {
         Partition(table, date.fromisoformat(day)): Manifest.from_facts(facts) if facts else None
         for table, day, facts in content.pop("pending")
     }
     return Ledger(path, pending=pending, **content)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    found = "no format_version"
+    try:
+        content = json.loads(path.read_text())
+        if isinstance(content, dict) and "format_version" in content:
+            return content
+    except ValueError as error:
+        found = str(error)
+    raise ConfigurationError(
+        f"{path}: cannot be read: found {found}, expected the JSON of what was ingested. "
+        f"Put back a sound copy of it, or {START_ANEW.format(folder=path.parent)}"
+    )
 
 
 def name_of_key(key: str) -> str:
@@ -201,7 +224,7 @@ def name_of_key(key: str) -> str:
 def fingerprint(file: LogFile) -> dict[str, Any]:
     """Identity of a file's content, taken before it is read: what is added later counts as new."""
     state = file.path.stat()
-    return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, _DIGEST: _digest(file.path)}
+    return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, _DIGEST: digest_of(file.path)}
 
 
 def settings_of(file: LogFile) -> dict[str, Any]:
@@ -232,11 +255,30 @@ def _accepted(known: dict[str, Any]) -> int:
     return int(known.get("accepted", 0) + known.get("duplicates", 0))
 
 
-def _digest(path: Path) -> str:
-    digest, block = xxhash.xxh3_128(), bytearray(_BLOCK_BYTES)
+def _open_end(
+    file: LogFile, known: dict[str, Any] | None, counts: FileCounts
+) -> dict[str, Any] | None:
+    """The rows of a last record that may still go on, from this reading and those before it."""
+    new = counts.open_end
+    if new is None:
+        return known
+    rows = dict(new["rows"])
+    if known is not None and known["size"] == new["size"]:
+        for table, by_day in known["rows"].items():
+            ours = rows.get(table, {})
+            days = {*by_day, *ours}
+            rows[table] = {day: [*by_day.get(day, []), *ours.get(day, [])] for day in days}
+    return {"size": new["size"], "digest": digest_of(file.path, new["size"]), "rows": rows}
+
+
+def digest_of(path: Path, size: int | None = None) -> str:
+    """The digest of a file, or of so many of its first bytes."""
+    digest, block = xxhash.xxh3_128(), memoryview(bytearray(_BLOCK_BYTES))
+    left = path.stat().st_size if size is None else size
     with path.open("rb", buffering=0) as handle:
-        while count := handle.readinto(block):
-            digest.update(memoryview(block)[:count])
+        while left > 0 and (count := handle.readinto(block[: min(left, _BLOCK_BYTES)])):
+            digest.update(block[:count])
+            left -= count
     return digest.hexdigest()
 
 

@@ -25,7 +25,7 @@ KEPT_OF_LARGE = 1000
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _BATCH_ROWS = 8_192
 _SCAN_BYTES = 512 * 1024
-_FLAT = b"flat"
+_FLAT, _READ, _ENDED = b"flat", b"read", b"ended"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NOT_ASCII = 128
 _IS_SPACE = np.isin(np.arange(256), list(b" \t\n\v\f\r"))
@@ -57,13 +57,16 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.Table
 
 def _blocks(path: Path, block_bytes: int) -> Iterator[pa.Table]:
     number = 1
-    for data, ends in _whole_lines(path, block_bytes):
+    is_plain = path.suffix.lower() not in _COMPRESSIONS
+    for data, ends, read, is_ended in _whole_lines(path, block_bytes):
         if len(ends):
-            yield _table(data, ends, number)
+            table = _table(data, ends, number)
             number += len(ends)
         else:
-            yield _oversized(data.tobytes(), number)
+            table = _oversized(data.tobytes(), number)
             number += 1
+        end = {_READ: str(read if is_plain else 0), _ENDED: str(is_ended)}
+        yield table.replace_schema_metadata({**(table.schema.metadata or {}), **end})
 
 
 def read_bytes(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
@@ -89,12 +92,16 @@ def _opened(path: Path) -> Iterator[pa.NativeFile]:
         raise UnreadableFileError(f"{path}: cannot be read: {error}") from error
 
 
-def _whole_lines(path: Path, block_bytes: int) -> Iterator[tuple[Bytes, Integers]]:
-    """Blocks of whole lines and their ends; of an oversized line its beginning, without an end."""
+def _whole_lines(path: Path, block_bytes: int) -> Iterator[tuple[Bytes, Integers, int, bool]]:
+    """Blocks of whole lines and their ends; of an oversized line its beginning, without an end.
+
+    With each the bytes that were read so far, and whether its last line has its end in the file.
+    """
     rest = np.empty(0, np.uint8)
-    skipping, first = False, True
+    skipping, first, read = False, True, 0
     with _opened(path) as stream:
         while len(data := _after(rest, stream, block_bytes)) > len(rest):
+            read += len(data) - len(rest)
             if first and data[:3].tobytes() == _BYTE_ORDER_MARK:
                 data = data[3:]
             first = False
@@ -104,13 +111,13 @@ def _whole_lines(path: Path, block_bytes: int) -> Iterator[tuple[Bytes, Integers
                 data, ends, skipping = data[start:], ends[1:] - start, False
             cut = ends[-1] + 1 if len(ends) else 0
             if cut:
-                yield data[:cut], ends
+                yield data[:cut], ends, read, True
             rest = data[:0] if skipping else data[cut:]
             if len(rest) > LARGEST_RECORD:
-                yield rest[:KEPT_OF_LARGE], ends[:0]
+                yield rest[:KEPT_OF_LARGE], ends[:0], read, True
                 rest, skipping = data[:0], True
     if len(rest):
-        yield np.append(rest, np.uint8(ord("\n"))), np.array([len(rest)])
+        yield np.append(rest, np.uint8(ord("\n"))), np.array([len(rest)]), read, False
 
 
 def _after(rest: Bytes, stream: pa.NativeFile, size: int) -> Bytes:
@@ -143,6 +150,17 @@ def _table(data: Bytes, ends: Integers, first: int) -> pa.Table:
 def is_flat(block: pa.Table) -> bool:
     """Whether a block is sure to hold no nested JSON, no true and no false: values are scalars."""
     return (block.schema.metadata or {}).get(_FLAT) == b"True"
+
+
+def end_of(block: pa.Table) -> tuple[int, bool]:
+    """Where a file was read to with a block, and whether the block's last line has its end there.
+
+    Returns:
+        The bytes that were read, 0 of a compressed file, which grows in no way that shows here.
+        A line without its end is a block of its own.
+    """
+    facts = block.schema.metadata
+    return int(facts[_READ]), facts[_ENDED] == b"True"
 
 
 def _line_ends(data: Bytes) -> Integers:

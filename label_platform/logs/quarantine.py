@@ -102,12 +102,14 @@ def refused_records(
         limit: at most so many.
 
     Raises:
-        ConfigurationError: no such file, or reason, in the quarantine.
+        ConfigurationError: no such file, or reason, in the quarantine, unless it is empty.
     """
     days = lake.days("rejected_records")
     if not days:
         return []
     relation = lake.scan("rejected_records", days)
+    if not engine.rows(f"select 1 from {relation} limit 1"):
+        return []
     wanted = [
         f"{column} = {quote_literal(value)}"
         for column, value in (("source", source), ("reason", reason))

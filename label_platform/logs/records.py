@@ -93,6 +93,19 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class OpenEnd:
+    """The end of a file whose last record may still go on: nothing says that it is whole.
+
+    Attributes:
+        line: the first line of what may still change.
+        size: how many bytes of the file were read.
+    """
+
+    line: int
+    size: int
+
+
+@dataclass(frozen=True)
 class Records:
     """A block of records of one file, in SQL. A record counts as a whole, with all its rows.
 
@@ -107,6 +120,7 @@ class Records:
             every record is one row.
         blocks: what the relation reads that is not in the engine yet, by name: whoever runs the
             relation registers it, on whatever connection.
+        open_end: where the file's last record may be half a one that would pass for a whole one.
         user: the expression of the user id; only where the rows have relations of their own.
     """
 
@@ -116,6 +130,7 @@ class Records:
     user: str = "null::varchar"
     blocks: Mapping[str, pa.Table] = field(default_factory=dict)
     quick: str = ""
+    open_end: OpenEnd | None = None
 
     @property
     def are_rows(self) -> bool:

@@ -15,6 +15,7 @@ from label_platform.logs.batch import Lines
 from label_platform.logs.ingest import moment_of, show
 from label_platform.logs.ingestion import Ingestion
 from label_platform.logs.ledger import Ledger, read_ledger
+from label_platform.logs.problem_changes import note_problem, require_same_problem
 from label_platform.logs.quarantine import refused_records
 from label_platform.logs.records import LogFile, UnreadableFileError
 from label_platform.logs.report import FileCounts
@@ -65,6 +66,7 @@ def replay(
     files = log_files(problem)
     with lake.locked("ingestion"):
         ledger = read_ledger(lake.folder)
+        require_same_problem(ledger, problem)
         if ledger.pending:
             show(lake, ledger)
         wanted: dict[str, set[tuple[int, str | None]]] = defaultdict(set)
@@ -73,7 +75,8 @@ def replay(
         if not wanted:
             return ReplayReport((), {}, {})
         ledger.require_same_settings([file for file in files if file.name in wanted], files)
-        batch = _Replay(Ingestion(problem, lake, engine, ledger, moment_of(as_if)), ledger)
+        ingestion = Ingestion(problem, lake, engine, ledger, moment_of(as_if))
+        batch = _Replay(problem, ingestion, ledger)
         for name, lines in wanted.items():
             batch.read(name, [file for file in files if file.name == name], lines)
         batch.ingestion.write(batch.released)
@@ -86,6 +89,7 @@ class _Replay:
     """Collects what became of the refused records.
 
     Attributes:
+        problem: whose logs.
         ingestion: reads them.
         ledger: notes it.
         counts: per file and table.
@@ -94,6 +98,7 @@ class _Replay:
         unreadable: files that cannot be read, and why.
     """
 
+    problem: Problem
     ingestion: Ingestion
     ledger: Ledger
     counts: list[FileCounts] = field(default_factory=list)
@@ -131,3 +136,5 @@ class _Replay:
             self.changed[name] = missing
         for table, counts in zip(tables, read, strict=True):
             self.ledger.note_replay(table, counts)
+            if counts.accepted:
+                note_problem(self.ledger, table, self.problem)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class FileCounts:
         refusal: why the whole file could not be read; it is tried again the next time.
         lines: lines that were replayed; empty where the whole file was read.
         still_refused: those of them that were refused again when they were replayed.
+        open_end: what came of a last record that may still go on: see :mod:`.open_ends`.
     """
 
     source: str
@@ -34,6 +36,7 @@ class FileCounts:
     refusal: str = ""
     lines: tuple[int, ...] = ()
     still_refused: tuple[int, ...] = ()
+    open_end: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

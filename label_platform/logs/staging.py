@@ -26,6 +26,7 @@ from label_platform.logs.derivation import derived_columns, event_id
 from label_platform.logs.features import new_feature_types, refuse_feedback, without_feedback
 from label_platform.logs.formats import feedback_of, format_of
 from label_platform.logs.judging import Rules, judge
+from label_platform.logs.open_ends import note_of
 from label_platform.logs.privacy import UserKeys, hide_query_texts
 from label_platform.logs.quarantine import quarantine
 from label_platform.logs.records import LogFile, Records, Rows, UnreadableFileError
@@ -91,7 +92,7 @@ class Staging:
         """
         refuse_feedback(self.problem.features, feedback_of(file), file.source.format)
         self._file += 1
-        cut = 0
+        cut, end = 0, None
         if lines is not None:
             batch.start_lines(self.engine)
         rules = replace(self.rules, zone=file.source.time_zone)
@@ -99,11 +100,14 @@ class Staging:
             with BlockWriters(self.engine) as writers:
                 for records in format_of(file.source.format).read(self.engine, file, self.wanted):
                     cut += self._add_block(writers, records, lines, rules, feedback_of(file))
+                    end = end or records.open_end
         except UnreadableFileError:
             batch.forget(self.engine, self._file)
             raise
         self._find_what_is_new(file)
         counts = counts_of(self.engine, file.name, self._file, cut)
+        if end:
+            counts = replace(counts, open_end=note_of(self.engine, self._file, end))
         if lines is not None:
             return replace(
                 counts,

@@ -95,11 +95,13 @@ class Session:
         """Open a problem; without one, simulated product search.
 
         Raises:
-            ConfigurationError: whatever does not fit in files or options.
+            ConfigurationError: whatever does not fit in files or options, or the workspace cannot
+                be written.
         """
         workspace = Workspace.from_environment()
         path = problem or workspace.problems / f"{SIMULATED}.yaml"
         project = replace(Project.load(path, workspace, logs), as_of=as_of)
+        workspace.make()
         if policies is not None:
             project = replace(project, policies=_chosen(project, policies.split(",")))
         session = cls(project, days, console)

@@ -4,9 +4,11 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from label_platform.lake import Lake
 from label_platform.pipeline.as_of import view_of
+from label_platform.strict_yaml import ConfigurationError
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,22 @@ class Workspace:
     def from_environment(cls) -> "Workspace":
         """The workspace of the current directory or of ``LABEL_PLATFORM_DATA``."""
         return cls(Path(os.environ.get("LABEL_PLATFORM_DATA", "data")).absolute())
+
+    def make(self) -> None:
+        """Make the folder where it is absent.
+
+        Raises:
+            ConfigurationError: it cannot be made, or nothing can be written in it.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise ConfigurationError(
+                f"workspace {self.folder}: found {error.strerror or error}, expected a folder that "
+                "can be written; name another one by LABEL_PLATFORM_DATA, or mend its permissions"
+            ) from error
 
     @property
     def problems(self) -> Path:

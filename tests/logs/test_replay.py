@@ -297,3 +297,16 @@ def test_both_tables_that_a_file_feeds_read_their_refused_records(shop: "Shop") 
     assert shop.table("interactions", "request_id") == [("r1",), ("r2",), ("r3",)]
     assert {line for _, line, _ in in_quarantine(shop)} == {4}
     assert unreconciled(shop.engine, shop.lake) == []
+
+
+def test_an_empty_quarantine_is_empty_whatever_is_asked_of_it(shop: "Shop") -> None:
+    shop.write("impressions.jsonl", shop.impression(item_id=...), shop.impression(item_id="i2"))
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest()
+    with pytest.raises(ConfigurationError, match=r"holds nothing of 'nope'; valid: missing_key$"):
+        refused_records(shop.engine, shop.lake, reason="nope")
+    shop.write("impressions.jsonl", shop.impression(), shop.impression(item_id="i2"))
+    shop.ingest()
+    assert shop.lake.days("rejected_records") != []
+    assert refused_records(shop.engine, shop.lake, reason="nope") == []
+    assert refused_records(shop.engine, shop.lake, source="nope") == []
