@@ -91,7 +91,7 @@ def test_an_application_without_a_base_stops_the_reading(shop: "Shop") -> None:
     ("options", "message"),
     [
         ({"impresions": "hits"}, r"logs\.0: options: impresions.*did you mean 'impressions'"),
-        ({"impressions": "hit"}, r"options: impressions: .*'events' or 'hits', found 'hit'"),
+        ({"impressions": "hit"}, r"options: impressions: found 'hit'; did you mean 'hits'"),
         ({"first_ordinal": 2}, r"options: first_ordinal: .*0, 1, or a mapping.*found 2"),
         ({"first_ordinal": {"app": "0"}}, r"options: first_ordinal: .*0, 1, or a mapping"),
         ({"first_ordinal": True}, r"options: first_ordinal: .*found True"),
