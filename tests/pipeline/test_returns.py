@@ -79,16 +79,17 @@ class Shop:
 
     def purchases(self) -> dict[str, float]:
         """What each list's impression led to."""
-        return dict(self._rows("impression_signals", "request_id, purchase"))
+        return dict(self.rows("impression_signals", "request_id, purchase"))
 
     def orphans(self) -> list[tuple[Any, ...]]:
-        return self._rows("orphaned_interactions", "signal, day(occurred_at), reason")
+        return self.rows("orphaned_interactions", "signal, day(occurred_at), reason")
 
     def contents(self) -> dict[str, str]:
         with self.project.open() as context:
             return context.contents("matched_interactions", tuple(context.event_days))
 
-    def _rows(self, table: str, columns: str) -> list[tuple[Any, ...]]:
+    def rows(self, table: str, columns: str) -> list[tuple[Any, ...]]:
+        """Columns of all days of a table, in order."""
         with self.project.open() as context:
             relation = context.lake.scan(table, context.lake.days(table))
             return context.engine.rows(f"select {columns} from {relation} order by all")
