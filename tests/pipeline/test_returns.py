@@ -126,6 +126,32 @@ def test_the_window_of_a_return_counts_from_the_purchase(shop: Shop, who: dict[s
     assert built["impression_signals"] == 1
 
 
+@pytest.mark.parametrize(
+    ("events", "left"),
+    [
+        (["buy 2", "return"], 0),
+        (["buy 2", "return", "buy 3"], 3),
+        (["buy 3", "return", "buy 2"], 2),
+        (["buy 2", "buy 3", "return"], 2),
+        (["buy 2", "buy 3", "return", "return"], 0),
+        (["buy 2", "return", "return", "buy 3"], 3),
+        (["return", "buy 2"], 2),
+        (["buy -1", "return", "buy -2"], -2),
+    ],
+)
+def test_a_return_takes_back_one_purchase(shop: Shop, events: list[str], left: float) -> None:
+    """Each on a day of its own; the number is the purchase's value."""
+    shop.write("imp", shown("a", 1), shown("b", 1))
+    records = [event("purchase", 2, request_id="b")]
+    for on, each in enumerate(events, start=1):
+        what, _, value = each.partition(" ")
+        record = event("return" if what == "return" else "purchase", on, request_id="a")
+        records.append(record | ({"value": float(value)} if value else {}))
+    shop.write("events", *records)
+    shop.build()
+    assert shop.purchases() == {"a": left, "b": 1}
+
+
 def test_a_return_that_is_read_before_its_purchase_finds_it_later(
     shop: Shop, tmp_path: Path
 ) -> None:
