@@ -62,7 +62,9 @@ def _check(column: str, test: str | dict[str, Any]) -> Check:
     if kind == "not_null":
         wrong, words = f"count(*) filter (where {quoted} is null)", "is never null"
     elif kind == "unique":
-        wrong, words = f"count({quoted}) - count(distinct {quoted})", "is unique"
+        wrong, words = _repeated(quoted, given), "is unique"
+        if "day_of" in given:
+            words = f"is unique within the day of {given['day_of']}"
     elif kind == "accepted_values":
         values = ", ".join(quote_literal(str(value)) for value in given["values"])
         wrong = f"count(*) filter (where {quoted} not in ({values}))"
@@ -74,6 +76,14 @@ def _check(column: str, test: str | dict[str, Any]) -> Check:
     else:
         raise ModelError(f"column {column}: unknown check {kind!r}")
     return Check(f"{column}_{kind}", f"{column} {words}", wrong)
+
+
+def _repeated(quoted: str, given: dict[str, Any]) -> str:
+    """Rows beyond the first of each value, or of each value and day of another column."""
+    if "day_of" not in given:
+        return f"count({quoted}) - count(distinct {quoted})"
+    pair = f"({quoted}, cast({quote_identifier(given['day_of'])} as date))"
+    return f"count({quoted}) - count(distinct {pair}) filter (where {quoted} is not null)"
 
 
 def _bounds(quoted: str, given: dict[str, Any]) -> Iterator[str]:

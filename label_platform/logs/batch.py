@@ -40,6 +40,8 @@ _REPEATED_COLUMNS = {
     "record_file": "INTEGER",
     "record_line": "BIGINT",
     "record_part": "INTEGER",
+    # whether an earlier file or batch has the row's key on the same day
+    "is_known": "BOOLEAN",
 }
 
 
@@ -188,21 +190,21 @@ def fresh(table: str) -> str:
 
 
 def first_of_each(file: int) -> str:
-    """The relation of a file's impressions, each once, also those that are not new."""
-    new = f"select * from {fresh('impressions')} where {of_file(file)}"
+    """The relation of a file's impressions, each once, also those that were known before.
+
+    One that is known of a neighbouring day is not among them: what counts is what that day's says.
+    """
     # only repeats need a look at what is the first of its kind: most files have few
     return f"""(
-        {new}
+        select * from {fresh("impressions")} where {of_file(file)}
         union all by name
         select repeat.* from {name_of("impressions")} as repeat
-        semi join (from {REPEATED} where table_name = 'impressions')
+        semi join (from {REPEATED} where table_name = 'impressions' and is_known)
             using (record_file, record_line, record_part)
-        anti join ({new}) as new
-            on new.impression_id = repeat.impression_id and new.day = repeat.day
         where {of_file(file)} and {IS_VALID}
         qualify row_number() over (
             partition by repeat.impression_id, repeat.day
-            order by repeat.record_line, repeat.record_part) = 1
+            order by repeat.shown_at, repeat.record_line, repeat.record_part) = 1
     )"""
 
 

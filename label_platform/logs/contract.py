@@ -137,7 +137,7 @@ KEY_OF: Mapping[Table, tuple[str, ...]] = {
     "items": ("item_id", "valid_from"),
     "requests": ("request_id", "asked_at"),
 }
-"""Two records of one day with the same key are one record that was sent twice."""
+"""Two records of one day or of neighbouring days with the same key are one, sent twice."""
 
 TYPE_OF: Mapping[FieldKind, str] = {
     "text": "VARCHAR",

@@ -79,6 +79,18 @@ def test_checks_count_the_rows_that_break_them() -> None:
     assert not any(result.passed for result in results)
 
 
+def test_a_value_may_be_unique_within_its_day() -> None:
+    unique = {"unique": {"arguments": {"day_of": "moment"}}}
+    rows = """(values (1, timestamp '2026-10-01 10:00'), (1, timestamp '2026-10-01 23:00'),
+        (1, timestamp '2026-10-02 10:00'), (2, timestamp '2026-10-01 10:00'),
+        (null, timestamp '2026-10-01 10:00')) as t(id, moment)"""
+    with Engine() as engine:
+        [found] = run_checks(
+            engine, rows, checks_of({"columns": [{"name": "id", "data_tests": [unique]}]})
+        )
+    assert (found.name, found.failing_rows) == ("id_unique", 1)
+
+
 def test_an_unknown_check_is_refused() -> None:
     with pytest.raises(ModelError, match="unknown check 'shiny'"):
         checks_of({"columns": [{"name": "a", "data_tests": ["shiny"]}]})

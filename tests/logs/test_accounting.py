@@ -44,8 +44,8 @@ def test_a_record_that_was_cut_and_went_nowhere_is_an_error(engine: Engine) -> N
 
 
 def test_a_row_that_is_a_duplicate_twice_is_an_error(engine: Engine) -> None:
-    engine.execute(f"insert into {batch.REPEATED} values ('impressions', 1, 1, 0)")
-    engine.execute(f"insert into {batch.REPEATED} values ('impressions', 1, 1, 0)")
+    engine.execute(f"insert into {batch.REPEATED} values ('impressions', 1, 1, 0, true)")
+    engine.execute(f"insert into {batch.REPEATED} values ('impressions', 1, 1, 0, true)")
     with pytest.raises(MiscountError, match="2 duplicates, 4 in all, expected the 3"):
         counts_of(engine, "log.jsonl", 1, 3)
 

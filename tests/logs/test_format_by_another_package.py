@@ -65,6 +65,24 @@ def test_the_documented_example_reads_files(shop: "Shop") -> None:
     assert shop.table("rejected_records", "line, reason") == [(4, "wrong_type")]
 
 
+@pytest.mark.usefixtures("package")
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_was_bought_of_a_row_sent_again_after_midnight_counts_once(
+    shop: "Shop", *, at_once: bool
+) -> None:
+    """Also where rows are read again, for a signal that was not asked for before."""
+    head = "list,searched,book,rank,at,reader,bought"
+    rows = [f"l1,poems,b1,1,{at},anna,1" for at in ("2026-10-01T23:59:59Z", "2026-10-02T00:00:02Z")]
+    files = [rows] if at_once else [[row] for row in rows]
+    for number, each in enumerate(files):
+        shop.write(f"books-{number}.csv", head, *each)
+    logs = [{"format": "bookshop", "path": "*.csv"}]
+    for signals in (["click"], ["click", "purchase"]):
+        shop.ingest(logs=logs, signals={name: {"window": "30m"} for name in signals})
+    assert shop.table("impressions", "day(shown_at)") == [(1,)]
+    assert shop.table("interactions", "signal, day(occurred_at)") == [("purchase", 1)]
+
+
 def test_a_package_that_cannot_be_loaded_is_named(shop: "Shop", package: Path) -> None:
     (package / "bookshop_logs.py").write_text("import a_module_that_is_not_there")
     with pytest.raises(ConfigurationError, match=r"bookshop_logs:BookshopFormat.*cannot be loaded"):

@@ -79,16 +79,17 @@ class Shop:
 
     def purchases(self) -> dict[str, float]:
         """What each list's impression led to."""
-        return dict(self._rows("impression_signals", "request_id, purchase"))
+        return dict(self.rows("impression_signals", "request_id, purchase"))
 
     def orphans(self) -> list[tuple[Any, ...]]:
-        return self._rows("orphaned_interactions", "signal, day(occurred_at), reason")
+        return self.rows("orphaned_interactions", "signal, day(occurred_at), reason")
 
     def contents(self) -> dict[str, str]:
         with self.project.open() as context:
             return context.contents("matched_interactions", tuple(context.event_days))
 
-    def _rows(self, table: str, columns: str) -> list[tuple[Any, ...]]:
+    def rows(self, table: str, columns: str) -> list[tuple[Any, ...]]:
+        """Columns of all days of a table, in order."""
         with self.project.open() as context:
             relation = context.lake.scan(table, context.lake.days(table))
             return context.engine.rows(f"select {columns} from {relation} order by all")
@@ -123,6 +124,32 @@ def test_the_window_of_a_return_counts_from_the_purchase(shop: Shop, who: dict[s
     assert shop.purchases()["a"] == 0
     # the impression is of the 1st; no other day's signals had to be made again
     assert built["impression_signals"] == 1
+
+
+@pytest.mark.parametrize(
+    ("events", "left"),
+    [
+        (["buy 2", "return"], 0),
+        (["buy 2", "return", "buy 3"], 3),
+        (["buy 3", "return", "buy 2"], 2),
+        (["buy 2", "buy 3", "return"], 2),
+        (["buy 2", "buy 3", "return", "return"], 0),
+        (["buy 2", "return", "return", "buy 3"], 3),
+        (["return", "buy 2"], 2),
+        (["buy -1", "return", "buy -2"], -2),
+    ],
+)
+def test_a_return_takes_back_one_purchase(shop: Shop, events: list[str], left: float) -> None:
+    """Each on a day of its own; the number is the purchase's value."""
+    shop.write("imp", shown("a", 1), shown("b", 1))
+    records = [event("purchase", 2, request_id="b")]
+    for on, each in enumerate(events, start=1):
+        what, _, value = each.partition(" ")
+        record = event("return" if what == "return" else "purchase", on, request_id="a")
+        records.append(record | ({"value": float(value)} if value else {}))
+    shop.write("events", *records)
+    shop.build()
+    assert shop.purchases() == {"a": left, "b": 1}
 
 
 def test_a_return_that_is_read_before_its_purchase_finds_it_later(

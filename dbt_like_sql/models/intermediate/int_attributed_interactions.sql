@@ -18,7 +18,11 @@ final as (
         matched.occurred_at,
         matched.delay_s
     from matched
-    inner join impressions on matched.impression_id = impressions.impression_id
+    inner join impressions
+        on
+            matched.impression_id = impressions.impression_id
+            -- an id is unique within its day only
+            and matched.impression_day = cast(impressions.shown_at as date)
     where matched.orphan_reason is null
 )
 

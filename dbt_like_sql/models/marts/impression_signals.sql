@@ -10,26 +10,85 @@ excluded_sessions as (
     select * from {{ ref('int_excluded_sessions') }}
 ),
 
+reversals as (
+    select
+        cast(null as varchar) as reversing,
+        cast(null as varchar) as reversed
+    where false
+    {%- for signal in var('signals') %}
+    {%- if signal.reversed_by %}
+    union all
+    select
+        '{{ signal.reversed_by | replace("'", "''") }}' as reversing,
+        '{{ signal.name }}' as reversed
+    {%- endif %}
+    {%- endfor %}
+),
+
+-- a signal's events and those that take them back, which at the same moment come after
+steps as (
+    select
+        attributed.impression_id,
+        attributed.interaction_id,
+        attributed.occurred_at,
+        reversals.reversed,
+        case when attributed.signal = reversals.reversed then 1 else -1 end as change
+    from attributed
+    inner join reversals on attributed.signal in (reversals.reversed, reversals.reversing)
+),
+
+balances as (
+    select
+        *,
+        sum(change) over (
+            partition by impression_id, reversed
+            order by occurred_at asc, change desc, interaction_id asc
+            rows between unbounded preceding and current row
+        ) as balance
+    from steps
+),
+
+followed as (
+    select
+        *,
+        min(balance) over (
+            partition by impression_id, reversed
+            order by occurred_at asc, change desc, interaction_id asc
+            rows between 1 following and unbounded following
+        ) as lowest_after
+    from balances
+),
+
+-- each takes back the latest event before it that none has taken back yet, whatever its value
+taken_back as (
+    select
+        interaction_id,
+        occurred_at
+    from followed
+    where change = 1 and lowest_after < balance
+),
+
+kept as (
+    select
+        attributed.*,
+        case when taken_back.interaction_id is null then attributed.value end as kept_value
+    from attributed
+    left join taken_back
+        on
+            attributed.interaction_id = taken_back.interaction_id
+            -- an id is unique within its day only
+            and attributed.occurred_at = taken_back.occurred_at
+),
+
 -- max and min do not depend on the order of rows, as sums of floating-point values would
 feedback as (
     select
         impression_id
         {%- for signal in var('signals') %},
-        {%- if signal.reversed_by %}
-        case
-            -- what comes back must have been taken before, whatever its value
-            when
-                max(case when signal = '{{ signal.reversed_by | replace("'", "''") }}' then occurred_at end)
-                >= min(case when signal = '{{ signal.name }}' then occurred_at end)
-                then 0
-            else max(case when signal = '{{ signal.name }}' then value end)
-        end as "{{ signal.name }}",
-        {%- else %}
-        max(case when signal = '{{ signal.name }}' then value end) as "{{ signal.name }}",
-        {%- endif %}
+        max(case when signal = '{{ signal.name }}' then kept_value end) as "{{ signal.name }}",
         min(case when signal = '{{ signal.name }}' then delay_s end) as "{{ signal.name }}_delay_s"
         {%- endfor %}
-    from attributed
+    from kept
     group by impression_id
 ),
 
