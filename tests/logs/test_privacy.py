@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from label_platform.logs.contract import REDACTED_FIELDS
+from label_platform.logs.hidden_fields import REDACTED_FIELDS
 from label_platform.logs.privacy import SECRET_VARIABLE, redacted_json
 from label_platform.strict_yaml import ConfigurationError
 from tests.logs.examples_of_formats import GA4_PURCHASE, GA4_VIEW
