@@ -132,13 +132,16 @@ def _names(name: str) -> tuple[str, str]:
 
 def _when(condition: str, reason: RejectionReason, name: str, expected: str) -> str:
     given = _names(name)[0]
-    found = (
-        "'a value (redacted)'"
-        if _is_hidden(name)
-        else f"'''' || left({given}::varchar, 80) || ''''"
-    )
+    found = "'a value (redacted)'" if _is_hidden(name) else _shown(f"{given}::varchar")
     start = quote_literal(f"{reason}|{name}: found ")
     return f"when {condition} then {start} || {found} || {quote_literal(f', expected {expected}')}"
+
+
+def _shown(given: str) -> str:
+    """SQL: a value that is no secret by its own name; within another, names may be secret again."""
+    return f"""case ltrim({given})[1]
+        when '{{' then 'an object (redacted)' when '[' then 'an array (redacted)'
+        else '''' || left({given}, 80) || '''' end"""
 
 
 def _missing(field: Field, condition: str) -> str:

@@ -218,3 +218,22 @@ def test_a_refused_query_text_is_not_in_the_reason(shop: "Shop") -> None:
     shop.ingest(query_text={"keep": "none"})
     [(detail,)] = shop.table("rejected_records", "detail")
     assert detail == "query_text: found a value (redacted), expected text"
+
+
+@pytest.mark.parametrize(
+    ("position", "found"),
+    [
+        ({"user_id": "alice"}, "an object (redacted)"),
+        ([{"user_id": "alice"}], "an array (redacted)"),
+        (' {"user_id": "alice"', "an object (redacted)"),
+        ("a{1}", "'a{1}'"),
+    ],
+)
+def test_what_stands_within_a_wrong_value_is_not_in_the_reason(
+    shop: "Shop", position: object, found: str
+) -> None:
+    shop.write("impressions.jsonl", shop.impression(position=position))
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest()
+    [(detail,)] = shop.table("rejected_records", "detail")
+    assert detail == f"position: found {found}, expected a whole number from 1"
