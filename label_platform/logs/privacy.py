@@ -186,9 +186,12 @@ def redacted_json(text: str, hidden: Iterable[str]) -> str:
     # what is no key: one whose value is gone, and a value that happens to be such a name
     settled = _pattern(rf"{key}\"{re.escape(REDACTED)}\"|[:=]\s*{names}\s*[,}}\]]")
     nested = _pattern(key + r"[\[{]")
+    # JSON within a text: where such a value ends depends on how often it was escaped
+    quoted = _pattern(rf"""\b(?:{name_pattern(hidden)})\\+["']\s*[:=]""")
     others = f"regexp_replace({kept}, {settled}, '', 'g')"
     return f"""case
-        when regexp_matches({text}, {nested}) then {quote_literal(REDACTED)}
+        when regexp_matches({text}, {nested}) or regexp_matches({text}, {quoted})
+            then {quote_literal(REDACTED)}
         when regexp_matches({text}, {_pattern(_ESCAPED_KEY)}) then {quote_literal(REDACTED)}
         when regexp_matches({others}, {_pattern(names)}) and not json_valid({text})
             then {quote_literal(REDACTED)}
