@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
+from label_platform.logs.contract import is_named_by
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
 
@@ -107,7 +107,7 @@ def _matching(
 ) -> tuple[str, ...]:
     matched: set[str] = set()
     for pattern in patterns:
-        names = {name for name in columns if fnmatchcase(name, pattern)}
+        names = {name for name in columns if is_named_by(name, [pattern])}
         if not names:
             hint = nearest(pattern, columns) if columns else "there are none"
             lines.append(f"{key}: {pattern!r} matches no feature column; {hint}")

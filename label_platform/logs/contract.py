@@ -1,10 +1,12 @@
 """The record contract: what a log record holds, and every reason for which one is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from fnmatch import fnmatchcase
 from typing import Literal
+
+from label_platform.logs.hidden_fields import REDACTED_FIELDS, is_one_of
 
 Table = Literal["impressions", "interactions", "items", "requests"]
 IdKind = Literal["integer", "string"]
@@ -149,42 +151,6 @@ TYPE_OF: Mapping[FieldKind, str] = {
 }
 """The SQL type of each kind of value but ids, whose type the problem chooses."""
 
-REDACTED_FIELDS = (
-    "user_id",
-    "session_id",
-    "client_id",
-    "user",
-    "session",
-    "userToken",
-    "authenticatedUserToken",
-    "user_pseudo_id",
-    "visitorId",
-    "clientId",
-    "visitId",
-    "username",
-    "userDisplayName",
-    "ip",
-    "userId",
-    "sessionId",
-    "customerId",
-    "customer_id",
-    "deviceId",
-    "device_id",
-    "email",
-    "e-mail",
-    "e_mail",
-    "emailAddress",
-    "email_address",
-    "phone",
-    "phoneNumber",
-    "phone_number",
-)
-"""Keys that tell people apart, in any format; their values are never kept in quarantine.
-Upper and lower case are the same here, and in the list below."""
-
-QUERY_TEXT_FIELDS = ("query_text", "user_query", "queryText", "search_term", "query", "message")
-"""Keys of what people typed; their values are kept in quarantine only where all of it is kept."""
-
 MOMENT_TYPE = TYPE_OF["moment"]
 _RESERVED = frozenset(
     {field.name for fields in FIELDS.values() for field in fields}
@@ -293,4 +259,20 @@ class Wanted:
 
     def is_feature(self, name: str) -> bool:
         """Whether a column is a feature; keys of the contract never are."""
-        return name.lower() not in _RESERVED and any(fnmatchcase(name, glob) for glob in self.globs)
+        return name.lower() not in _RESERVED and is_named_by(name, self.globs, self.redacted)
+
+
+def is_named_by(name: str, globs: Iterable[str], hidden: Iterable[str] = REDACTED_FIELDS) -> bool:
+    """Whether features' patterns name a column.
+
+    A wildcard never names what tells people apart: features are stored as the logs have them. Who
+    names such a column in full means it.
+
+    Args:
+        name: the column.
+        globs: the patterns.
+        hidden: the names of columns that only their full name means.
+    """
+    given = tuple(globs)
+    is_hidden = is_one_of(hidden)(name)
+    return name in given or (not is_hidden and any(fnmatchcase(name, glob) for glob in given))

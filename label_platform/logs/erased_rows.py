@@ -15,7 +15,7 @@ import pyarrow as pa
 from label_platform.lake import Engine, Partition, SqlError, quote_literal, scan_parquet
 from label_platform.logs.contract import IdKind, id_type
 from label_platform.logs.holdings import Holding
-from label_platform.logs.mentions import look_for, redacted, spellings
+from label_platform.logs.mentions import look_for, redacted, redacted_detail, spellings
 from label_platform.logs.tombstones import Tombstone, Tombstones
 
 _USERS, _REQUESTS = "erased_users", "erased_requests"
@@ -195,6 +195,8 @@ class ErasedRows:
         return bool(self.engine.rows(f"select 1 from {relation} where {either} limit 1"))
 
     def _redacted(self, text: str) -> str:
+        if text == "detail":
+            return redacted_detail(text, "raw", self._spellings)
         return redacted(text, self._spellings)
 
     def _counted(self, holding: Holding, condition: str) -> dict[Partition, int]:

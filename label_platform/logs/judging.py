@@ -8,8 +8,6 @@ from label_platform.lake import quote_identifier, quote_literal
 from label_platform.logs.contract import (
     FIELDS,
     MOMENT_OF,
-    QUERY_TEXT_FIELDS,
-    REDACTED_FIELDS,
     TYPE_OF,
     Field,
     IdKind,
@@ -18,12 +16,13 @@ from label_platform.logs.contract import (
     feedback_column,
     id_type,
 )
+from label_platform.logs.hidden_fields import QUERY_TEXT_FIELDS, REDACTED_FIELDS, is_one_of
 from label_platform.logs.records import Column, Records, Rows
 from label_platform.logs.value_sql import as_input, is_text, lacks_zone, number, typed
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _FLOAT_LIMIT = 3.4e38
-_NOT_SHOWN = frozenset(name.lower() for name in (*REDACTED_FIELDS, *QUERY_TEXT_FIELDS))
+_is_hidden = is_one_of((*REDACTED_FIELDS, *QUERY_TEXT_FIELDS))
 _EXPECTED = {
     "text": "text",
     "rank": "a whole number from 1",
@@ -133,13 +132,16 @@ def _names(name: str) -> tuple[str, str]:
 
 def _when(condition: str, reason: RejectionReason, name: str, expected: str) -> str:
     given = _names(name)[0]
-    found = (
-        "'a value (redacted)'"
-        if name.lower() in _NOT_SHOWN
-        else f"'''' || left({given}::varchar, 80) || ''''"
-    )
+    found = "'a value (redacted)'" if _is_hidden(name) else _shown(f"{given}::varchar")
     start = quote_literal(f"{reason}|{name}: found ")
     return f"when {condition} then {start} || {found} || {quote_literal(f', expected {expected}')}"
+
+
+def _shown(given: str) -> str:
+    """SQL: a value that is no secret by its own name; within another, names may be secret again."""
+    return f"""case ltrim({given})[1]
+        when '{{' then 'an object (redacted)' when '[' then 'an array (redacted)'
+        else '''' || left({given}, 80) || '''' end"""
 
 
 def _missing(field: Field, condition: str) -> str:

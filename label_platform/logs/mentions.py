@@ -9,6 +9,7 @@ is as many pieces in a row as its tombstone says.
 import json
 import re
 from collections.abc import Iterable
+from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -29,10 +30,19 @@ _PIECES = quote_literal(rf"[{_WORD}]+|[^{_WORD}]+")
 
 
 def spellings(user: str) -> tuple[str, ...]:
-    """How an id stands in texts: as it is and as JSON escapes it, without punctuation around it."""
+    """How an id stands in texts: as it is, as JSON and URLs escape it, without punctuation around.
+
+    All in lower case: texts are searched without regard to case.
+    """
+    user = user.lower()
     if len(user) < SHORTEST:
         return (user,) if re.fullmatch(r"\w(.*\w)?", user) else ()
-    given = (user, json.dumps(user)[1:-1])
+    given = (
+        user,
+        json.dumps(user)[1:-1],
+        quote(user, safe="").lower(),
+        quote(user, safe="@").lower(),
+    )
     bare = [re.sub(r"^\W+|\W+$", "", text) for text in given]
     return tuple(dict.fromkeys(text for text in bare if len(text) >= SHORTEST))
 
@@ -40,7 +50,8 @@ def spellings(user: str) -> tuple[str, ...]:
 def is_named_in(text: str, user: str) -> bool:
     """Whether a text names a user as a whole token; of a short id nobody can say."""
     return len(user) >= SHORTEST and any(
-        re.search(rf"(?<!\w){re.escape(spelling)}(?!\w)", text) for spelling in spellings(user)
+        re.search(rf"(?<!\w){re.escape(spelling)}(?!\w)", text, re.IGNORECASE)
+        for spelling in spellings(user)
     )
 
 
@@ -93,8 +104,22 @@ def redacted(text: str, count: int) -> str:
             else {_around(_CSV_FIELD, token)} end"""
         # twice, because two ids in a row share what stands between them
         for _ in range(2):
-            text = f"regexp_replace({text}, {pattern}, '\\1{ERASED}\\2', 'g')"
+            text = f"regexp_replace({text}, {pattern}, '\\1{ERASED}\\2', 'gi')"
     return text
+
+
+def redacted_detail(detail: str, raw: str, count: int) -> str:
+    """The expression of a refusal's reason without ids, also without one that was cut.
+
+    Args:
+        detail: the expression of the reason, which shows the beginning of a wrong value.
+        raw: the expression of the record's text.
+        count: how many ids there are.
+    """
+    cut = quote_literal("(?s)found '.{80}', expected")
+    whole = f"regexp_replace({detail}, {cut}, 'found ''{ERASED}'', expected')"
+    names_user = f"{redacted(raw, count)} is distinct from {raw}"
+    return redacted(f"(case when {names_user} then {whole} else {detail} end)", count)
 
 
 def _around(sides: tuple[str, str], token: str) -> str:

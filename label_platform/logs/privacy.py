@@ -3,7 +3,7 @@
 import hmac
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import sha256
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow as pa
 from label_platform.lake import Engine, quote_identifier, quote_literal
 from label_platform.logs import batch
 from label_platform.logs.content_ids import prepare_pepper
+from label_platform.logs.hidden_fields import is_one_of, name_pattern
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 
@@ -177,7 +178,7 @@ def redacted_json(text: str, hidden: Iterable[str]) -> str:
         text: the expression of the line.
         hidden: the keys of those values, in whatever case.
     """
-    names = rf"""["']?\b(?:{"|".join(hidden)})\b["']?"""
+    names = rf"""["']?\b(?:{name_pattern(hidden)})\b["']?"""
     key = rf"{names}\s*[:=]\s*"
     value = r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^,}\]\s]+)"""
     replacement = quote_literal(rf'\1"{REDACTED}"')
@@ -185,9 +186,12 @@ def redacted_json(text: str, hidden: Iterable[str]) -> str:
     # what is no key: one whose value is gone, and a value that happens to be such a name
     settled = _pattern(rf"{key}\"{re.escape(REDACTED)}\"|[:=]\s*{names}\s*[,}}\]]")
     nested = _pattern(key + r"[\[{]")
+    # JSON within a text: where such a value ends depends on how often it was escaped
+    quoted = _pattern(rf"""\b(?:{name_pattern(hidden)})\\+["']\s*[:=]""")
     others = f"regexp_replace({kept}, {settled}, '', 'g')"
     return f"""case
-        when regexp_matches({text}, {nested}) then {quote_literal(REDACTED)}
+        when regexp_matches({text}, {nested}) or regexp_matches({text}, {quoted})
+            then {quote_literal(REDACTED)}
         when regexp_matches({text}, {_pattern(_ESCAPED_KEY)}) then {quote_literal(REDACTED)}
         when regexp_matches({others}, {_pattern(names)}) and not json_valid({text})
             then {quote_literal(REDACTED)}
@@ -223,7 +227,7 @@ def redacted_fields(
         hidden: the columns of those values.
     """
     header = list(names)
-    is_hidden = _is_one_of(hidden)
+    is_hidden = is_one_of(hidden)
     if not any(map(is_hidden, header)):
         return text
     kept = ", ".join(
@@ -241,16 +245,10 @@ def redacted_columns(names: Iterable[str], hidden: Iterable[str]) -> str:
         names: its columns.
         hidden: the columns of those values.
     """
-    is_hidden = _is_one_of(hidden)
+    is_hidden = is_one_of(hidden)
     values = ", ".join(
         f"{quote_literal(name)}, "
         + (quote_literal(REDACTED) if is_hidden(name) else quote_identifier(name))
         for name in names
     )
     return f"json_object({values})::varchar" if values else "'{}'"
-
-
-def _is_one_of(hidden: Iterable[str]) -> Callable[[str], bool]:
-    """Tells whether a name is one of some, in whatever case."""
-    names = {name.lower() for name in hidden}
-    return lambda name: name.lower() in names

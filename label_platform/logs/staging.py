@@ -15,8 +15,6 @@ from label_platform.logs import batch
 from label_platform.logs.accounting import counts_of
 from label_platform.logs.block_writers import BlockWriters
 from label_platform.logs.contract import (
-    QUERY_TEXT_FIELDS,
-    REDACTED_FIELDS,
     Table,
     Wanted,
     feedback_column,
@@ -25,6 +23,7 @@ from label_platform.logs.contract import (
 from label_platform.logs.derivation import derived_columns, event_id
 from label_platform.logs.features import new_feature_types, refuse_feedback, without_feedback
 from label_platform.logs.formats import feedback_of, format_of
+from label_platform.logs.hidden_fields import QUERY_TEXT_FIELDS, REDACTED_FIELDS
 from label_platform.logs.judging import Rules, judge
 from label_platform.logs.open_ends import note_of
 from label_platform.logs.privacy import UserKeys, hide_query_texts

@@ -17,7 +17,14 @@ import pyarrow as pa
 
 from label_platform.lake import Engine, replace_file
 from label_platform.logs import batch
-from label_platform.logs.mentions import look_for, pieces_of, redacted, spellings, tokens
+from label_platform.logs.mentions import (
+    look_for,
+    pieces_of,
+    redacted,
+    redacted_detail,
+    spellings,
+    tokens,
+)
 from label_platform.logs.privacy import UserKeys
 
 TOMBSTONES_NAME = "_tombstones.json"
@@ -190,14 +197,18 @@ class Tombstones:
             for (token,) in engine.rows(
                 f"select token from ({tokens(f'({texts})', pieces)})"
                 f" where {self.known('spelling', 'token')}"
+                f" or {self.known('spelling', 'lower(token)')}"
             )
         ]
         if not found:
             return
         count = look_for(engine, found)
         for name, column in columns:
+            text = redacted(column, count)
+            if column == "record_verdict":  # comes before the text that it is judged by
+                text = redacted_detail(column, "record_raw", count)
             engine.execute(
-                f"update {name} set {column} = {redacted(column, count)}"
+                f"update {name} set {column} = {text}"
                 f" where {batch.of_file(file)} and {column} is not null"
             )
 

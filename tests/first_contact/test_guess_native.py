@@ -130,6 +130,8 @@ def test_features_are_numbers_that_are_no_keys_and_no_outcomes(
         "clicked": 1,
         "weight": 2,
         "session_id": 7,
+        "customer_id": 8,
+        "f_userId": 9,
         "list_length": 3,
     }
     logs = write_native(

@@ -50,10 +50,10 @@ BAD_IMPRESSIONS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"request_id": {"a": 1}},
         "wrong_type",
-        "request_id: found '{\"a\":1}', expected an id",
+        "request_id: found an object (redacted), expected an id",
     ),
     ({"item_id": True}, "wrong_type", "item_id: found 'true', expected an id"),
-    ({"query_id": ["q"]}, "wrong_type", "query_id: found '[\"q\"]', expected an id"),
+    ({"query_id": ["q"]}, "wrong_type", "query_id: found an array (redacted), expected an id"),
     (
         {"position": "first"},
         "wrong_type",
@@ -118,7 +118,7 @@ BAD_EVENTS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"signal": {"name": "click"}},
         "wrong_type",
-        'signal: found \'{"name":"click"}\', expected text',
+        "signal: found an object (redacted), expected text",
     ),
     ({"value": "abc"}, "wrong_type", "value: found 'abc', expected a finite number"),
     ({"value": "nan"}, "value_not_finite", "value: found 'nan', expected a finite number"),
@@ -136,7 +136,7 @@ BAD_EVENTS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"occurred_at": {"seconds": 1}},
         "unreadable_timestamp",
-        f"occurred_at: found '{{\"seconds\":1}}', {MOMENT}",
+        f"occurred_at: found an object (redacted), {MOMENT}",
     ),
 ]
 
@@ -259,7 +259,7 @@ def test_a_nested_parquet_column_is_no_id(shop: "Shop") -> None:
     pq.write_table(pa.table(records), folder / "impressions.parquet")
     shop.ingest()
     assert shop.table("rejected_records", "reason, detail") == [
-        ("wrong_type", "request_id: found '[r1]', expected an id")
+        ("wrong_type", "request_id: found an array (redacted), expected an id")
     ]
 
 

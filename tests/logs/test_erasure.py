@@ -133,6 +133,30 @@ def test_an_id_is_found_in_texts_however_it_is_written(shop: "Shop", user: str) 
         assert (refused.raw or "").count("(erased)") == 2
 
 
+@pytest.mark.parametrize(
+    "spelling", ["BOB-\u00c9@Example.com", "bob-\\u00E9@example.com", "bob-%C3%A9%40example.com"]
+)
+def test_an_id_is_found_in_any_case_and_escape(shop: "Shop", spelling: str) -> None:
+    record = shop.impression(position=0, query_text="?")
+    shop.write("impressions.jsonl", json.dumps(record, ensure_ascii=False).replace("?", spelling))
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest(user_ids="keyed")
+    assert erase(shop, "bob-\u00e9@example.com").mentions == 1
+    raw = refused_records(shop.engine, shop.lake)[0].raw or ""
+    assert json.loads(raw)["query_text"] == "(erased)"
+
+
+def test_an_id_that_the_reason_cuts_goes_too(shop: "Shop") -> None:
+    shop.write("impressions.jsonl", shop.impression(position="x" * 69 + f" {ANN}"))
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest(user_ids="keyed")
+    assert "ann-4711@e'" in refused_records(shop.engine, shop.lake)[0].detail
+    erase(shop)
+    assert refused_records(shop.engine, shop.lake)[0].detail == (
+        "position: found '(erased)', expected a whole number from 1"
+    )
+
+
 def test_a_second_erasure_finds_nothing(filled: "Shop") -> None:
     erase(filled)
     hashes, stones = filled.hashes(), (filled.lake.folder / TOMBSTONES_NAME).read_bytes()

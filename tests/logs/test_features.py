@@ -101,6 +101,26 @@ def test_keys_of_the_contract_are_never_features(shop: "Shop") -> None:
     assert shop.table("impressions", "user_key") == [(None,)]
 
 
+@pytest.mark.parametrize("glob", ["*", "[a-z]*", "?????*"])
+def test_a_wildcard_leaves_out_what_tells_people_apart(shop: "Shop", glob: str) -> None:
+    told = {"email": "ann@x.org", "customer_id": 1, "user_pseudo_id": "a", "Device-Id": "b"}
+    shop.write("impressions.jsonl", shop.impression(price=1, user_agent_age=2, **told))
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest(features=[glob])
+    types = shop.engine.schema(shop.lake.scan("impressions", shop.lake.days("impressions")))
+    assert told.keys().isdisjoint(types)
+    assert shop.table("impressions", "price, user_agent_age") == [(1.0, 2.0)]
+
+
+def test_a_feature_that_is_named_in_full_is_meant(shop: "Shop") -> None:
+    shop.write("impressions.jsonl", shop.impression(customer_id=7, email="ann@x.org"))
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest(features=["*", "customer_id"])
+    types = shop.engine.schema(shop.lake.scan("impressions", shop.lake.days("impressions")))
+    assert "email" not in types
+    assert shop.table("impressions", "customer_id") == [(7.0,)]
+
+
 WATCHED = (
     "user_id,video_id,time_ms,is_click,is_like,long_view,play_time_ms,label,duration_ms",
     "7,300,1790848800000,1,0,1,9000,0,20000",

@@ -172,7 +172,10 @@ def test_items_without_an_id_are_known_by_name(shop: "Shop") -> None:
         (changed(GA4_VIEW, event_name=None), "event_name: found nothing, expected the name"),
         (changed(GA4_VIEW, items=5), "item_id: found nothing"),
         (view(LAMP, {}), "item_id: found nothing"),
-        (view(LAMP, changed(BULB, item_id=["i2"])), "item_id: found '[\"i2\"]', expected an id"),
+        (
+            view(LAMP, changed(BULB, item_id=["i2"])),
+            "item_id: found an array (redacted), expected an id",
+        ),
         (view(changed(LAMP, item_list_index="first")), "position: found 'first'"),
         (view(changed(LAMP, item_list_index="0")), "position: found '0'"),
         (changed(GA4_SELECT, items=[]), "item_id: found nothing"),

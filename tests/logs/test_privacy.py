@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from label_platform.logs.contract import REDACTED_FIELDS
+from label_platform.logs.hidden_fields import REDACTED_FIELDS
 from label_platform.logs.privacy import SECRET_VARIABLE, redacted_json
 from label_platform.strict_yaml import ConfigurationError
 from tests.logs.examples_of_formats import GA4_PURCHASE, GA4_VIEW
@@ -144,6 +144,30 @@ SECRETIVE = [
     '{"item_id": "i", "user_id" "Ann"}',
     '{"item_id": "i", "user_id": "4711", "User_Id" "Ann"}',
     '{"user_id":"Ann\\',
+    *(
+        json.dumps({name: "Ann", "item_id": "i"})
+        for name in (
+            "user-id",
+            "User ID",
+            "user.id",
+            "uid",
+            "user_token",
+            "account_id",
+            "ip_address",
+            "ipAddress",
+            "client_ip",
+            "loginId",
+            "context_userid",
+            "c_user_id",
+            "x-user-id",
+            "customer_email",
+        )
+    ),
+    '{"user_ids": ["Ann", "x"], "item_id": "i"}',
+    '{"item_id": "i", "context_user_ids": [4711',
+    json.dumps({"msg": json.dumps({"user_id": "Ann"}), "item_id": "i"}),
+    json.dumps({"msg": json.dumps({"m": json.dumps({"user_id": 4711})}), "item_id": "i"}),
+    json.dumps({"msg": "{'user_id': 'Ann'}", "item_id": "i"}),
 ]
 
 
@@ -166,6 +190,10 @@ def test_redaction_leaves_the_rest(shop: "Shop") -> None:
         '{"item_id":"i1","device":"phone","position":',
         '{"item_id":"i1","title":"caf\\u0026\\u00e9","position":0}',
         '{"item_id":"i1","title":"the user of an email","position":0}',
+        '{"query_id":"q1","request_id":"r1","product_id":"p1","item_uid":"u1","guid":"g1","zip":"z1"}',
+        '{"user_agent":"Mozilla","randomized":true,"description":"d","member":"m","ship":"s"}',
+        '{"query_id":"q1","request_id":"r1","user_agent":"Mozilla","item_ids":["i1"],"position":',
+        json.dumps({"msg": json.dumps({"query_id": "q1", "user_agent": "Mozilla"})}),
     ],
 )
 def test_what_only_looks_like_a_key_withholds_nothing(shop: "Shop", line: str) -> None:
@@ -173,12 +201,13 @@ def test_what_only_looks_like_a_key_withholds_nothing(shop: "Shop", line: str) -
 
 
 def test_columns_are_redacted_in_any_case(shop: "Shop") -> None:
-    record = shop.impression(position=0) | {"User_ID": "Ann", "Email": "Ann@example.com"}
+    named = {"User_ID": "Ann", "Email": "Ann@example.com", "c-user-ids": "Ann", "User ID": "Ann"}
+    record = shop.impression(position=0) | named
     shop.write("impressions.csv", ",".join(record), ",".join(map(str, record.values())))
     shop.write("interactions.jsonl", shop.event())
     shop.ingest()
     [(raw,)] = shop.table("rejected_records", "raw")
-    assert raw == "r1,q1,i1,0,2026-10-01T10:00:00Z,(redacted),(redacted)"
+    assert raw == "r1,q1,i1,0,2026-10-01T10:00:00Z" + 4 * ",(redacted)"
 
 
 @pytest.mark.parametrize("name", ["impressions.csv", "impressions.jsonl"])
@@ -218,3 +247,22 @@ def test_a_refused_query_text_is_not_in_the_reason(shop: "Shop") -> None:
     shop.ingest(query_text={"keep": "none"})
     [(detail,)] = shop.table("rejected_records", "detail")
     assert detail == "query_text: found a value (redacted), expected text"
+
+
+@pytest.mark.parametrize(
+    ("position", "found"),
+    [
+        ({"user_id": "alice"}, "an object (redacted)"),
+        ([{"user_id": "alice"}], "an array (redacted)"),
+        (' {"user_id": "alice"', "an object (redacted)"),
+        ("a{1}", "'a{1}'"),
+    ],
+)
+def test_what_stands_within_a_wrong_value_is_not_in_the_reason(
+    shop: "Shop", position: object, found: str
+) -> None:
+    shop.write("impressions.jsonl", shop.impression(position=position))
+    shop.write("interactions.jsonl", shop.event())
+    shop.ingest()
+    [(detail,)] = shop.table("rejected_records", "detail")
+    assert detail == f"position: found {found}, expected a whole number from 1"

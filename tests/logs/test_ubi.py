@@ -63,7 +63,7 @@ def test_one_file_may_count_from_0_and_from_1(
         ("two", "wrong_type", "'two'"),
         (10**18, "wrong_type", "'1000000000000000000'"),
         (True, "wrong_type", "'true'"),
-        ({"xy": {"x": 1, "y": 2}}, "wrong_type", "xy"),
+        ({"xy": {"x": 1, "y": 2}}, "wrong_type", "an object (redacted)"),
         ({"index": None}, "missing_key", "nothing"),
     ],
 )

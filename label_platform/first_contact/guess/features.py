@@ -8,7 +8,7 @@ from itertools import groupby
 from label_platform.examples.features import RESERVED_COLUMNS
 from label_platform.first_contact.guess.samples import Sample
 from label_platform.lake import Engine
-from label_platform.logs.contract import Table, Wanted
+from label_platform.logs.contract import Table, Wanted, is_named_by
 
 _ALIKE = 3
 """So many columns that begin alike are named by one glob."""
@@ -38,7 +38,7 @@ def numeric_columns(
 
 
 def feature_names(samples: Sequence[Sample], table: Table) -> set[str]:
-    """The columns that a glob of features could match: all that are no keys of the contract."""
+    """The columns that a glob of features could match: neither keys nor what tells people apart."""
     wanted = Wanted(table, ("*",))
     return {name for sample in samples for name in sample.columns if wanted.is_feature(name)}
 
@@ -51,7 +51,7 @@ def numeric_fields(engine: Engine, pairs: str) -> list[str]:
             f"select name from ({pairs}) where name <> '' and value is not null group by name"
             f" having bool_and({_NUMBER.format('value')}) order by name"
         )
-        if name not in RESERVED_COLUMNS
+        if name not in RESERVED_COLUMNS and is_named_by(name, ["*"])
     ]
 
 
