@@ -1,0 +1,1 @@
+"""Estimators of the examination curve: one file each, with its formula."""

@@ -16,15 +16,20 @@ seen at one position only drop out by themselves.
 Trap: an item's rank must change for reasons that have nothing to do with its relevance.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from label_platform.propensity.bootstrap import REPLICATES, bootstrap_log_error
 from label_platform.propensity.cells import Cells, Floats
-from label_platform.propensity.estimate import Estimate
+from label_platform.propensity.estimate import Estimate, refused
 
 NAME = "pbm"
-_TOLERANCE = 1e-9
+_TOLERANCE = 1e-8
+_REPLICATE_TOLERANCE = 1e-4
+"""Far below any standard error."""
 _MAX_STEPS = 100
 _MAX_CHANGE = 2.0
 
@@ -38,57 +43,99 @@ def estimate_pbm(cells: Cells, replicates: int = REPLICATES, seed: int = 0) -> E
         seed: of the bootstrap.
     """
     several = cells.of_several_positions()
-    propensity = pbm_propensities(several)
+    impressions = several.by_position(several.impressions)
+    clicks = several.by_position(several.clicks)
+    if clicks[0] == 0:
+        reason = f"no click at position 1 on the {impressions[0]:,.0f} impressions there of items"
+        return refused(f"{reason} that were seen at another position too", impressions, clicks)
+    fit = _Fit.of(several)
+    found = fit.log_theta(np.ones(cells.n_queries))
+    hessian = fit.information(np.ones(cells.n_query_items), found)
     error = bootstrap_log_error(
-        lambda weights: pbm_propensities(several.reweighted(weights), propensity),
+        lambda weights: np.exp(fit.log_theta(weights, found, hessian)),
         cells.n_queries,
         replicates,
         seed,
     )
-    impressions = several.by_position(several.impressions)
-    return Estimate(propensity, error, impressions, several.by_position(several.clicks))
+    return Estimate(np.exp(found), error, impressions, clicks)
 
 
-def pbm_propensities(cells: Cells, start: Floats | None = None) -> Floats:
+def pbm_propensities(cells: Cells) -> Floats:
     """theta, shape (K,), 1 at position 1.
-
-    Args:
-        cells: with two positions per query_item at least; others are harmless.
-        start: where to begin, if a good guess is known.
 
     Returns:
         nan at positions without a click, and everywhere if position 1 has none.
     """
-    clicks = cells.by_position(cells.clicks)
-    estimated = clicks > 0
-    theta = np.full(cells.positions, np.nan)
-    if not estimated[0]:
-        return theta
-    column = np.cumsum(estimated) - 1
-    kept = estimated[cells.position - 1]
-    shape = (cells.n_query_items, int(estimated.sum()))
-    place = (cells.query_item[kept], column[cells.position[kept] - 1])
-    shown = sparse.csr_array((cells.impressions[kept], place), shape=shape)
-    known = np.isfinite(start[estimated]).all() if start is not None else False
-    first = np.log(start[estimated]) if start is not None and known else np.zeros(shape[1])
-    totals = np.bincount(cells.query_item[kept], cells.clicks[kept], cells.n_query_items)
-    theta[estimated] = np.exp(_maximum(shown, clicks[estimated], totals, first))
-    return theta
+    return np.exp(_Fit.of(cells).log_theta(np.ones(cells.n_queries)))
 
 
-def _maximum(shown: "sparse.csr_array", clicks: Floats, totals: Floats, first: Floats) -> Floats:
-    """The log theta that maximises L; position 1 stays at 0."""
-    log_theta = first - first[0]
-    for _ in range(_MAX_STEPS):
-        theta = np.exp(log_theta)
-        expected = shown @ theta
-        rate = np.divide(totals, expected, out=np.zeros_like(expected), where=expected > 0)
-        mass = theta * (shown.T @ rate)
-        scaled = shown.multiply(np.sqrt(rate / np.where(expected > 0, expected, 1))[:, None])
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """The cells as matrices of query_items x positions, built once for all replicates."""
+
+    shown: "sparse.csr_array"
+    clicked: "sparse.csr_array"
+    totals: Floats
+    query_of: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, cells: Cells) -> "_Fit":
+        # items without a click have no share in L
+        totals = cells.by_query_item(cells.clicks)
+        kept = (totals > 0)[cells.query_item]
+        place = (cells.query_item[kept], cells.position[kept] - 1)
+        shape = (cells.n_query_items, cells.positions)
+        return cls(
+            sparse.csr_array((cells.impressions[kept], place), shape=shape),
+            sparse.csr_array((cells.clicks[kept], place), shape=shape),
+            totals,
+            cells.query_of,
+        )
+
+    def log_theta(
+        self, weights: Floats, start: Floats | None = None, hessian: Floats | None = None
+    ) -> Floats:
+        """The maximum with each query counted weights[query] times.
+
+        Args:
+            weights: shape (n_queries,).
+            start: where to begin.
+            hessian: of the whole log at ``start``. A replicate's own is close to it, so steps
+                by it converge too, and it need not be computed each time.
+        """
+        of_item = weights[self.query_of]
+        clicks = np.asarray(self.clicked.T @ of_item, dtype=np.float64)
+        estimated = clicks > 0
+        log_theta = np.where(estimated, 0.0 if start is None else start, -np.inf)
+        if not estimated[0]:
+            return np.full(len(clicks), np.nan)
+        free = np.flatnonzero(estimated)[1:]
+        tolerance = _TOLERANCE if hessian is None else _REPLICATE_TOLERANCE
+        for _ in range(_MAX_STEPS):
+            score = clicks - self._expected_clicks(of_item, log_theta)
+            curvature = self.information(of_item, log_theta) if hessian is None else hessian
+            step = np.linalg.lstsq(curvature[np.ix_(free, free)], score[free], rcond=None)[0]
+            log_theta[free] += np.clip(step, -_MAX_CHANGE, _MAX_CHANGE)
+            if np.abs(step).max(initial=0) < tolerance:
+                break
+        return np.where(estimated, log_theta, np.nan)
+
+    def information(self, of_item: Floats, log_theta: Floats) -> Floats:
+        """Minus the second derivative of L in log theta, shape (K, K)."""
+        theta = np.exp(np.nan_to_num(log_theta, nan=-np.inf))
+        expected = self.shown @ theta
+        rate = _ratio(of_item * self.totals, expected)
+        scaled = self.shown.multiply(np.sqrt(_ratio(rate, expected))[:, None]).tocsr()
         crossed = (scaled.T @ scaled).toarray() * np.outer(theta, theta)
-        hessian = (np.diag(mass) - crossed)[1:, 1:]
-        step = np.linalg.lstsq(hessian, (clicks - mass)[1:], rcond=None)[0]
-        log_theta[1:] += np.clip(step, -_MAX_CHANGE, _MAX_CHANGE)
-        if np.abs(step).max(initial=0) < _TOLERANCE:
-            break
-    return log_theta
+        return np.asarray(np.diag(theta * (self.shown.T @ rate)) - crossed, dtype=np.float64)
+
+    def _expected_clicks(self, of_item: Floats, log_theta: Floats) -> Floats:
+        """Where the clicks of each item would be on average, summed over items."""
+        theta = np.exp(log_theta)
+        rate = _ratio(of_item * self.totals, self.shown @ theta)
+        return np.asarray(theta * (self.shown.T @ rate), dtype=np.float64)
+
+
+def _ratio(over: Floats, under: Floats) -> Floats:
+    """The quotient, 0 where nothing is under."""
+    return np.divide(over, under, out=np.zeros_like(over), where=under > 0)

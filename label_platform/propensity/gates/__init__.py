@@ -1,0 +1,1 @@
+"""Gates: when an estimate must be refused or flagged."""
