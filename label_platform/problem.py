@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, field_validator
 
+from label_platform.propensity_settings import PropensitySettings
 from label_platform.strict_yaml import (
     ConfigurationError,
     StrictModel,
@@ -104,20 +105,6 @@ class PolicySelection(StrictModel):
     allow_refused: bool = False
 
 
-class PropensityGates(StrictModel):
-    """When a propensity estimate counts as wide, and whether wide is good enough.
-
-    Attributes:
-        max_interval_ratio: the interval's high/low ratio above which a position is ``wide``.
-        refuse_wide: treat ``wide`` as a refusal.
-        min_clicks: clicks on randomised lists below which nothing is estimated.
-    """
-
-    max_interval_ratio: float = Field(default=1.5, gt=1)
-    refuse_wide: bool = False
-    min_clicks: int = Field(default=20, ge=1)
-
-
 class BotRules(StrictModel):
     """Sessions that are set aside as nobody's opinion; each keeps its rows, with the reason.
 
@@ -194,7 +181,7 @@ class Problem(StrictModel):
     item_features: tuple[str, ...] = ()
     training: Training = Training()
     policies: PolicySelection
-    propensity: PropensityGates = PropensityGates()
+    propensity: PropensitySettings = PropensitySettings()
     attribution: Attribution = Attribution()
     bots: BotRules | None = None
     user_ids: Literal["keyed", "public"] = "keyed"
@@ -211,6 +198,16 @@ class Problem(StrictModel):
             if signal.of is not None and signal.of not in signals:
                 raise ValueError(f"signal {name!r}: of: {nearest(signal.of, signals)}")
         return signals
+
+    @field_validator("propensity")
+    @classmethod
+    def _viewed_signal(
+        cls, settings: PropensitySettings, info: ValidationInfo
+    ) -> PropensitySettings:
+        viewed, signals = settings.viewed_signal, info.data.get("signals")
+        if viewed is not None and signals is not None and viewed not in signals:
+            raise ValueError(f"viewed_signal: {nearest(viewed, signals)}")
+        return settings
 
     @property
     def longest_window(self) -> timedelta:

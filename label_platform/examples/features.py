@@ -26,6 +26,7 @@ _IMPRESSION_COLUMNS = frozenset(
         "logging_probability",
         "ingested_at",
         "list_length",
+        "first_clicked_position",
         "last_clicked_position",
         "excluded_reason",
     }

@@ -154,7 +154,8 @@ TYPE_OF: Mapping[FieldKind, str] = {
 MOMENT_TYPE = TYPE_OF["moment"]
 _RESERVED = frozenset(
     {field.name for fields in FIELDS.values() for field in fields}
-    | {"impression_id", "user_key", "day", "list_length", "last_clicked_position"}
+    | {"impression_id", "user_key", "day", "list_length"}
+    | {"first_clicked_position", "last_clicked_position"}
     | {"asked_at", "excluded_reason"}
     | {"record_line", "record_refusal", "record_verdict", "record_raw"}
 )

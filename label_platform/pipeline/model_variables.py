@@ -35,6 +35,7 @@ def signal_variables(context: Context, day: date) -> dict[str, Any]:
     return {
         "signals": _signals(problem),
         "click_signal": click_signal(problem),
+        "viewed_signal": problem.propensity.viewed_signal,
         "context": list(problem.context),
         "features": [name for name in columns if wanted.is_feature(name)],
         "session_gap_s": int(problem.attribution.session_gap.total_seconds()),

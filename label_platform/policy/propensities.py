@@ -1,8 +1,8 @@
 """Whether a policy may use an examination curve."""
 
 from label_platform.policy.spec import FallBack, Policy
-from label_platform.problem import PropensityGates
 from label_platform.propensity import Verdict
+from label_platform.propensity_settings import PropensityGates
 
 
 class PropensityRefusedError(RuntimeError):

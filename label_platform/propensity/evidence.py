@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from label_platform.problem import PropensityGates
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict
 from label_platform.propensity.flatness import flatness_p_value
+from label_platform.propensity_settings import PropensityGates
 
 _SIGNIFICANCE = 0.05
 

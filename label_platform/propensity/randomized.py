@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from label_platform.problem import PropensityGates
 from label_platform.propensity.curve import (
     REFERENCE_POSITION,
     PropensityCurve,
@@ -25,6 +24,7 @@ from label_platform.propensity.curve import (
     lay_out,
 )
 from label_platform.propensity.evidence import describe_ratio, judge
+from label_platform.propensity_settings import PropensityGates
 
 ESTIMATOR = "randomized"
 _Z = 1.96

@@ -38,6 +38,7 @@ VARIABLES: dict[str, Any] = {
     "touch": "last",
     "session_gap_s": 1800,
     "clock_skew_s": 0,
+    "viewed_signal": None,
     "bot_clicks_per_minute": 30,
     "bot_lists_per_session": 1000,
     "bot_users": "null",

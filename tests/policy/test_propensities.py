@@ -14,7 +14,8 @@ from label_platform.policy import (
     require_propensities,
     used_signals,
 )
-from label_platform.problem import Problem, PropensityGates
+from label_platform.problem import Problem
+from label_platform.propensity_settings import PropensityGates
 
 MakePolicy = Callable[..., Policy]
 STRICT = PropensityGates(refuse_wide=True)

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from label_platform.lake import Engine
-from label_platform.problem import PropensityGates
 from label_platform.propensity import PropensityCurve, Verdict, estimate_randomized
+from label_platform.propensity_settings import PropensityGates
 
 STATISTICS = pd.DataFrame(
     [

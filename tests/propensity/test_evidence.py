@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from label_platform.problem import PropensityGates
 from label_platform.propensity import Verdict, estimate_randomized
+from label_platform.propensity_settings import PropensityGates
 
 GATES = PropensityGates(max_interval_ratio=1.5, min_clicks=20)
 REFUSED = Verdict.INSUFFICIENT_INTERVENTIONS

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from label_platform.problem import PropensityGates
 from label_platform.propensity import Verdict, estimate_randomized
+from label_platform.propensity_settings import PropensityGates
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "open_bandit_men" / "random.csv.gz"
 

@@ -5,13 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from label_platform.problem import PropensityGates
 from label_platform.propensity import (
     PropensityCurve,
     Verdict,
     estimate_randomized,
     expected_error,
 )
+from label_platform.propensity_settings import PropensityGates
 
 GATES = PropensityGates()
 Cell = tuple[int, int, int, int]

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from label_platform.problem import PropensityGates
 from label_platform.propensity import PropensityCurve, estimate_randomized
+from label_platform.propensity_settings import PropensityGates
 from label_platform.report import plot_propensities
 
 

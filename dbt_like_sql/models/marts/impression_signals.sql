@@ -103,6 +103,7 @@ lists as (
 clicked_lists as (
     select
         request_id,
+        min(position) as first_clicked_position,
         max(position) as last_clicked_position
     from attributed
     where signal = '{{ var("click_signal") }}'
@@ -124,6 +125,7 @@ final as (
         {%- endif %}
         feedback."{{ signal.name }}_delay_s"
         {%- endfor %},
+        clicked_lists.first_clicked_position,
         clicked_lists.last_clicked_position,
         excluded_sessions.excluded_reason
     from impressions

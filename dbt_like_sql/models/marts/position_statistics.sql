@@ -14,7 +14,40 @@ final as (
         randomized,
         list_length,
         count(*) as impressions,
-        count(case when "{{ var('click_signal') }}" > 0 then 1 end) as clicks
+        count(case when impression_signals."{{ var('click_signal') }}" > 0 then 1 end) as clicks,
+        count(case when position > first_clicked_position then 1 end) as impressions_below_click,
+        count(
+            case
+                when position > first_clicked_position and impression_signals."{{ var('click_signal') }}" > 0 then 1
+            end
+        ) as clicks_below_click,
+        {%- if var('viewed_signal') %}
+        count(case when impression_signals."{{ var('viewed_signal') }}" > 0 then 1 end) as viewed,
+        {%- else %}
+        cast(null as bigint) as viewed,
+        {%- endif %}
+        -- decimals: their sum does not depend on the order of rows
+        cast(
+            sum(
+                case
+                    when logging_probability >= 0.0001 and logging_probability < 1
+                        then cast(1 / logging_probability as decimal(18, 6))
+                    else 0
+                end
+            ) as double
+        ) as weighted_impressions,
+        cast(
+            sum(
+                case
+                    when
+                        logging_probability >= 0.0001
+                        and logging_probability < 1
+                        and impression_signals."{{ var('click_signal') }}" > 0
+                        then cast(1 / logging_probability as decimal(18, 6))
+                    else 0
+                end
+            ) as double
+        ) as weighted_clicks
     from impression_signals
     where excluded_reason is null
     group by
