@@ -16,7 +16,7 @@ from label_platform.evaluation.click_auc import stratified_auc
 from label_platform.evaluation.metrics import Floats, Lists, dcg_at_k, ndcg_at_k, rank_discounts
 from label_platform.evaluation.off_policy import estimate_dcg
 from label_platform.evaluation.shown_lists import ShownLists
-from label_platform.propensity import PropensityCurve, Verdict
+from label_platform.propensity import PropensityCurve
 from label_platform.ranking import read_features
 
 DEPTH = 10
@@ -207,7 +207,7 @@ def _off_policy(shown: ShownLists, curve: PropensityCurve | None, refused: str) 
     if curve is None or shown.examination is None:
         reason = refused or "there are no propensities to weigh clicks by"
         return RefusedYardstick("off_policy_dcg", reason)
-    if curve.verdict is Verdict.INSUFFICIENT_INTERVENTIONS:
+    if curve.verdict.is_refusal:
         refused = refused or f"{curve.verdict}: {curve.reason}"
     if refused:
         return RefusedYardstick("off_policy_dcg", refused)

@@ -80,7 +80,7 @@ def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
     split = context.split(partition.day)
     relation = context.lake.scan("propensities", [split.train[-1]])
     curve = PropensityCurve.from_table(
-        context.engine.frame(f"from {relation}"), context.problem.context
+        context.engine.frame(f"from {relation} where chosen"), context.problem.context
     )
     shown = ShownLists.from_impressions(
         _evaluation_rows(context, partition), features, click_signal(context.problem), curve

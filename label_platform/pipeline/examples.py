@@ -13,6 +13,7 @@ from label_platform.examples import (
 )
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.propensity_judgment import judgment_of
 from label_platform.policy import (
     Policy,
     examples_need_propensities,
@@ -100,8 +101,6 @@ def examination_curve(context: Context, policy: Policy, day: date) -> str | None
     """
     if not examples_need_propensities(policy):
         return None
-    attributes = context.require(Partition("propensities", day)).attributes
-    usable = require_propensities(
-        policy, attributes["verdict"], attributes["reason"], context.problem.propensity
-    )
+    verdict, reason = judgment_of(context, day, policy.debias.propensity)
+    usable = require_propensities(policy, verdict, reason, context.problem.propensity)
     return context.lake.scan("propensities", [day]) if usable else None

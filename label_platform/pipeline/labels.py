@@ -4,6 +4,7 @@ from typing import Any
 
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.propensity_judgment import judgment_of
 from label_platform.policy import (
     Policy,
     compile_labels,
@@ -20,13 +21,8 @@ def uses_propensities(context: Context, policy: Policy, partition: Partition) ->
     """
     if policy.debias.method == "none":
         return False
-    manifest = context.require(Partition("propensities", partition.day))
-    return require_propensities(
-        policy,
-        manifest.attributes["verdict"],
-        manifest.attributes["reason"],
-        context.problem.propensity,
-    )
+    verdict, reason = judgment_of(context, partition.day, policy.debias.propensity)
+    return require_propensities(policy, verdict, reason, context.problem.propensity)
 
 
 def labels_recipe(context: Context, partition: Partition) -> dict[str, Any]:

@@ -3,12 +3,25 @@
 from datetime import date, timedelta
 from typing import Any
 
+import pandas as pd
+
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
-from label_platform.propensity import estimate_randomized, randomized_statistics_sql
+from label_platform.pipeline.log_statistics import read_statistics, reads_lists
+from label_platform.propensity import (
+    Choice,
+    LogStatistics,
+    PropensityCurve,
+    Verdict,
+    choose,
+    estimate_curves,
+    estimate_randomized,
+    flagged,
+    model_findings,
+)
 
-SEMANTICS = 1
-"""Raised when the estimator's results change, so that they are estimated anew."""
+SEMANTICS = 2
+"""Raised when the estimators' results change, so that they are estimated anew."""
 
 
 def propensity_days(context: Context, day: date) -> tuple[date, ...]:
@@ -30,28 +43,99 @@ def propensity_days(context: Context, day: date) -> tuple[date, ...]:
 
 def propensities_recipe(context: Context, partition: Partition) -> dict[str, Any]:
     """What a day's propensities are made from."""
+    days = propensity_days(context, partition.day)
     return {
-        "position_statistics": context.contents(
-            "position_statistics", propensity_days(context, partition.day)
+        "position_statistics": context.contents("position_statistics", days),
+        "impression_signals": (
+            context.contents("impression_signals", days) if reads_lists(context) else None
         ),
         "context": context.problem.context,
-        "gates": context.problem.propensity.model_dump(),
+        "settings": context.problem.propensity.model_dump(mode="json"),
         "semantics": SEMANTICS,
     }
 
 
 def build_propensities(context: Context, partition: Partition) -> Manifest:
-    """Estimate the examination curve of the window that ends on a day."""
-    days = propensity_days(context, partition.day)
-    relation = context.lake.scan("position_statistics", list(days))
-    statistics = context.engine.frame(randomized_statistics_sql(relation, context.problem.context))
-    curve = estimate_randomized(statistics, context.problem.context, context.problem.propensity)
-    table = curve.table.assign(first_day=days[0], last_day=days[-1])
-    context.engine.register("propensity_curve", table)
+    """Estimate the examination curve of the window that ends on a day, by every estimator."""
+    recipe = recipe_hash(propensities_recipe(context, partition))
+    twin = _of_same_recipe(context, recipe)
+    if twin is not None:
+        rows = f"from {context.lake.scan('propensities', [twin.day])}"
+        attributes = context.require(twin).attributes
+    else:
+        days = propensity_days(context, partition.day)
+        table, attributes = estimate_all(context, read_statistics(context, days))
+        table = table.assign(first_day=days[0], last_day=days[-1])
+        context.engine.register("propensity_curves", table)
+        rows = "from propensity_curves"
     return context.lake.publish(
-        context.engine,
-        partition,
-        "from propensity_curve",
-        recipe=recipe_hash(propensities_recipe(context, partition)),
-        attributes={"verdict": str(curve.verdict), "reason": curve.reason},
+        context.engine, partition, rows, recipe=recipe, attributes=attributes
     )
+
+
+def estimate_all(
+    context: Context, statistics: LogStatistics
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Every estimator's curves, those of the chosen one marked, and what is to be said of them."""
+    settings, columns = context.problem.propensity, context.problem.context
+    strata = list(statistics.strata())
+    findings = model_findings(statistics, strata, settings)
+    tables = {
+        name: flagged(
+            estimate_randomized(statistics.randomized, columns, settings).table
+            if name == "randomized"
+            else estimate_curves(name, statistics, strata, settings),
+            name,
+            columns,
+            findings,
+        )
+        for name in wanted_estimators(context)
+    }
+    choice = choose(tables, columns, settings)
+    if choice.table is not None:
+        tables[choice.estimator] = flagged(choice.table, choice.estimator, columns, findings)
+    if choice.disagrees:
+        tables[choice.estimator] = _against_another(tables[choice.estimator])
+    curves = {name: PropensityCurve.from_table(rows, columns) for name, rows in tables.items()}
+    table = pd.concat(
+        [rows.assign(chosen=name == choice.estimator) for name, rows in tables.items()],
+        ignore_index=True,
+    )
+    return table, {
+        **_judgment(curves[choice.estimator], choice),
+        "estimators": {
+            name: {"verdict": str(curve.verdict), "reason": curve.reason}
+            for name, curve in curves.items()
+        },
+        "findings": [each.as_json() for each in findings],
+    }
+
+
+def wanted_estimators(context: Context) -> tuple[str, ...]:
+    """The estimators that are run, each once."""
+    settings = context.problem.propensity
+    named = () if settings.estimator == "auto" else (settings.estimator,)
+    return tuple(dict.fromkeys([*settings.estimators, *named]))
+
+
+def _judgment(curve: PropensityCurve, choice: Choice) -> dict[str, str]:
+    return {
+        "verdict": str(curve.verdict),
+        "reason": f"{choice.estimator}, since {choice.why}: {curve.reason}",
+        "estimator": choice.estimator,
+    }
+
+
+def _against_another(table: pd.DataFrame) -> pd.DataFrame:
+    worst = [Verdict.worst([each, Verdict.DISAGREEMENT]).value for each in table["verdict"]]
+    return table.assign(verdict=worst)
+
+
+def _of_same_recipe(context: Context, recipe: str) -> Partition | None:
+    """Another day of the same window, whose curves are these: the first days of a log share one."""
+    for day in context.lake.days("propensities"):
+        partition = Partition("propensities", day)
+        manifest = context.lake.manifest(partition)
+        if manifest is not None and manifest.recipe_hash == recipe:
+            return partition
+    return None

@@ -9,11 +9,14 @@ from label_platform.pipeline.context import Context
 from label_platform.pipeline.examples import feature_columns
 from label_platform.pipeline.labels import uses_propensities
 from label_platform.pipeline.pictures import pictures_of
+from label_platform.pipeline.propensity_judgment import judgment_of
 from label_platform.policy import Policy, RankerSpec, label_version, policy_version
 from label_platform.ranking import Ranker, TrainingData, TrainingError, fit_ranker
 from label_platform.tracking import RankerRecord, TrackingStore
 
 SEED = 0
+_LONGEST_TAG = 2000
+"""What fits into a tag in MLflow."""
 
 
 def rankers_recipe(context: Context, partition: Partition) -> dict[str, Any]:
@@ -127,6 +130,7 @@ def _tags(
     debiased = policy.debias.method != "none"
     if debiased:
         debiased = uses_propensities(context, policy, Partition("labels", split.train[-1]))
+    verdict, reason = judgment_of(context, split.train[-1], policy.debias.propensity)
     attributes = context.require(curve).attributes
     return {
         "kind": "ranker",
@@ -139,7 +143,17 @@ def _tags(
         "train_days": f"{split.train[0]}..{split.train[-1]}",
         "validate_days": f"{split.validate[0]}..{split.validate[-1]}",
         "propensity_version": context.require(curve).content_hash if debiased else "none",
-        "propensity_verdict": str(attributes["verdict"]),
+        "propensity_estimator": (
+            str(attributes["estimator"])
+            if policy.debias.propensity == "auto"
+            else policy.debias.propensity
+        ),
+        "propensity_verdict": verdict,
+        "propensity_reason": reason[:_LONGEST_TAG],
+        "propensity_findings": ", ".join(
+            sorted({each["test"] for each in attributes["findings"] if each["fires"]})
+        )
+        or "none",
         "label_hash": recipe_hash(context.contents("labels", split.train, policy.name)),
         "examples_hash": context.content("examples", partition.day, policy.name),
         "dagster_run_id": context.run_id,

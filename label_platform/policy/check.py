@@ -22,6 +22,7 @@ def check_policy(policy: Policy, problem: Problem) -> None:
     found = [
         *_signals(policy, problem),
         *_debias(policy),
+        *_propensity(policy, problem),
         *_negative_blocks(policy),
         *_negative_weights(policy),
         *_random(policy, problem),
@@ -65,6 +66,17 @@ def _debias(policy: Policy) -> Iterator[str]:
         yield (
             "debias.method: coec is for grain query_item: it divides the clicks of many "
             "impressions by the examinations they should have had; use ips"
+        )
+
+
+def _propensity(policy: Policy, problem: Problem) -> Iterator[str]:
+    wanted, settings = policy.debias.propensity, problem.propensity
+    if not (labels_need_propensities(policy) or examples_need_propensities(policy)):
+        return
+    if wanted not in {"auto", settings.estimator, *settings.estimators}:
+        yield (
+            f"debias.propensity: the problem does not estimate {wanted!r}; add it to the problem "
+            f"file's propensity.estimators, which has {', '.join(settings.estimators)}"
         )
 
 

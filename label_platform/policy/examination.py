@@ -63,7 +63,7 @@ from shown
 
 def _estimator(policy: Policy) -> str:
     wanted = policy.debias.propensity
-    return "true" if wanted == "auto" else f"estimator = {quote_literal(wanted)}"
+    return "chosen" if wanted == "auto" else f"estimator = {quote_literal(wanted)}"
 
 
 def _own_curve(context: list[str]) -> str:

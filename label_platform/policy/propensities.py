@@ -52,7 +52,7 @@ def require_propensities(policy: Policy, verdict: str, reason: str, gates: Prope
     """
     found = Verdict(verdict)
     wide = found is Verdict.WIDE and gates.refuse_wide
-    if found is not Verdict.INSUFFICIENT_INTERVENTIONS and not wide:
+    if not found.is_refusal and not wide:
         return True
     if falls_back(policy):
         return False

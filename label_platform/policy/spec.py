@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from label_platform.problem import NAME_PATTERN
-from label_platform.strict_yaml import StrictModel
+from label_platform.propensity_settings import ESTIMATORS
+from label_platform.strict_yaml import StrictModel, nearest
 
 
 class Quality(StrictModel):
@@ -47,9 +48,16 @@ class Debias(StrictModel):
     """
 
     method: Literal["none", "ips", "coec"] = "none"
-    propensity: Literal["auto", "randomized"] = "auto"
+    propensity: str = "auto"
     clip: float = Field(default=0.05, gt=0, le=1)
     on_refusal: Literal["fail"] | FallBack = "fail"
+
+    @field_validator("propensity")
+    @classmethod
+    def _is_an_estimator(cls, name: str) -> str:
+        if name not in {"auto", *ESTIMATORS}:
+            raise ValueError(f"{name!r} is no estimator; {nearest(name, ['auto', *ESTIMATORS])}")
+        return name
 
 
 class Delay(StrictModel):

@@ -1,16 +1,43 @@
 """Estimators of P(examined | position, context) and their diagnostics."""
 
+from label_platform.propensity.choice import Choice, choose
 from label_platform.propensity.curve import PropensityCurve, Verdict, is_pooled
+from label_platform.propensity.curves import estimate_curves
+from label_platform.propensity.findings import Finding, flagged, model_findings
 from label_platform.propensity.flatness import flatness_p_value
+from label_platform.propensity.log_statistics import LogStatistics
 from label_platform.propensity.randomized import estimate_randomized, expected_error
-from label_platform.propensity.statistics import randomized_statistics_sql
+from label_platform.propensity.registry import ESTIMATORS
+from label_platform.propensity.statistics import (
+    cell_statistics_sql,
+    count_cells_sql,
+    features_sql,
+    list_statistics_sql,
+    position_counts_sql,
+    randomized_statistics_sql,
+    swap_statistics_sql,
+)
 
 __all__ = [
+    "ESTIMATORS",
+    "Choice",
+    "Finding",
+    "LogStatistics",
     "PropensityCurve",
     "Verdict",
+    "cell_statistics_sql",
+    "choose",
+    "count_cells_sql",
+    "estimate_curves",
     "estimate_randomized",
     "expected_error",
+    "features_sql",
+    "flagged",
     "flatness_p_value",
     "is_pooled",
+    "list_statistics_sql",
+    "model_findings",
+    "position_counts_sql",
     "randomized_statistics_sql",
+    "swap_statistics_sql",
 ]

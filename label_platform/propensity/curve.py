@@ -15,14 +15,26 @@ _REASONS_SHOWN = 3
 class Verdict(StrEnum):
     """What an estimate may be used for, from best to worst.
 
-    ``wide`` is a flag: intervals are wider than the problem asks for, a policy may still use the
-    curve. ``insufficient_interventions`` is a refusal. Compare with ``worst``: the operators of a
-    string enum compare letters.
+    Flags, with which a policy may still use the curve: ``wide``, intervals are wider than the
+    problem asks for; ``drift``, the curve changes with the days; ``misfit``, clicks do not follow
+    a position-based model; ``disagreement``, another estimate lies beyond the intervals.
+    Refusals: ``insufficient_interventions``, too little was shown at several positions, or clicked;
+    ``not_identified``, nothing connects some positions with position 1. Compare with ``worst``:
+    the operators of a string enum compare letters.
     """
 
     OK = "ok"
     WIDE = "wide"
+    DRIFT = "drift"
+    MISFIT = "misfit"
+    DISAGREEMENT = "disagreement"
     INSUFFICIENT_INTERVENTIONS = "insufficient_interventions"
+    NOT_IDENTIFIED = "not_identified"
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether nothing may be built on the curve."""
+        return self in {Verdict.INSUFFICIENT_INTERVENTIONS, Verdict.NOT_IDENTIFIED}
 
     @classmethod
     def worst(cls, verdicts: Iterable[str]) -> "Verdict":
@@ -89,6 +101,7 @@ def lay_out(table: pd.DataFrame, context: Sequence[str]) -> pd.DataFrame:
     Types are fixed here because a column without any value has none of its own: a pooled curve's
     null context must be stored as text all the same.
     """
+    given = table if "trust_offset" in table else table.assign(trust_offset=float("nan"))
     types: dict[str, Any] = {
         "estimator": "str",
         **dict.fromkeys(context, "str"),
@@ -96,6 +109,7 @@ def lay_out(table: pd.DataFrame, context: Sequence[str]) -> pd.DataFrame:
         "propensity": "float64",
         "ci_low": "float64",
         "ci_high": "float64",
+        "trust_offset": "float64",
         "impressions": "int64",
         "clicks": "int64",
         "first_day": pd.ArrowDtype(pa.date32()),
@@ -103,7 +117,7 @@ def lay_out(table: pd.DataFrame, context: Sequence[str]) -> pd.DataFrame:
         "verdict": "str",
         "reason": "str",
     }
-    return table[list(types)].astype(types).reset_index(drop=True)
+    return given[list(types)].astype(types).reset_index(drop=True)
 
 
 def _overall_reason(table: pd.DataFrame, context: Sequence[str], verdict: Verdict) -> str:

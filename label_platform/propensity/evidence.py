@@ -47,7 +47,7 @@ def judge(statistics: pd.DataFrame, estimates: pd.DataFrame, gates: PropensityGa
         return Judgment(Verdict.OK, f"{evidence}{_widest(estimates)}", positions)
     p_value = flatness_p_value(statistics[statistics["impressions"] > 0])
     worst = wide.iloc[int(np.argmax(ratio[is_wide]))]
-    between = f"position {worst['position']:.0f} lies between {_interval(worst)}"
+    between = f"position {worst['position']:.0f} lies between {describe_interval(worst)}"
     if p_value > _SIGNIFICANCE:
         reason = f"{evidence} cannot tell the position curve from flat"
         reason = f"{reason} (p = {_short(p_value)}); {between}"
@@ -101,7 +101,8 @@ def _evidence(statistics: pd.DataFrame) -> str:
     return f"{clicks:,} clicks on {impressions:,} randomised impressions"
 
 
-def _interval(row: pd.Series) -> str:
+def describe_interval(row: pd.Series) -> str:
+    """An interval in words: .42 and .61."""
     return f"{_short(row['ci_low'])} and {_short(row['ci_high'])}"
 
 
@@ -110,4 +111,5 @@ def _widest(estimates: pd.DataFrame) -> str:
     if estimated.empty:
         return ""
     row = estimated.iloc[int(np.argmax(estimated["ci_high"] / estimated["ci_low"]))]
-    return f"; the widest interval, position {row['position']:.0f}, lies between {_interval(row)}"
+    where = f"position {row['position']:.0f}, lies between {describe_interval(row)}"
+    return f"; the widest interval, {where}"

@@ -12,39 +12,18 @@ understates how fast relevance decays, and its interval does not know it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from label_platform.propensity.curve import (
-    REFERENCE_POSITION,
-    PropensityCurve,
-    Verdict,
-    lay_out,
-)
-from label_platform.propensity.evidence import describe_ratio, judge
+from label_platform.propensity.curve import REFERENCE_POSITION, PropensityCurve, Verdict
+from label_platform.propensity.evidence import judge
+from label_platform.propensity.strata import StratumCurve, context_name, put_together
 from label_platform.propensity_settings import PropensityGates
 
 ESTIMATOR = "randomized"
 _Z = 1.96
-_DIGITS = 6
 _COUNTS = ["impressions", "clicks"]
-
-
-@dataclass(frozen=True, eq=False)  # equal only if the same: frames have no truth value
-class _Fit:
-    """One curve: of a context, or the pooled one (no key)."""
-
-    name: str
-    key: tuple[str, ...] | None
-    estimates: pd.DataFrame
-    verdict: Verdict
-    reason: str
-
-    def refused(self, gates: PropensityGates) -> bool:
-        wide = self.verdict is Verdict.WIDE and gates.refuse_wide
-        return wide or self.verdict is Verdict.INSUFFICIENT_INTERVENTIONS
 
 
 def estimate_randomized(
@@ -73,20 +52,13 @@ def estimate_randomized(
     counts, single = _without_lists(_checked(statistics, context))
     pooled = _fit(counts, gates, None, "all contexts" if context else "")
     strata = [
-        _fit(rows, gates, key, _context_name(context, key))
+        _fit(rows, gates, key, context_name(context, key))
         for key, rows in _contexts(counts, context)
     ]
-    refused = [fit for fit in strata if fit.refused(gates)]
-    notes = [f"{fit.name} takes this curve: {fit.reason}" for fit in refused]
-    if pooled.refused(gates):
-        refused, notes = [], []
-    if single:
-        notes.append("the log keeps no lists: all are taken to be of one length")
+    notes = ["the log keeps no lists: all are taken to be of one length"] if single else []
     notes.extend(_uncovered(counts, pooled))
-    kept = [fit for fit in strata if fit not in refused]
-    rows = [_rows(fit, context, gates, []) for fit in kept]
-    table = pd.concat([*rows, _rows(pooled, context, gates, notes)], ignore_index=True)
-    return PropensityCurve.from_table(lay_out(table, context).round(_DIGITS), context)
+    table = put_together(ESTIMATOR, pooled, strata, context, gates, notes)
+    return PropensityCurve.from_table(table, context)
 
 
 def expected_error(statistics: pd.DataFrame) -> float:
@@ -143,11 +115,6 @@ def _contexts(
     return [(tuple(str(value) for value in values), rows) for values, rows in groups]
 
 
-def _context_name(context: Sequence[str], values: tuple[str, ...]) -> str:
-    pairs = zip(context, values, strict=True)
-    return ", ".join(f"{column} = {value}" for column, value in pairs)
-
-
 def _pairs(counts: pd.DataFrame) -> pd.DataFrame:
     """Per position its counts, and those of the reference position in the lists that have it."""
     summed = counts.groupby(["list_length", "position"], as_index=False)[_COUNTS].sum()
@@ -196,36 +163,18 @@ def _estimates(counts: pd.DataFrame) -> pd.DataFrame:
 
 def _fit(
     counts: pd.DataFrame, gates: PropensityGates, key: tuple[str, ...] | None, name: str
-) -> _Fit:
+) -> StratumCurve:
     estimates = _estimates(counts)
     judgment = judge(counts, estimates, gates)
     verdicts = pd.Series(judgment.verdict.value, index=estimates.index)
     if judgment.verdict is Verdict.WIDE:
         verdicts = verdicts.where(estimates["position"].isin(judgment.wide), Verdict.OK.value)
-    return _Fit(name, key, estimates.assign(verdict=verdicts), judgment.verdict, judgment.reason)
-
-
-def _rows(
-    fit: _Fit, context: Sequence[str], gates: PropensityGates, notes: Sequence[str]
-) -> pd.DataFrame:
-    named = f"{fit.name}: {fit.reason}" if fit.name else fit.reason
-    estimates = fit.estimates
-    ratio = estimates["ci_high"] / estimates["ci_low"]
-    own = ("interval " + ratio.map(lambda value: describe_ratio(value, gates))).where(
-        ratio > gates.max_interval_ratio, ""
-    )
-    speaks = estimates["position"] == REFERENCE_POSITION
-    key = fit.key if fit.key is not None else (None,) * len(context)
-    return estimates.assign(
-        estimator=ESTIMATOR,
-        reason=own.mask(speaks, "; ".join([named, *notes])),
-        first_day=None,
-        last_day=None,
-        **dict(zip(context, key, strict=True)),
+    return StratumCurve(
+        name, key, estimates.assign(verdict=verdicts), judgment.verdict, judgment.reason
     )
 
 
-def _uncovered(counts: pd.DataFrame, pooled: _Fit) -> list[str]:
+def _uncovered(counts: pd.DataFrame, pooled: StratumCurve) -> list[str]:
     """Positions that lists show but no curve has."""
     missing = sorted(set(counts["position"]) - set(pooled.estimates["position"]))
     if not missing or len(pooled.estimates) == 1:

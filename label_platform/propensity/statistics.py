@@ -1,8 +1,11 @@
-"""What estimators read of ``position_statistics``."""
+"""The SQL of what estimators read: counts whose size does not grow with the log."""
 
 from collections.abc import Sequence
 
 from label_platform.lake import quote_identifier
+
+_BUCKETS = 1000
+"""Groups of queries that a bootstrap draws from where items are pooled."""
 
 
 def randomized_statistics_sql(relation: str, context: Sequence[str]) -> str:
@@ -28,3 +31,221 @@ def randomized_statistics_sql(relation: str, context: Sequence[str]) -> str:
 from {relation}
 group by {grouped}, position
 order by {ordered}list_length, position"""
+
+
+def position_counts_sql(relation: str, context: Sequence[str]) -> str:
+    """SQL of impressions, clicks and views of all lists by context and position."""
+    return f"""select
+    {_as_text(context)}position,
+    cast(sum(impressions) as bigint) as impressions,
+    cast(sum(clicks) as bigint) as clicks,
+    cast(sum(viewed) as bigint) as viewed
+from {relation}
+group by all
+order by all"""
+
+
+def cell_statistics_sql(
+    relation: str,
+    context: Sequence[str],
+    *,
+    pooled: bool = False,
+    by_day: bool = False,
+    with_ids: bool = False,
+) -> str:
+    """SQL of the (context, query, item, position) cells of lists that rankers made.
+
+    Columns: the context, query and item (codes; an item's is unique over contexts and queries),
+    position, impressions, clicks, impressions_below_click, clicks_below_click.
+
+    Args:
+        relation: the days of ``position_statistics`` to sum.
+        context: the context columns; they come back as text.
+        pooled: sum items of equal exposure, and leave out those seen at one position. Two items
+            with the same impressions at the same positions have the same place in the likelihoods
+            of ``pbm`` and of the harvests, whatever their relevance, so that these lose nothing;
+            a query's code is then that of one of 1,000 groups of queries, chosen by md5.
+        by_day: with a column ``day``, and only items seen at several positions of a day.
+        with_ids: with query_id and item_id too, for ``features_sql``.
+    """
+    day = "day, " if by_day else ""
+    several = f"""
+    semi join (
+        select {day}{_quoted(context)}query_id, item_id
+        from shown
+        group by all
+        having count(*) > 1
+    ) as several using ({day}{_quoted(context)}query_id, item_id)"""
+    shown = f"""with shown as (
+    select
+        {day}{_as_text(context)}query_id,
+        item_id,
+        position,
+        {_sums("impressions", "clicks", "impressions_below_click", "clicks_below_click")}
+    from {relation}
+    where not randomized
+    group by all
+)"""
+    if pooled:
+        return _pooled(shown, context, several)
+    return f"""{shown}
+select
+    {day}{_quoted(context)}dense_rank() over (order by query_id) as query,
+    dense_rank() over (order by {_quoted(context)}query_id, item_id) as item,
+    position,
+    impressions,
+    clicks,
+    impressions_below_click,
+    clicks_below_click{", query_id, item_id" if with_ids else ""}
+from shown{several if by_day else ""}
+order by {day}query, item, position"""
+
+
+def swap_statistics_sql(relation: str, context: Sequence[str]) -> str:
+    """SQL of the cells of lists that rankers made by chance, each probability known.
+
+    Impressions and clicks are sums of 1/probability, of those below 1.
+    """
+    return f"""with shown as (
+    select
+        {_as_text(context)}query_id,
+        item_id,
+        position,
+        sum(weighted_impressions) as impressions,
+        sum(weighted_clicks) as clicks
+    from {relation}
+    where not randomized and weighted_impressions > 0
+    group by all
+)
+select
+    {_quoted(context)}dense_rank() over (order by query_id) as query,
+    dense_rank() over (order by {_quoted(context)}query_id, item_id) as item,
+    position,
+    impressions,
+    clicks
+from shown
+order by query, item, position"""
+
+
+def count_cells_sql(relation: str, context: Sequence[str]) -> str:
+    """SQL of how many rows ``cell_statistics_sql`` gives unpooled."""
+    keys = f"{_as_text(context)}query_id, item_id, position"
+    return f"select count(*) from (select distinct {keys} from {relation} where not randomized)"
+
+
+def list_statistics_sql(relation: str, context: Sequence[str], max_lists: int) -> str:
+    """SQL of whole lists with their clicks, one row per place of a list.
+
+    Columns: the context, list, query and item (codes), position, clicked. Where there are more
+    lists than ``max_lists``, the queries that come first by md5 are taken whole.
+
+    Args:
+        relation: the days of ``impression_signals``, with a column ``clicked``.
+        context: the context columns; they come back as text.
+        max_lists: how many lists to take at most.
+    """
+    return f"""with lists as (
+    select query_id, count(distinct request_id) as lists from {relation} group by query_id
+),
+ordered as (
+    select
+        query_id,
+        sum(lists) over (
+            order by md5(cast(query_id as varchar)), query_id rows unbounded preceding
+        ) as up_to
+    from lists
+),
+shown as (
+    select
+        {_as_text(context)}request_id, query_id, item_id, position, max(clicked) as clicked
+    from {relation}
+    semi join (select query_id from ordered where up_to <= {max_lists}) as kept using (query_id)
+    group by all
+)
+select
+    {_quoted(context)}dense_rank() over (order by request_id) as list,
+    dense_rank() over (order by query_id) as query,
+    dense_rank() over (order by {_quoted(context)}query_id, item_id) as item,
+    query_id,
+    item_id,
+    position,
+    clicked
+from shown
+order by list, position"""
+
+
+def features_sql(coded: str, signals: str, context: Sequence[str], features: Sequence[str]) -> str:
+    """SQL of the features of coded items: those of the last impression, as numbers.
+
+    Args:
+        coded: a relation with the context, query_id, item_id and item (the code).
+        signals: the days of ``impression_signals``.
+        context: the context columns.
+        features: the columns; what is not a number becomes null.
+    """
+    same = " and ".join(
+        f"cast(signals.{name} as varchar) is not distinct from codes.{name}"
+        for name in map(quote_identifier, context)
+    )
+    values = ", ".join(
+        f"arg_max(try_cast(signals.{name} as double), signals.shown_at) as {name}"
+        for name in map(quote_identifier, features)
+    )
+    return f"""with codes as (
+    select distinct {_quoted(context)}query_id, item_id, item from {coded}
+)
+select codes.item, {values}
+from {signals} as signals
+inner join codes
+    on signals.query_id = codes.query_id and signals.item_id = codes.item_id
+    {f"and {same}" if same else ""}
+group by codes.item
+order by codes.item"""
+
+
+def _pooled(shown: str, context: Sequence[str], several: str) -> str:
+    keys = _quoted(context)
+    return f"""{shown},
+exposures as (
+    select
+        {keys}query_id,
+        item_id,
+        cast(concat('0x', substr(md5(cast(query_id as varchar)), 1, 8)) as bigint)
+            % {_BUCKETS} as bucket,
+        string_agg(concat(position, ':', impressions), ',' order by position) as exposure
+    from shown{several}
+    group by all
+),
+summed as (
+    select
+        {keys}bucket,
+        exposure,
+        position,
+        {_sums("impressions", "clicks", "impressions_below_click", "clicks_below_click")}
+    from shown
+    inner join exposures using ({keys}query_id, item_id)
+    group by all
+)
+select
+    {keys}bucket as query,
+    dense_rank() over (order by {keys}bucket, exposure) as item,
+    position,
+    impressions,
+    clicks,
+    impressions_below_click,
+    clicks_below_click
+from summed
+order by query, item, position"""
+
+
+def _sums(*columns: str) -> str:
+    return ", ".join(f"cast(sum({column}) as bigint) as {column}" for column in columns)
+
+
+def _quoted(context: Sequence[str]) -> str:
+    return "".join(f"{quote_identifier(column)}, " for column in context)
+
+
+def _as_text(context: Sequence[str]) -> str:
+    names = [quote_identifier(column) for column in context]
+    return "".join(f"cast({name} as varchar) as {name}, " for name in names)

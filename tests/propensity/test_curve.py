@@ -37,6 +37,7 @@ def test_the_table_reaches_sql_with_its_types() -> None:
             "propensity": "DOUBLE",
             "ci_low": "DOUBLE",
             "ci_high": "DOUBLE",
+            "trust_offset": "DOUBLE",
             "impressions": "BIGINT",
             "clicks": "BIGINT",
             "first_day": "DATE",

@@ -1,0 +1,164 @@
+"""Which estimate is the answer: the best evidence there is, and why.
+
+Lists in a random order, or swapped by chance, assume least. A harvest of what rankers showed
+assumes that an item's rank changed for reasons other than its relevance. Where both are at hand
+and do not disagree, they are combined by precision, as they rest on different lists; where they
+disagree beyond their intervals, the one that assumes less is shown, and flagged.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, is_pooled, lay_out
+from label_platform.propensity.estimate import Z
+from label_platform.propensity_settings import PropensitySettings
+
+COMBINED = "combined"
+BY_CHANCE = ("randomized", "swap")
+HARVESTED = ("pbm", "harvest_all_pairs", "harvest_adjacent", "pbm_em", "regression_em")
+OTHERS = ("affine", "ubm", "dbn", "sdbn", "cascade", "dual_learning", "viewport")
+_SIGNIFICANCE = 0.01
+_DIGITS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The answer.
+
+    Attributes:
+        estimator: the estimator whose rows it is; ``combined`` if there are rows of its own.
+        why: in words.
+        disagrees: whether it stands against another estimate.
+        table: the rows of ``combined``; None if the answer is one of the estimators.
+    """
+
+    estimator: str
+    why: str
+    disagrees: bool = False
+    table: pd.DataFrame | None = None
+
+
+def choose(
+    tables: Mapping[str, pd.DataFrame], context: Sequence[str], settings: PropensitySettings
+) -> Choice:
+    """The estimate that policies use which name none.
+
+    Args:
+        tables: rows of the ``propensities`` table by estimator, findings included.
+        context: the context columns.
+        settings: of the problem; its ``estimator`` may name one.
+
+    Raises:
+        ValueError: no estimator was run.
+    """
+    if not tables:
+        raise ValueError("no estimator was run, so that none can be chosen")
+    if settings.estimator != "auto":
+        return Choice(settings.estimator, "the problem names it")
+    by_chance = _first_usable(BY_CHANCE, tables, context)
+    harvested = _first_usable(HARVESTED, tables, context)
+    if by_chance and harvested:
+        return _of_two(by_chance, harvested, tables, context, settings)
+    if by_chance or harvested:
+        chosen = str(by_chance or harvested)
+        refused = [name for name in (BY_CHANCE if harvested else HARVESTED) if name in tables]
+        missing = f"; refused: {', '.join(refused)}" if refused else ""
+        basis = (
+            "lists made by chance" if by_chance else "items that rankers showed at several ranks"
+        )
+        return Choice(chosen, f"it rests on {basis}{missing}")
+    other = _first_usable(OTHERS, tables, context)
+    if other:
+        return Choice(other, "neither lists made by chance nor changes of rank support an estimate")
+    shown = next(name for name in (*BY_CHANCE, *HARVESTED, *OTHERS) if name in tables)
+    return Choice(shown, "every estimate was refused")
+
+
+def _first_usable(
+    names: Sequence[str], tables: Mapping[str, pd.DataFrame], context: Sequence[str]
+) -> str | None:
+    for name in names:
+        if name in tables and not _pooled_verdict(tables[name], context).is_refusal:
+            return name
+    return None
+
+
+def _pooled_verdict(table: pd.DataFrame, context: Sequence[str]) -> Verdict:
+    return Verdict.worst(table.loc[is_pooled(table, context), "verdict"])
+
+
+def _of_two(
+    by_chance: str,
+    harvested: str,
+    tables: Mapping[str, pd.DataFrame],
+    context: Sequence[str],
+    settings: PropensitySettings,
+) -> Choice:
+    keys = [*context, "position"]
+    both = tables[by_chance].merge(tables[harvested], on=keys, how="outer", suffixes=("", "_2"))
+    compared = both[both["propensity"].notna() & both["propensity_2"].notna()]
+    compared = compared[compared["position"] != REFERENCE_POSITION]
+    difference = np.log(compared["propensity"] / compared["propensity_2"])
+    error = np.sqrt(_log_error(compared, "") ** 2 + _log_error(compared, "_2") ** 2)
+    bound = ndtri(1 - _SIGNIFICANCE / 2 / max(len(compared), 1))
+    apart = (difference.abs() / error).to_numpy()
+    if len(compared) and apart.max() > bound:
+        row = compared.iloc[int(apart.argmax())]
+        why = (
+            f"{by_chance} and {harvested} disagree beyond their intervals (position "
+            f"{row['position']:.0f}: {row['propensity']:.3g} and {row['propensity_2']:.3g}); "
+            f"{by_chance} assumes less"
+        )
+        return Choice(by_chance, why, disagrees=True)
+    why = f"{by_chance} and {harvested} agree and are combined by precision"
+    return Choice(COMBINED, why, table=_combined(both, context, settings))
+
+
+def _log_error(table: pd.DataFrame, suffix: str) -> pd.Series:
+    return np.log(table[f"ci_high{suffix}"] / table[f"ci_low{suffix}"]) / (2 * Z)
+
+
+def _combined(
+    both: pd.DataFrame, context: Sequence[str], settings: PropensitySettings
+) -> pd.DataFrame:
+    precision, logs = [], []
+    for suffix in ("", "_2"):
+        error = _log_error(both, suffix).clip(lower=1e-9)
+        precision.append((1 / error**2).fillna(0.0))
+        logs.append(np.log(both[f"propensity{suffix}"]).fillna(0.0))
+    total = precision[0] + precision[1]
+    log_theta = (precision[0] * logs[0] + precision[1] * logs[1]) / total
+    half = Z / np.sqrt(total)
+    table = both.assign(
+        estimator=COMBINED,
+        propensity=np.exp(log_theta),
+        ci_low=np.exp(log_theta - half),
+        ci_high=np.exp(log_theta + half),
+        impressions=both["impressions"].fillna(0) + both["impressions_2"].fillna(0),
+        clicks=both["clicks"].fillna(0) + both["clicks_2"].fillna(0),
+        trust_offset=np.nan,
+    )
+    reference = table["position"] == REFERENCE_POSITION
+    table.loc[reference, ["propensity", "ci_low", "ci_high"]] = 1.0
+    table["verdict"] = _verdicts(table, settings)
+    table["reason"] = np.where(reference, _evidence(table), "")
+    return lay_out(table, context).round(_DIGITS)
+
+
+def _evidence(table: pd.DataFrame) -> str:
+    clicks, impressions = table["clicks"].sum(), table["impressions"].sum()
+    return f"{clicks:,.0f} clicks on {impressions:,.0f} impressions in all"
+
+
+def _verdicts(table: pd.DataFrame, settings: PropensitySettings) -> list[str]:
+    """Wide by the combined interval; other flags of either stay."""
+    wide = table["ci_high"] / table["ci_low"] > settings.max_interval_ratio
+    verdicts = []
+    for is_wide, *found in zip(wide, table["verdict"], table["verdict_2"], strict=True):
+        flags = [each for each in found if each in {"drift", "misfit"}]
+        verdicts.append(Verdict.worst([*flags, Verdict.WIDE if is_wide else Verdict.OK]).value)
+    return verdicts

@@ -1,0 +1,190 @@
+"""One estimator's curves, context by context, each behind its gates."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from label_platform.propensity.cells import Cells, Floats
+from label_platform.propensity.curve import REFERENCE_POSITION, Verdict
+from label_platform.propensity.estimate import Estimate
+from label_platform.propensity.evidence import describe_interval, describe_ratio
+from label_platform.propensity.gates.identifiability import identify
+from label_platform.propensity.gates.interventions import count_interventions
+from label_platform.propensity.log_statistics import LogStatistics, Stratum
+from label_platform.propensity.registry import ESTIMATORS, Estimator
+from label_platform.propensity.shrinkage import MIN_STRATA, shrink
+from label_platform.propensity.strata import StratumCurve, context_name, put_together
+from label_platform.propensity_settings import PropensitySettings
+
+_NEGLIGIBLE_SHARE = 0.01
+"""Of impressions, at the deepest positions: these may go without a propensity."""
+
+
+def estimate_curves(
+    name: str, statistics: LogStatistics, strata: Sequence[Stratum], settings: PropensitySettings
+) -> pd.DataFrame:
+    """Every context's curve and the pooled one, in the layout of the ``propensities`` table.
+
+    With five contexts or more, curves are shrunk toward their mean as far as they differ by
+    chance; with fewer, how much they differ cannot be learned.
+
+    Args:
+        name: of an estimator in the registry.
+        statistics: of the window of days.
+        strata: ``statistics.strata()``, the one over all contexts last.
+        settings: of the problem.
+    """
+    estimator = ESTIMATORS[name]
+    found = [_estimate(estimator, statistics, stratum, settings) for stratum in strata]
+    found = [*_shrunk(found[:-1]), found[-1]]
+    curves = [
+        _curve(estimator, stratum, estimate, statistics.context, settings)
+        for stratum, estimate in zip(strata, found, strict=True)
+    ]
+    notes = [*statistics.notes] if estimator.reads == "cells" else []
+    if len(found) > MIN_STRATA:
+        notes.append("curves of contexts are shrunk toward their mean")
+    return put_together(name, curves[-1], curves[:-1], statistics.context, settings, notes)
+
+
+def _estimate(
+    estimator: Estimator, statistics: LogStatistics, stratum: Stratum, settings: PropensitySettings
+) -> Estimate:
+    if statistics.pooled and estimator.reads.startswith("cells") and not estimator.takes_pooled:
+        none = np.zeros(stratum.positions)
+        unknown = np.full(stratum.positions, np.nan)
+        reason = "it reads each item by itself, and there are more cells than propensity.max_cells"
+        return Estimate(unknown, unknown, none, none, f"{reason} ({settings.max_cells:,})")
+    return estimator.run(stratum, settings.replicates)
+
+
+def _shrunk(found: list[Estimate]) -> list[Estimate]:
+    if len(found) < MIN_STRATA:
+        return found
+    positions = max(len(each.propensity) for each in found)
+    logs = np.stack([_padded(np.log(each.propensity), positions) for each in found])
+    errors = np.stack([_padded(each.log_error, positions) for each in found])
+    logs, errors = shrink(logs, errors)
+    return [
+        Estimate(
+            np.exp(log[: len(each.propensity)]),
+            error[: len(each.propensity)],
+            each.impressions,
+            each.clicks,
+            each.refusal,
+            each.details,
+        )
+        for each, log, error in zip(found, logs, errors, strict=True)
+    ]
+
+
+def _padded(values: Floats, length: int) -> Floats:
+    return np.append(values, np.full(length - len(values), np.nan))
+
+
+def _curve(
+    estimator: Estimator,
+    stratum: Stratum,
+    estimate: Estimate,
+    context: Sequence[str],
+    settings: PropensitySettings,
+) -> StratumCurve:
+    estimates = _estimates(estimate)
+    verdict, reason = _judge(estimator, stratum, estimate, estimates, settings)
+    ratio = estimates["ci_high"] / estimates["ci_low"]
+    own = pd.Series(verdict.value, index=estimates.index)
+    if verdict is Verdict.WIDE:
+        own = own.where(ratio > settings.max_interval_ratio, Verdict.OK.value)
+    if stratum.key is None:
+        name = "all contexts" if context else ""
+    else:
+        name = context_name(context, stratum.key)
+    return StratumCurve(name, stratum.key, estimates.assign(verdict=own), verdict, reason)
+
+
+def _estimates(estimate: Estimate) -> pd.DataFrame:
+    """The positions with a propensity and an interval; position 1 is always among them."""
+    known = np.isfinite(estimate.propensity) & np.isfinite(estimate.log_error)
+    known &= estimate.propensity > 0
+    table = pd.DataFrame(
+        {
+            "position": np.arange(1, len(known) + 1),
+            "propensity": estimate.propensity,
+            "ci_low": estimate.ci_low,
+            "ci_high": estimate.ci_high,
+            "trust_offset": estimate.details.get("trust_offset", np.full(len(known), np.nan)),
+            "impressions": estimate.impressions.round(),
+            "clicks": estimate.clicks.round(),
+        }
+    )
+    reference = table["position"] == REFERENCE_POSITION
+    table.loc[reference, ["propensity", "ci_low", "ci_high"]] = 1.0
+    return table[known | reference].reset_index(drop=True)
+
+
+def _judge(
+    estimator: Estimator,
+    stratum: Stratum,
+    estimate: Estimate,
+    estimates: pd.DataFrame,
+    settings: PropensitySettings,
+) -> tuple[Verdict, str]:
+    insufficient = Verdict.INSUFFICIENT_INTERVENTIONS
+    cells = stratum.swapped if estimator.reads == "swapped" else stratum.cells
+    if estimator.needs_interventions:
+        gap = count_interventions(cells).gap(settings.min_query_items)
+        if gap is not None:
+            return insufficient, gap
+    if estimate.refusal:
+        return insufficient, estimate.refusal
+    clicks, impressions = estimate.clicks.sum(), estimate.impressions.sum()
+    evidence = f"{clicks:,.0f} clicks on {impressions:,.0f} impressions"
+    if clicks < settings.min_clicks:
+        return insufficient, f"{evidence}, where at least {settings.min_clicks} clicks are needed"
+    note = ""
+    if estimator.needs_interventions:
+        identified = identify(cells)
+        if not identified.connected:
+            if not _negligible(cells, identified.comparable):
+                return Verdict.NOT_IDENTIFIED, identified.reason()
+            note = f"; no propensity below position {max(identified.comparable)}"
+    return _by_width(estimates, evidence, note, settings)
+
+
+def _negligible(cells: Cells, comparable: tuple[int, ...]) -> bool:
+    """Whether all that cannot be compared lies at the end of the list, where little is shown."""
+    deepest = max(comparable)
+    if len(comparable) < min(deepest, 2):
+        return False
+    if comparable != tuple(range(1, deepest + 1)):
+        return False
+    shown = cells.by_position(cells.impressions)
+    return bool(shown[deepest:].sum() <= _NEGLIGIBLE_SHARE * shown.sum())
+
+
+def _by_width(
+    estimates: pd.DataFrame, evidence: str, note: str, settings: PropensitySettings
+) -> tuple[Verdict, str]:
+    others = estimates[estimates["position"] != REFERENCE_POSITION]
+    if others.empty:
+        reason = f"{evidence}: no position but the first could be estimated"
+        return Verdict.INSUFFICIENT_INTERVENTIONS, reason
+    ratio = (others["ci_high"] / others["ci_low"]).to_numpy(np.float64)
+    worst = others.iloc[int(ratio.argmax())]
+    between = f"position {worst['position']:.0f} lies between {describe_interval(worst)}"
+    if ratio.max() <= settings.max_interval_ratio:
+        return Verdict.OK, f"{evidence}; the widest interval, {between}{note}"
+    if _holds_flat(others):
+        reason = f"{evidence} cannot tell the position curve from flat; {between}{note}"
+        return Verdict.INSUFFICIENT_INTERVENTIONS, reason
+    wide = int((ratio > settings.max_interval_ratio).sum())
+    several = f"; {wide} positions are wide" if wide > 1 else ""
+    asked = describe_ratio(ratio.max(), settings)
+    return Verdict.WIDE, f"{evidence}: {between}, {asked}{several}{note}"
+
+
+def _holds_flat(others: pd.DataFrame) -> bool:
+    holds: NDArray[np.bool_] = ((others["ci_low"] <= 1) & (others["ci_high"] >= 1)).to_numpy()
+    return bool(holds.all())

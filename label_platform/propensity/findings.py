@@ -1,0 +1,118 @@
+"""Whether clicks follow a position-based model at all, and whether its curve stays the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from label_platform.propensity.cells import Floats
+from label_platform.propensity.curve import REFERENCE_POSITION, Verdict
+from label_platform.propensity.estimators.pbm import pbm_propensities
+from label_platform.propensity.gates.drift import drift_test
+from label_platform.propensity.gates.misfit import cascade_misfit, outlier_misfit, trust_misfit
+from label_platform.propensity.gates.score_test import MisfitTest
+from label_platform.propensity.log_statistics import LogStatistics, Stratum
+from label_platform.propensity.registry import ESTIMATORS
+from label_platform.propensity.strata import context_name
+from label_platform.propensity_settings import PropensityGates
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One test of one context's clicks.
+
+    Attributes:
+        context: the context in words; empty where there are none.
+        key: the context's values; None for all together.
+        test: name, p value, power and sentence.
+        verdict: drift or misfit where the test fires, else ok.
+    """
+
+    context: str
+    key: tuple[str, ...] | None
+    test: MisfitTest
+    verdict: Verdict
+
+    def as_json(self) -> dict[str, object]:
+        """What a manifest keeps of it."""
+        return {
+            "context": self.context,
+            "test": self.test.name,
+            "fires": self.verdict is not Verdict.OK,
+            "p_value": float(f"{self.test.p_value:.4g}"),
+            "power": round(self.test.power, 4),
+            "sentence": self.test.sentence,
+        }
+
+
+def model_findings(
+    statistics: LogStatistics, strata: Sequence[Stratum], gates: PropensityGates
+) -> list[Finding]:
+    """Trust, cascade, outliers and drift, in every context against its own curve.
+
+    All contexts together are tested only where there are none: contexts whose curves differ
+    would otherwise look like a misfit.
+
+    Args:
+        statistics: of the window of days; where items were pooled nothing is tested, since a
+            misfit shows item by item.
+        strata: ``statistics.strata()``.
+        gates: from which p value on a test fires.
+    """
+    if statistics.pooled:
+        return []
+    findings = []
+    for stratum in strata if not statistics.context else strata[:-1]:
+        name = context_name(statistics.context, stratum.key) if stratum.key else ""
+        curve = pbm_propensities(stratum.cells.of_several_positions())
+        for test, verdict, significance in _tests(stratum, curve, gates):
+            fires = test.p_value < significance
+            findings.append(Finding(name, stratum.key, test, verdict if fires else Verdict.OK))
+    return findings
+
+
+def flagged(
+    table: pd.DataFrame, estimator: str, context: Sequence[str], findings: Sequence[Finding]
+) -> pd.DataFrame:
+    """An estimator's table with the findings that concern it in verdicts and reasons.
+
+    A finding of one context concerns that context's curve and the pooled one.
+
+    Args:
+        table: rows of the ``propensities`` table, of one estimator.
+        estimator: its name; one that allows for trust, say, is not flagged for it.
+        context: the context columns.
+        findings: of ``model_findings``.
+    """
+    known = ESTIMATORS[estimator].knows if estimator in ESTIMATORS else frozenset()
+    fired = [
+        each for each in findings if each.verdict is not Verdict.OK and each.test.name not in known
+    ]
+    flagged = table.copy()
+    for each in fired:
+        rows = flagged[list(context)].isna().all(axis=1)
+        if each.key is not None:
+            keys: Mapping[str, str] = dict(zip(context, each.key, strict=True))
+            rows |= (flagged[list(keys)] == pd.Series(keys)).all(axis=1)
+        flagged.loc[rows, "verdict"] = [
+            Verdict.worst([verdict, each.verdict]).value for verdict in flagged.loc[rows, "verdict"]
+        ]
+        speaks = rows & (flagged["position"] == REFERENCE_POSITION)
+        named = f"{each.context}: {each.test.sentence}" if each.context else each.test.sentence
+        flagged.loc[speaks, "reason"] += f"; {named}"
+    return flagged
+
+
+def _tests(
+    stratum: Stratum, curve: Floats, gates: PropensityGates
+) -> list[tuple[MisfitTest, Verdict, float]]:
+    cells, misfit = stratum.cells, gates.misfit_significance
+    below = stratum.below_click
+    found = [
+        (trust_misfit(cells, curve), Verdict.MISFIT, misfit),
+        (cascade_misfit(cells, below[:, 0], below[:, 1]), Verdict.MISFIT, misfit),
+        (outlier_misfit(cells, curve), Verdict.MISFIT, misfit),
+    ]
+    if len(stratum.days) > 1:
+        found.append((drift_test(stratum.days, curve), Verdict.DRIFT, gates.drift_significance))
+    return found
