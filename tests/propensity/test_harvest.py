@@ -1,6 +1,6 @@
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -31,9 +31,8 @@ def cells_of(*rows: Cell, positions: int | None = None) -> Cells:
     return Cells.from_table(pd.DataFrame(list(rows), columns=columns), positions)
 
 
-def simulated(seed: int, n_lists: int = 100_000, **settings: Any) -> Cells:
-    lists = simulate_click_lists(ClickListSettings(n_lists=n_lists, **settings), seed)
-    return Cells.from_table(lists.table())
+def simulated(seed: int, settings: ClickListSettings) -> Cells:
+    return Cells.from_table(simulate_click_lists(settings, seed).table())
 
 
 def without_noise(theta: Floats, pairs: list[tuple[int, int]], shown: Floats) -> Cells:
@@ -94,7 +93,7 @@ def test_statistics_of_pairs_by_hand_and_by_query() -> None:
 
 
 def test_a_drawn_query_counts_as_its_cells_would() -> None:
-    cells = simulated(0, n_lists=4_000, n_queries=50)
+    cells = simulated(0, ClickListSettings(4_000, 50))
     weights = np.random.default_rng(5).integers(0, 3, cells.n_queries).astype(float)
     once, drawn = np.ones(cells.n_queries), cells.reweighted(weights)
     assert PairStatistics.of(cells).summed(weights) == pytest.approx(
@@ -125,7 +124,7 @@ def test_pairs_of_the_same_product_have_relevances_of_their_own() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_no_search_over_theta_and_r_finds_a_higher_likelihood(seed: int) -> None:
-    cells = simulated(seed, n_lists=3_000, n_queries=40, curves=((1, 0.5, 0.4, 0.2),))
+    cells = simulated(seed, ClickListSettings(3_000, 40, curves=((1, 0.5, 0.4, 0.2),)))
     pairs = PairStatistics.of(cells)
     above, below, shown = pairs.summed(np.ones(cells.n_queries))
 
@@ -146,8 +145,8 @@ def test_no_search_over_theta_and_r_finds_a_higher_likelihood(seed: int) -> None
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("logger", ["weak", "random"])
-def test_the_true_curve_is_recovered(seed: int, logger: str) -> None:
-    cells = simulated(seed, logger=logger, n_queries=500)
+def test_the_true_curve_is_recovered(seed: int, logger: Literal["weak", "random"]) -> None:
+    cells = simulated(seed, ClickListSettings(n_queries=500, logger=logger))
     error = np.abs(estimate_harvest_all_pairs(cells, replicates=2).propensity / TRUTH - 1)
     assert error[1:].mean() < 0.06
 
@@ -155,7 +154,7 @@ def test_the_true_curve_is_recovered(seed: int, logger: str) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_second_page_that_is_seen_more_than_the_end_of_the_first(seed: int) -> None:
     curve = (1, 0.6, 0.4, 0.3, 0.5, 0.35)
-    cells = simulated(seed, curves=(curve,), n_queries=500, rankers=4)
+    cells = simulated(seed, ClickListSettings(n_queries=500, curves=(curve,), rankers=4))
     for estimate in (estimate_harvest_all_pairs(cells, 2), estimate_harvest_adjacent(cells, 2)):
         assert np.abs(estimate.propensity / curve - 1).max() < 0.15
 
@@ -164,14 +163,14 @@ def test_a_second_page_that_is_seen_more_than_the_end_of_the_first(seed: int) ->
 def test_intervals_hold_the_truth(estimator: Estimator) -> None:
     held = []
     for seed in range(20):
-        estimate = estimator(simulated(seed, 10_000, n_queries=200, rankers=4), 100, seed)
+        estimate = estimator(simulated(seed, ClickListSettings(10_000, 200, rankers=4)), 100, seed)
         held.append((estimate.ci_low <= TRUTH) & (estimate.ci_high >= TRUTH))
         assert estimate.log_error[0] == 0
     assert 0.88 <= np.stack(held)[:, 1:].mean() <= 1
 
 
 def test_the_same_seed_gives_the_same_interval_and_more_evidence_a_narrower_one() -> None:
-    few, many = simulated(1, 5_000, n_queries=200), simulated(1, 50_000, n_queries=200)
+    few, many = (simulated(1, ClickListSettings(n, 200)) for n in (5_000, 50_000))
     first, again = (estimate_harvest_all_pairs(few, 50, seed=4).log_error for _ in range(2))
     assert first.tolist() == again.tolist()
     assert (estimate_harvest_all_pairs(many, 50, seed=4).log_error[1:] < first[1:]).all()
@@ -241,7 +240,8 @@ def test_items_that_are_always_clicked_do_no_harm() -> None:
 
 def test_fifty_positions_are_compared() -> None:
     curve = tuple(1 / math.sqrt(k) for k in range(1, 51))
-    cells = simulated(1, 10_000, curves=(curve,), candidates=60, n_queries=50, logger="random")
+    settings = ClickListSettings(5_000, 50, candidates=60, curves=(curve,), logger="random")
+    cells = simulated(1, settings)
     estimate = estimate_harvest_all_pairs(cells, replicates=20)
     assert np.abs(estimate.propensity / curve - 1).mean() < 0.1
     assert np.isfinite(estimate.log_error).all()
