@@ -1,0 +1,235 @@
+"""Do several groups of clicks follow one curve? Scores, their covariance, and the joint test.
+
+Given its clicks C_i, those of item i at position k are on average C_i p_ik with
+p_ik = n_ik theta_k / sum_l n_il theta_l, whatever its relevance. The excess of group g at k,
+
+    S_gk = sum_{i in g} (c_ik - C_i p_ik)
+
+therefore has mean 0 in every group if one curve holds. theta is estimated from the same clicks:
+with H_g = sum_{i in g} C_i (diag(p_i) - p_i p_i') the information of a group and H their sum, an
+error d of log theta moves S_g by -H_g d. So
+
+    T_g = S_g - H_g H^+ sum_h S_h
+
+is free of that error, and T' V^+ T is chi-square with (groups - 1)(positions - 1) degrees of
+freedom. V, the covariance of T, follows from sums over queries (clicks of one query depend on
+each other). Excesses of fewer than ten expected clicks are left out: their distribution is not
+normal, and a position without any click would seem to have no variance.
+
+Power is that of the noncentral chi-square whose noncentrality is D' V^+ D, D the mean of T under
+the alternative.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.special import chdtrc, chdtri
+from scipy.stats import ncx2
+
+from label_platform.propensity.cells import Cells, Floats, Integers
+
+_MIN_EXPECTED_CLICKS = 10
+_TOLERANCE = 1e-6
+_STEPS = 8
+_MAX_CHANGE = 1.0
+
+
+@dataclass(frozen=True)
+class MisfitTest:
+    """One test of whether the position-based model fits.
+
+    Attributes:
+        name: what it looks for.
+        statistic: chi-square unless the test says otherwise; 0 if nothing could be tested.
+        degrees_of_freedom: of the statistic; 0 if nothing could be tested.
+        p_value: the chance of such a statistic if the model fits; 1 if nothing could be tested.
+        power: the chance of finding the alternative that the sentence names.
+        sentence: the finding in plain words and numbers, with the power.
+    """
+
+    name: str
+    statistic: float
+    degrees_of_freedom: int
+    p_value: float
+    power: float
+    sentence: str
+
+
+@dataclass(frozen=True)
+class JointTest:
+    """A chi-square test and its power against one alternative."""
+
+    statistic: float
+    degrees_of_freedom: int
+    p_value: float
+    power: float
+
+
+NOT_TESTED = JointTest(0.0, 0, 1.0, 0.0)
+
+
+def chi_square_test(
+    excess: Floats, covariance: Floats, alternative: Floats, significance: float
+) -> JointTest:
+    """Whether the excess is 0 in all its directions.
+
+    Args:
+        excess: shape (d,).
+        covariance: of the excess, shape (d, d); directions without variance are not tested.
+        alternative: the mean of the excess under the alternative, shape (d,).
+        significance: p values below it count as found, for the power.
+    """
+    scale = np.sqrt(np.diag(covariance))
+    tested = scale > 0
+    if not tested.any():
+        return NOT_TESTED
+    # correlations, since positions differ by orders of magnitude in clicks
+    inverse_scale = 1 / scale[tested]
+    correlation = covariance[np.ix_(tested, tested)] * np.outer(inverse_scale, inverse_scale)
+    values, vectors = np.linalg.eigh(correlation)
+    kept = values > _TOLERANCE * values[-1]
+    whitened = vectors[:, kept].T / np.sqrt(values[kept])[:, None]
+    freedom = int(kept.sum())
+    statistic = float(((whitened @ (excess[tested] * inverse_scale)) ** 2).sum())
+    distance = float(((whitened @ (alternative[tested] * inverse_scale)) ** 2).sum())
+    return JointTest(
+        statistic,
+        freedom,
+        float(chdtrc(freedom, statistic)),
+        float(ncx2.sf(chdtri(freedom, significance), freedom, distance)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class GroupedClicks:
+    """Cells whose query_items fall into groups that may have curves of their own.
+
+    Attributes:
+        cells: query_items of several positions; those of different groups have different codes.
+        group: of each query_item.
+        groups: how many there are.
+        theta: the one curve of all groups, shape (K,); 0 at positions that are left out.
+    """
+
+    cells: Cells
+    group: Integers
+    groups: int
+    theta: Floats
+
+    @classmethod
+    def of(cls, cells: Cells, group: Integers, groups: int, propensity: Floats) -> "GroupedClicks":
+        """With the curve that fits all groups best.
+
+        Args:
+            cells: clicks and impressions.
+            group: of each query_item.
+            groups: how many there are.
+            propensity: where to begin, shape (K,); nan or 0 leaves a position out.
+        """
+        theta = np.where(np.isfinite(propensity), propensity, 0.0)
+        usable = (theta > 0)[cells.position - 1] & (cells.impressions > 0)
+        kept = replace(
+            cells,
+            query_item=cells.query_item[usable],
+            position=cells.position[usable],
+            impressions=cells.impressions[usable],
+            clicks=cells.clicks[usable],
+        ).of_several_positions()
+        found = cls(kept, group, groups, theta)
+        for _ in range(_STEPS):
+            score = kept.by_position(found.scores())
+            step = _inverse(found.information().sum(axis=0)) @ score
+            change = np.exp(np.clip(step, -_MAX_CHANGE, _MAX_CHANGE))
+            found = cls(kept, group, groups, found.theta * change)
+            if np.abs(step).max(initial=0) < _TOLERANCE:
+                break
+        return found
+
+    def shares(self) -> Floats:
+        """p_ik of each cell."""
+        expected = self.cells.impressions * self.theta[self.cells.position - 1]
+        return expected / self.cells.by_query_item(expected)[self.cells.query_item]
+
+    def expected_clicks(self) -> Floats:
+        """C_i p_ik of each cell."""
+        return self.cells.by_query_item(self.cells.clicks)[self.cells.query_item] * self.shares()
+
+    def scores(self, clicks: Floats | None = None) -> Floats:
+        """c_ik - C_i p_ik of each cell, of these clicks or the cells' own."""
+        seen = self.cells.clicks if clicks is None else clicks
+        return seen - self.cells.by_query_item(seen)[self.cells.query_item] * self.shares()
+
+    def information(self) -> Floats:
+        """H_g of each group, shape (groups, K, K)."""
+        cells, length = self.cells, self.cells.positions
+        expected = self.expected_clicks()
+        of_cell = self.group[cells.query_item]
+        place = of_cell * length + cells.position - 1
+        total = np.bincount(place, expected, self.groups * length).reshape(self.groups, length)
+        roots = np.sqrt(expected * self.shares())
+        crossed = np.zeros((self.groups, length, length))
+        shape = (cells.n_query_items, length)
+        rows = sparse.csr_array((roots, (cells.query_item, cells.position - 1)), shape=shape)
+        for number in range(self.groups):
+            member = rows[self.group == number]
+            crossed[number] = (member.T @ member).toarray()
+        return np.asarray(total[:, :, None] * np.eye(length) - crossed, dtype=np.float64)
+
+    def by_query(self) -> "sparse.csr_array":
+        """The scores summed by query, shape (queries, groups * K)."""
+        cells = self.cells
+        query = cells.query_of[cells.query_item]
+        shape = (int(cells.query_of.max(initial=0)) + 1, self.groups * cells.positions)
+        return sparse.csr_array((self.scores(), (query, self._place())), shape=shape)
+
+    def covariance(self) -> Floats:
+        """Of S, clustered by query, shape (groups * K, groups * K)."""
+        summed = self.by_query()
+        return np.asarray((summed.T @ summed).toarray(), dtype=np.float64)
+
+    def test(
+        self, covariance: Floats, alternative_clicks: Floats, significance: float
+    ) -> JointTest:
+        """Whether one curve holds in all groups.
+
+        Args:
+            covariance: of S, shape (groups * K, groups * K).
+            alternative_clicks: the mean clicks of each cell under the alternative.
+            significance: for the power.
+        """
+        project = self._projection()
+        tested = np.flatnonzero(self._tested())
+        excess = project @ self._summed(self.scores())
+        shift = project @ self._summed(self.scores(alternative_clicks))
+        of_excess = (project @ covariance @ project.T)[np.ix_(tested, tested)]
+        return chi_square_test(excess[tested], of_excess, shift[tested], significance)
+
+    def _place(self) -> Integers:
+        of_cell = self.group[self.cells.query_item]
+        return np.asarray(of_cell * self.cells.positions + self.cells.position - 1)
+
+    def _summed(self, values: Floats) -> Floats:
+        size = self.groups * self.cells.positions
+        return np.bincount(self._place(), values, size).astype(np.float64)
+
+    def _projection(self) -> Floats:
+        """The matrix that makes T of S."""
+        information = self.information()
+        length = self.cells.positions
+        inverse = _inverse(information.sum(axis=0))
+        moved = (information @ inverse).reshape(self.groups * length, length)
+        return np.eye(self.groups * length) - np.tile(moved, (1, self.groups))
+
+    def _tested(self) -> NDArray[np.bool_]:
+        """Positions of groups with clicks enough; the fullest position of each is implied."""
+        expected = self._summed(self.expected_clicks()).reshape(self.groups, -1)
+        enough = expected >= _MIN_EXPECTED_CLICKS
+        enough[np.arange(self.groups), expected.argmax(axis=1)] = False
+        return enough.ravel()
+
+
+def _inverse(information: Floats) -> Floats:
+    """The inverse but for what clicks do not tell: the scale of each set of joined positions."""
+    return np.asarray(np.linalg.pinv(information, rcond=1e-10, hermitian=True), dtype=np.float64)
