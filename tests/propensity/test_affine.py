@@ -11,7 +11,7 @@ RANDOM = ClickListSettings(
     n_lists=10_000, n_queries=100, candidates=10, curves=(tuple(CURVE),), logger="random"
 )
 WEAK = ClickListSettings(
-    n_lists=20_000, n_queries=1000, candidates=10, curves=(tuple(CURVE),), rankers=4
+    n_lists=12_000, n_queries=600, candidates=10, curves=(tuple(CURVE),), rankers=4
 )
 
 
@@ -39,8 +39,8 @@ def test_slopes_and_offsets_are_recovered_within_their_intervals(
 ) -> None:
     alpha, beta = relative_to_first(trust)
     inside, offsets_inside, ratios, offsets = [], [], [], []
-    for seed in range(12):
-        found = estimate_affine(cells_of(trusting(settings, trust), seed), replicates=40)
+    for seed in range(10):
+        found = estimate_affine(cells_of(trusting(settings, trust), seed), replicates=30)
         assert found.refusal == ""
         assert (found.propensity[0], found.log_error[0]) == (1, 0)
         offset, error = found.details["trust_offset"], found.details["trust_offset_error"]
@@ -59,7 +59,7 @@ def test_slopes_and_offsets_are_recovered_within_their_intervals(
 
 def test_offsets_tell_trust_from_none() -> None:
     for seed in (1, 2):
-        found = estimate_affine(cells_of(trusting(RANDOM, 0.3), seed), replicates=40)
+        found = estimate_affine(cells_of(trusting(RANDOM, 0.3), seed), replicates=30)
         offset, error = found.details["trust_offset"], found.details["trust_offset_error"]
         assert (offset[1:] < -3 * error[1:]).all()
 

@@ -207,14 +207,16 @@ class _Moments:
         """Covariance of gamma and its instrument by its standard error over queries, shape (K,)."""
         cells, at = self.cells, self.cells.position - 1
         (a1, a2), (b1, b2) = self.of_cells(found)
-        total = np.maximum(cells.by_position(b1), np.finfo(float).tiny)
-        gamma, instrument = cells.by_position(a1) / total, cells.by_position(b2) / total
+        weights = np.maximum(cells.by_position(b1), np.finfo(float).tiny)
+        gamma, instrument = cells.by_position(a1) / weights, cells.by_position(b2) / weights
         terms = a2 - instrument[at] * a1 - gamma[at] * b2 + (gamma * instrument)[at] * b1
         place = cells.query_of[cells.query_item] * cells.positions + at
         shape = cells.n_queries, cells.positions
         of_query = np.bincount(place, terms, shape[0] * shape[1]).reshape(shape)
         error = np.sqrt((of_query**2).sum(axis=0))
-        return np.divide(of_query.sum(axis=0), error, out=np.zeros_like(error), where=error > 0)
+        total: Floats = of_query.sum(axis=0)
+        strength: Floats = np.divide(total, error, out=np.zeros_like(total), where=error > 0)
+        return strength
 
 
 def _prepare(several: Cells) -> tuple[_Moments, Floats, Floats] | str:
