@@ -176,7 +176,7 @@ def drawn_from(model: ClickModel, candidates: int) -> ClickModel:
     """The worst case of random lists that are drawn from more items than the ranker shows.
 
     Nothing below the list is relevant at all; then the mean relevance is that of the shown items,
-    spread over all candidates. The truth lies between this and the model itself.
+    spread over all candidates. The truth lies between this and the shown items in random order.
 
     Raises:
         ValueError: fewer candidates than positions.
@@ -184,7 +184,8 @@ def drawn_from(model: ClickModel, candidates: int) -> ClickModel:
     positions = len(model.curve)
     if candidates < positions:
         raise ValueError(f"found {candidates} candidates for lists of {positions} positions")
-    return replace(model, random_relevance=model.random_relevance * positions / candidates)
+    shown = model.random_relevance if model.relevance is None else float(model.relevance.mean())
+    return replace(model, random_relevance=shown * positions / candidates)
 
 
 def randomised_design(model: ClickModel) -> Design:

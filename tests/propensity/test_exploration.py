@@ -114,7 +114,7 @@ def test_simulated_randomised_lists_keep_the_promise() -> None:
     ends = [curve["ci_high"].iloc[-1] / curve["propensity"].iloc[-1] - 1 for curve in curves]
     assert np.mean(ends) == pytest.approx(WITHIN, rel=0.05)
     assert np.ptp(ends) < 0.3 * WITHIN
-    # and the truth is inside of it in 95 of 100 logs: in fewer than 33 of 40 by a chance of 1 in 1,000
+    # and holds the truth in 95 of 100 logs; fewer than 33 of 40 is a chance of 1 in 1,000
     errors = np.array([np.log(curve["propensity"] / CURVE) for curve in curves])
     inside = np.abs(errors[:, -1]) <= log(1 + WITHIN)
     assert inside.sum() >= 33
