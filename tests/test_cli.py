@@ -33,6 +33,7 @@ COMMANDS = (
     "quarantine show",
     "quarantine replay",
     "delays",
+    "plan-exploration",
     "ui",
 )
 ALL_HELP = """

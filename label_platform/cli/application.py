@@ -8,7 +8,18 @@ import sys
 import typer
 from rich.markup import escape
 
-from label_platform.cli import delays, doctor, erase, init, policies, quarantine, run, simulate, ui
+from label_platform.cli import (
+    delays,
+    doctor,
+    erase,
+    init,
+    plan_exploration,
+    policies,
+    quarantine,
+    run,
+    simulate,
+    ui,
+)
 from label_platform.cli.options import errors
 from label_platform.strict_yaml import ConfigurationError
 
@@ -25,6 +36,7 @@ app.add_typer(simulate.app, name="simulate")
 app.add_typer(policies.app, name="policies")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(delays.app)
+app.add_typer(plan_exploration.app)
 app.add_typer(erase.app)
 app.add_typer(ui.app)
 
