@@ -21,7 +21,7 @@ from label_platform.propensity import (
     swap_statistics_sql,
 )
 from label_platform.propensity_settings import PropensitySettings
-from label_platform.ranking import lightgbm_relevance
+from label_platform.ranking.relevance_model import lightgbm_relevance
 
 
 def reads_lists(context: Context) -> bool:

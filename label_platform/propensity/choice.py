@@ -13,8 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from label_platform.propensity.cells import Floats
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, is_pooled, lay_out
 from label_platform.propensity.estimate import Z
+from label_platform.propensity.evidence import judge_width
+from label_platform.propensity.strata import context_name
 from label_platform.propensity_settings import PropensitySettings
 
 COMBINED = "combined"
@@ -22,6 +25,8 @@ BY_CHANCE = ("randomized", "swap")
 HARVESTED = ("pbm", "harvest_all_pairs", "harvest_adjacent", "pbm_em", "regression_em")
 OTHERS = ("affine", "ubm", "dbn", "sdbn", "cascade", "dual_learning", "viewport")
 _SIGNIFICANCE = 0.01
+_LEAST_ERROR = 1e-9
+"""The reference position has none; it is set to 1 in the end."""
 _DIGITS = 6
 
 
@@ -102,10 +107,10 @@ def _of_two(
     both = tables[by_chance].merge(tables[harvested], on=keys, how="outer", suffixes=("", "_2"))
     compared = both[both["propensity"].notna() & both["propensity_2"].notna()]
     compared = compared[compared["position"] != REFERENCE_POSITION]
-    difference = np.log(compared["propensity"] / compared["propensity_2"])
-    error = np.sqrt(_log_error(compared, "") ** 2 + _log_error(compared, "_2") ** 2)
+    difference = np.log((compared["propensity"] / compared["propensity_2"]).to_numpy(np.float64))
+    error = np.hypot(_log_error(compared, ""), _log_error(compared, "_2"))
     bound = ndtri(1 - _SIGNIFICANCE / 2 / max(len(compared), 1))
-    apart = (difference.abs() / error).to_numpy()
+    apart = np.abs(difference) / error
     if len(compared) and apart.max() > bound:
         row = compared.iloc[int(apart.argmax())]
         why = (
@@ -118,8 +123,9 @@ def _of_two(
     return Choice(COMBINED, why, table=_combined(both, context, settings))
 
 
-def _log_error(table: pd.DataFrame, suffix: str) -> pd.Series:
-    return np.log(table[f"ci_high{suffix}"] / table[f"ci_low{suffix}"]) / (2 * Z)
+def _log_error(table: pd.DataFrame, suffix: str) -> Floats:
+    ratio = (table[f"ci_high{suffix}"] / table[f"ci_low{suffix}"]).to_numpy(np.float64)
+    return np.log(ratio) / (2 * Z)
 
 
 def _combined(
@@ -127,9 +133,9 @@ def _combined(
 ) -> pd.DataFrame:
     precision, logs = [], []
     for suffix in ("", "_2"):
-        error = _log_error(both, suffix).clip(lower=1e-9)
-        precision.append((1 / error**2).fillna(0.0))
-        logs.append(np.log(both[f"propensity{suffix}"]).fillna(0.0))
+        error = np.maximum(_log_error(both, suffix), _LEAST_ERROR)
+        precision.append(np.nan_to_num(1 / error**2))
+        logs.append(np.nan_to_num(np.log(both[f"propensity{suffix}"].to_numpy(np.float64))))
     total = precision[0] + precision[1]
     log_theta = (precision[0] * logs[0] + precision[1] * logs[1]) / total
     half = Z / np.sqrt(total)
@@ -145,13 +151,22 @@ def _combined(
     reference = table["position"] == REFERENCE_POSITION
     table.loc[reference, ["propensity", "ci_low", "ci_high"]] = 1.0
     table["verdict"] = _verdicts(table, settings)
-    table["reason"] = np.where(reference, _evidence(table), "")
-    return lay_out(table, context).round(_DIGITS)
+    table["reason"] = ""
+    keys = [table[column].fillna("") for column in context] or [table["estimator"]]
+    for _, rows in table.groupby(keys):
+        first = rows.index[rows["position"] == REFERENCE_POSITION]
+        table.loc[first, "reason"] = _reason(rows, context, settings)
+    ordered = table.sort_values([*context, "position"], na_position="last", kind="stable")
+    return lay_out(ordered, context).round(_DIGITS)
 
 
-def _evidence(table: pd.DataFrame) -> str:
-    clicks, impressions = table["clicks"].sum(), table["impressions"].sum()
-    return f"{clicks:,.0f} clicks on {impressions:,.0f} impressions in all"
+def _reason(rows: pd.DataFrame, context: Sequence[str], settings: PropensitySettings) -> str:
+    clicks, impressions = rows["clicks"].sum(), rows["impressions"].sum()
+    evidence = f"{clicks:,.0f} clicks on {impressions:,.0f} impressions"
+    _, reason = judge_width(rows, evidence, settings)
+    if is_pooled(rows, context).all():
+        return f"all contexts: {reason}" if context else reason
+    return f"{context_name(context, [str(rows[name].iloc[0]) for name in context])}: {reason}"
 
 
 def _verdicts(table: pd.DataFrame, settings: PropensitySettings) -> list[str]:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict
 from label_platform.propensity.estimate import Estimate
-from label_platform.propensity.evidence import describe_interval, describe_ratio
+from label_platform.propensity.evidence import judge_width
 from label_platform.propensity.gates.identifiability import identify
 from label_platform.propensity.gates.interventions import count_interventions
 from label_platform.propensity.log_statistics import LogStatistics, Stratum
@@ -133,6 +132,8 @@ def _judge(
 ) -> tuple[Verdict, str]:
     insufficient = Verdict.INSUFFICIENT_INTERVENTIONS
     cells = stratum.swapped if estimator.reads == "swapped" else stratum.cells
+    if estimator.reads == "swapped" and not len(cells):
+        return insufficient, "no list was made by chance with its probability logged"
     if estimator.needs_interventions:
         gap = count_interventions(cells).gap(settings.min_query_items)
         if gap is not None:
@@ -150,7 +151,8 @@ def _judge(
             if not _negligible(cells, identified.comparable):
                 return Verdict.NOT_IDENTIFIED, identified.reason()
             note = f"; no propensity below position {max(identified.comparable)}"
-    return _by_width(estimates, evidence, note, settings)
+    verdict, reason = judge_width(estimates, evidence, settings)
+    return verdict, reason + note
 
 
 def _negligible(cells: Cells, comparable: tuple[int, ...]) -> bool:
@@ -162,29 +164,3 @@ def _negligible(cells: Cells, comparable: tuple[int, ...]) -> bool:
         return False
     shown = cells.by_position(cells.impressions)
     return bool(shown[deepest:].sum() <= _NEGLIGIBLE_SHARE * shown.sum())
-
-
-def _by_width(
-    estimates: pd.DataFrame, evidence: str, note: str, settings: PropensitySettings
-) -> tuple[Verdict, str]:
-    others = estimates[estimates["position"] != REFERENCE_POSITION]
-    if others.empty:
-        reason = f"{evidence}: no position but the first could be estimated"
-        return Verdict.INSUFFICIENT_INTERVENTIONS, reason
-    ratio = (others["ci_high"] / others["ci_low"]).to_numpy(np.float64)
-    worst = others.iloc[int(ratio.argmax())]
-    between = f"position {worst['position']:.0f} lies between {describe_interval(worst)}"
-    if ratio.max() <= settings.max_interval_ratio:
-        return Verdict.OK, f"{evidence}; the widest interval, {between}{note}"
-    if _holds_flat(others):
-        reason = f"{evidence} cannot tell the position curve from flat; {between}{note}"
-        return Verdict.INSUFFICIENT_INTERVENTIONS, reason
-    wide = int((ratio > settings.max_interval_ratio).sum())
-    several = f"; {wide} positions are wide" if wide > 1 else ""
-    asked = describe_ratio(ratio.max(), settings)
-    return Verdict.WIDE, f"{evidence}: {between}, {asked}{several}{note}"
-
-
-def _holds_flat(others: pd.DataFrame) -> bool:
-    holds: NDArray[np.bool_] = ((others["ci_low"] <= 1) & (others["ci_high"] >= 1)).to_numpy()
-    return bool(holds.all())

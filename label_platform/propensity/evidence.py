@@ -113,3 +113,36 @@ def _widest(estimates: pd.DataFrame) -> str:
     row = estimated.iloc[int(np.argmax(estimated["ci_high"] / estimated["ci_low"]))]
     where = f"position {row['position']:.0f}, lies between {describe_interval(row)}"
     return f"; the widest interval, {where}"
+
+
+def judge_width(
+    estimates: pd.DataFrame, evidence: str, gates: PropensityGates
+) -> tuple[Verdict, str]:
+    """Whether intervals are narrow enough, or else at least tell the curve from flat.
+
+    Args:
+        estimates: the curve's rows: position, propensity, ci_low, ci_high.
+        evidence: what they rest on, in words.
+        gates: the problem's gates.
+    """
+    others = estimates[estimates["position"] != REFERENCE_POSITION]
+    if others.empty:
+        reason = f"{evidence}: no position but the first could be estimated"
+        return Verdict.INSUFFICIENT_INTERVENTIONS, reason
+    ratio = (others["ci_high"] / others["ci_low"]).to_numpy(np.float64)
+    worst = others.iloc[int(ratio.argmax())]
+    between = f"position {worst['position']:.0f} lies between {describe_interval(worst)}"
+    if ratio.max() <= gates.max_interval_ratio:
+        return Verdict.OK, f"{evidence}; the widest interval, {between}"
+    if _holds_flat(others):
+        reason = f"{evidence} cannot tell the position curve from flat; {between}"
+        return Verdict.INSUFFICIENT_INTERVENTIONS, reason
+    wide = int((ratio > gates.max_interval_ratio).sum())
+    several = f"; {wide} positions are wide" if wide > 1 else ""
+    asked = describe_ratio(ratio.max(), gates)
+    return Verdict.WIDE, f"{evidence}: {between}, {asked}{several}"
+
+
+def _holds_flat(others: pd.DataFrame) -> bool:
+    """Whether every interval holds 1."""
+    return bool(((others["ci_low"] <= 1) & (others["ci_high"] >= 1)).all())
