@@ -20,12 +20,15 @@ Power is that of the noncentral chi-square whose noncentrality is D' V^+ D, D th
 the alternative.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.special import chdtrc, chdtri
+from scipy.linalg import block_diag
+from scipy.special import chdtrc, chdtri, ndtr, ndtri
 from scipy.stats import ncx2
 
 from label_platform.propensity.cells import Cells, Floats, Integers
@@ -59,12 +62,23 @@ class MisfitTest:
 
 @dataclass(frozen=True)
 class JointTest:
-    """A chi-square test and its power against one alternative."""
+    """A chi-square test, its power against one alternative, and the test for just that one.
+
+    Attributes:
+        statistic: chi-square.
+        degrees_of_freedom: of it.
+        p_value: of it.
+        power: of the chi-square test.
+        toward_p_value: of excess in the direction of the alternative, one-sided.
+        toward_power: of that test.
+    """
 
     statistic: float
     degrees_of_freedom: int
     p_value: float
     power: float
+    toward_p_value: float = 1.0
+    toward_power: float = 0.0
 
 
 NOT_TESTED = JointTest(0.0, 0, 1.0, 0.0)
@@ -92,13 +106,17 @@ def chi_square_test(
     kept = values > _TOLERANCE * values[-1]
     whitened = vectors[:, kept].T / np.sqrt(values[kept])[:, None]
     freedom = int(kept.sum())
-    statistic = float(((whitened @ (excess[tested] * inverse_scale)) ** 2).sum())
-    distance = float(((whitened @ (alternative[tested] * inverse_scale)) ** 2).sum())
+    seen = whitened @ (excess[tested] * inverse_scale)
+    expected = whitened @ (alternative[tested] * inverse_scale)
+    statistic, distance = float(seen @ seen), float(expected @ expected)
+    toward = float(seen @ expected) / math.sqrt(distance) if distance > 0 else 0.0
     return JointTest(
         statistic,
         freedom,
         float(chdtrc(freedom, statistic)),
         float(ncx2.sf(chdtri(freedom, significance), freedom, distance)),
+        float(ndtr(-toward)),
+        float(ndtr(math.sqrt(distance) - ndtri(1 - significance))),
     )
 
 
@@ -189,6 +207,26 @@ class GroupedClicks:
         summed = self.by_query()
         return np.asarray((summed.T @ summed).toarray(), dtype=np.float64)
 
+    def pooled_covariance(self) -> Floats:
+        """Of S, shape (groups * K, groups * K), for many groups of few clicks each.
+
+        The covariance that independent clicks would have is H_g. How much more there is, by
+        clustering, is learned from all groups together: with B = R (sum V_g) R, R the root of
+        H^+ and V_g clustered by query within group g, group g has H_g^(1/2) B H_g^(1/2).
+        """
+        length = self.cells.positions
+        information = self.information()
+        query, place = self.by_query().nonzero()
+        values = np.asarray(self.by_query()[query, place]).ravel()
+        group, position = np.divmod(place, length)
+        shape = (self.by_query().shape[0] * self.groups, length)
+        rows = sparse.csr_array((values, (query * self.groups + group, position)), shape=shape)
+        whole = (rows.T @ rows).toarray()
+        inverse_root = _root(_inverse(information.sum(axis=0)))
+        excess = inverse_root @ whole @ inverse_root
+        roots = [_root(of_group) for of_group in information]
+        return np.asarray(block_diag(*[root @ excess @ root for root in roots]))
+
     def test(
         self, covariance: Floats, alternative_clicks: Floats, significance: float
     ) -> JointTest:
@@ -199,22 +237,28 @@ class GroupedClicks:
             alternative_clicks: the mean clicks of each cell under the alternative.
             significance: for the power.
         """
-        project = self._projection()
+        project = self.projection()
         tested = np.flatnonzero(self._tested())
-        excess = project @ self._summed(self.scores())
-        shift = project @ self._summed(self.scores(alternative_clicks))
+        excess = (project @ self.summed(self.scores()))[tested]
         of_excess = (project @ covariance @ project.T)[np.ix_(tested, tested)]
-        return chi_square_test(excess[tested], of_excess, shift[tested], significance)
+        changed = replace(self.cells, clicks=alternative_clicks)
+        other = GroupedClicks.of(changed, self.group, self.groups, self.theta)
+        shift = other.projection() @ other.summed(other.scores())
+        # clicks that are more than those there are also vary more
+        before, after = self.summed(self.expected_clicks()), self.summed(alternative_clicks)
+        grown = np.sqrt(np.divide(after, before, out=np.ones_like(after), where=before > 0))
+        return chi_square_test(excess, of_excess, (shift / grown)[tested], significance)
 
     def _place(self) -> Integers:
         of_cell = self.group[self.cells.query_item]
         return np.asarray(of_cell * self.cells.positions + self.cells.position - 1)
 
-    def _summed(self, values: Floats) -> Floats:
+    def summed(self, values: Floats) -> Floats:
+        """Sums over the cells of each group and position, shape (groups * K,)."""
         size = self.groups * self.cells.positions
         return np.bincount(self._place(), values, size).astype(np.float64)
 
-    def _projection(self) -> Floats:
+    def projection(self) -> Floats:
         """The matrix that makes T of S."""
         information = self.information()
         length = self.cells.positions
@@ -224,12 +268,32 @@ class GroupedClicks:
 
     def _tested(self) -> NDArray[np.bool_]:
         """Positions of groups with clicks enough; the fullest position of each is implied."""
-        expected = self._summed(self.expected_clicks()).reshape(self.groups, -1)
+        expected = self.summed(self.expected_clicks()).reshape(self.groups, -1)
         enough = expected >= _MIN_EXPECTED_CLICKS
         enough[np.arange(self.groups), expected.argmax(axis=1)] = False
         return enough.ravel()
 
 
+def stacked(parts: Sequence[Cells]) -> Cells:
+    """Cells of all parts, whose query_items get codes of their own."""
+    starts = np.cumsum([0, *(part.n_query_items for part in parts[:-1])])
+    codes = [part.query_item + start for part, start in zip(parts, starts, strict=True)]
+    return Cells(
+        query_item=np.concatenate(codes),
+        position=np.concatenate([part.position for part in parts]),
+        impressions=np.concatenate([part.impressions for part in parts]),
+        clicks=np.concatenate([part.clicks for part in parts]),
+        query_of=np.concatenate([part.query_of for part in parts]),
+        positions=max(part.positions for part in parts),
+    )
+
+
 def _inverse(information: Floats) -> Floats:
     """The inverse but for what clicks do not tell: the scale of each set of joined positions."""
     return np.asarray(np.linalg.pinv(information, rcond=1e-10, hermitian=True), dtype=np.float64)
+
+
+def _root(matrix: Floats) -> Floats:
+    """The symmetric square root of a positive semi-definite matrix."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T, dtype=np.float64)
