@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from label_platform.cli import application
-from label_platform.cli.run import moment_of
+from label_platform.cli.options import moment_of
 from label_platform.policy import label_version, load_policies, policy_version
 from label_platform.problem import load_problem
 
@@ -39,7 +39,7 @@ COMMANDS = (
 ALL_HELP = """
 import contextlib, io, json, sys
 from label_platform.cli import application
-from label_platform.cli.run import moment_of
+from label_platform.cli.options import moment_of
 shown = {}
 for command in json.loads(sys.argv[1]):
     text = io.StringIO()

@@ -1,9 +1,7 @@
 """label-platform run, and the single steps of it."""
 
 import json
-import re
 import sys
-from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import typer
@@ -17,9 +15,10 @@ from label_platform.cli.options import (
     PoliciesOption,
     ProblemOption,
     console,
+    day_range,
     errors,
+    moment_of,
 )
-from label_platform.strict_yaml import ConfigurationError
 
 app = typer.Typer()
 
@@ -73,7 +72,6 @@ def _add_step(name: str, until: str, words: str) -> None:
     app.command(name)(command)
 
 
-_add_step("propensities", "propensities", "Up to the examination curve, with its verdict.")
 _add_step("labels", "labels", "Up to the labels of every policy.")
 _add_step("examples", "examples", "Up to the training examples of every policy.")
 _add_step("train", "rankers", "Up to the rankers of every policy, tracked in MLflow.")
@@ -95,44 +93,9 @@ def _run(
     # where a program reads the result, people's tables go to the other stream
     shown = errors if as_json else console
     moment = moment_of(as_of)
-    session = Session.start(problem, logs, policies, _day_range(days), shown, as_of=moment)
+    session = Session.start(problem, logs, policies, day_range(days), shown, as_of=moment)
     outcome = session.run(until)
     if as_json:
         print(json.dumps(outcome.as_json(), default=str))  # noqa: T201 - the command's result
     allowed = allow_refused or session.project.problem.policies.allow_refused
     sys.exit(outcome.exit_code(allow_refused=allowed))
-
-
-def _day_range(days: str | None) -> tuple[date, date]:
-    if days is None:
-        return date.min, date.max
-    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)?\.\.(\d{4}-\d\d-\d\d)?", days)
-    if match is None:
-        raise ConfigurationError(
-            f"--days: expected FROM..TO such as 2026-10-01..2026-10-07, found {days!r}"
-        )
-    try:
-        first, last = (date.fromisoformat(each) if each else None for each in match.groups())
-    except ValueError as error:
-        raise ConfigurationError(f"--days: {days!r}: {error}") from error
-    if first and last and first > last:
-        raise ConfigurationError(f"--days: {first} is after {last}")
-    return first or date.min, last or date.max
-
-
-def moment_of(as_of: str | None) -> datetime | None:
-    """A date as its beginning, anything else as a time whose zone is known."""
-    if as_of is None:
-        return None
-    try:
-        return datetime.combine(date.fromisoformat(as_of), time(), UTC)
-    except ValueError:
-        pass
-    expected = "expected a date, or a time with its zone such as 2026-10-08T12:00+02:00"
-    try:
-        moment = datetime.fromisoformat(as_of)
-    except ValueError as error:
-        raise ConfigurationError(f"--as-of: {as_of!r}: {error}; {expected}") from error
-    if moment.tzinfo is None:
-        raise ConfigurationError(f"--as-of: found {as_of!r} without a zone, {expected}")
-    return moment

@@ -17,6 +17,7 @@ from label_platform.lake import (
 from label_platform.pipeline.accounted_events import events_are_accounted_for
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.excluded_share import excluded_share_is_usual
+from label_platform.pipeline.propensity_checks import PROPENSITY_CHECKS
 
 _FINITE_LABEL = "count(*) filter (where label is null or not isfinite(label))"
 _USABLE_WEIGHT = "count(*) filter (where weight is null or not isfinite(weight) or weight < 0)"
@@ -29,7 +30,6 @@ _EXAMPLE_CHECKS = [
         "case when count(*) filter (where label > 0) = 0 then 1 else 0 end",
     ),
 ]
-_CURVE_CHECK = "verdict_is_not_a_refusal"
 _EVENTS_CHECK = "attributed_and_orphaned_are_all_events"
 _SHARE_CHECK = "share_of_excluded_impressions_is_usual"
 
@@ -123,22 +123,15 @@ def _result(result: CheckResult) -> dg.AssetCheckResult:
     )
 
 
-def _verdict(
-    _context: Context, _partitions: list[Partition], manifests: list[Manifest]
-) -> dg.AssetCheckResult:
-    """Never blocking: each policy decides for itself what a refused curve means."""
-    verdict = str(manifests[-1].attributes.get("verdict", ""))
-    return dg.AssetCheckResult(
-        check_name=_CURVE_CHECK,
-        passed=verdict in {"ok", "wide"},
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"verdict": verdict},
-        description=str(manifests[-1].attributes.get("reason", "")),
-    )
-
-
 _FURTHER: dict[str, tuple[FurtherCheck, ...]] = {
-    "propensities": (FurtherCheck(_CURVE_CHECK, "the evidence supports the curve", _verdict),),
+    "propensities": tuple(
+        FurtherCheck(
+            each.name,
+            each.description,
+            lambda _context, _partitions, manifests, check=each: check.result(manifests[-1]),
+        )
+        for each in PROPENSITY_CHECKS
+    ),
     "orphaned_interactions": (
         FurtherCheck(
             _EVENTS_CHECK,

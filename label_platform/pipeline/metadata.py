@@ -64,6 +64,13 @@ def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
 
 
 def _shown(value: object) -> Any:  # noqa: ANN401 - whatever Dagster takes as metadata
+    if isinstance(value, Mapping) and any(isinstance(each, Mapping) for each in value.values()):
+        value = [{"": key, **each} for key, each in value.items()]
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        names = list(value[0])
+        lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+        lines += [f"| {' | '.join(str(row[name]) for name in names)} |" for row in value]
+        return dg.MetadataValue.md("\n".join(lines))
     if isinstance(value, Mapping):
         lines = [f"| {key} | {count} |" for key, count in value.items()]
         return dg.MetadataValue.md("\n".join(["| | |", "|---|---|", *lines]))

@@ -13,20 +13,32 @@ _BINS = 20
 def pictures_of(context: Context, partition: Partition) -> dict[str, bytes]:
     """PNG pictures of a partition by name; none for tables that are better read than seen."""
     if partition.table == "propensities":
-        return {"propensity_curve": propensity_picture(context, partition)}
+        return propensity_pictures(context, partition)
     if partition.table == "labels":
         return _label_pictures(context, partition)
     return {}
 
 
-def propensity_picture(context: Context, partition: Partition) -> bytes:
-    """The examination curves of a day with their intervals."""
-    from label_platform.report import plot_propensities
+def propensity_pictures(context: Context, partition: Partition) -> dict[str, bytes]:
+    """The chosen examination curves of a day, and all estimators' beside the naive click rates."""
+    from label_platform.report import plot_estimators, plot_propensities
 
+    columns = list(context.problem.context)
     relation = context.lake.scan(partition.table, [partition.day])
     table = context.engine.frame(f"from {relation}")
-    title = f"{context.problem.name}, window ending {partition.day}"
-    return plot_propensities(table, list(context.problem.context), title)
+    first, last = table["first_day"].iloc[0], table["last_day"].iloc[0]
+    days = [day for day in context.lake.days("position_statistics") if first <= day <= last]
+    naive = context.engine.frame(
+        "select position, sum(impressions) as impressions, sum(clicks) as clicks "
+        f"from {context.lake.scan('position_statistics', days)} "
+        "where not randomized group by position order by position"
+    )
+    title = f"{context.problem.name}, window ending {last}"
+    chosen = table[table["chosen"].astype(bool)]
+    return {
+        "propensity_curve": plot_propensities(chosen, columns, title),
+        "propensity_estimators": plot_estimators(table, naive, columns, title),
+    }
 
 
 def _label_pictures(context: Context, partition: Partition) -> dict[str, bytes]:

@@ -13,11 +13,15 @@ from label_platform.lake import Partition
 from label_platform.logs import IngestReport
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.delays import SignalDelays
+from label_platform.pipeline.propensity_report import DayPropensities
 from label_platform.pipeline.run import RunSummary
+from label_platform.propensity import Verdict
 from label_platform.tracking import TrackingStore
 
 _WIDEST = 23
 _OBJECTIVE = len("lambdarank")
+_SHOWN_POSITIONS = (1, 2, 3, 5, 10, 20, 50)
+_REFUSALS = {each.value for each in Verdict if each.is_refusal}
 _COUNTS = ("records", "accepted", "ignored", "rejected", "duplicates")
 
 
@@ -51,6 +55,39 @@ def print_propensities(console: Console, context: Context) -> None:
         return
     verdict, reason = manifest.attributes["verdict"], manifest.attributes["reason"]
     console.print(f"[bold]Propensities: {verdict}[/]. {escape(reason)}", highlight=False)
+
+
+def print_estimators(console: Console, found: DayPropensities) -> None:
+    """Each estimator's curve over all contexts at some positions, its verdict and why."""
+    curves = found.pooled_curves()
+    deepest = max(int(rows["position"].max()) for rows in curves.values() if len(rows))
+    shown = [each for each in _SHOWN_POSITIONS if each <= deepest]
+    console.print(
+        f"\n[bold]Examination relative to position 1[/], window ending {found.partition.day}",
+        highlight=False,
+    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("estimator", no_wrap=True)
+    for position in shown[1:]:
+        table.add_column(f"at {position}", justify="right", no_wrap=True)
+    table.add_column("verdict", overflow="fold")
+    for name, rows in curves.items():
+        at = rows.set_index("position")["propensity"]
+        refused = found.attributes["estimators"][name]["verdict"] in _REFUSALS
+        values = ["" if refused or k not in at else f"{at[k]:.3f}" for k in shown[1:]]
+        mark = "→ " if name == found.attributes["estimator"] else "  "
+        table.add_row(f"{mark}{name}", *values, found.attributes["estimators"][name]["verdict"])
+    console.print(table)
+    console.print(f"[bold]→[/] {escape(found.attributes['reason'])}", highlight=False)
+    for name in curves:
+        judged = found.attributes["estimators"][name]
+        if judged["verdict"] in _REFUSALS:
+            reason = f"{name} is refused: {judged['reason']}"
+            console.print(f"[yellow]{escape(reason)}[/]", highlight=False)
+    for each in found.attributes["findings"]:
+        named = f"{each['test']}{', ' if each['context'] else ''}{each['context']}"
+        text = escape(f"{named}: {each['sentence']}")
+        console.print(f"[yellow]{text}[/]" if each["fires"] else text, highlight=False)
 
 
 def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) -> None:
