@@ -78,7 +78,9 @@ def trust_misfit(cells: Cells, propensity: Floats, seed: int = 0) -> MisfitTest:
         )
     else:
         finding = "good and poor items follow one position curve as far as these clicks tell"
-    able = f"a trust bias of {TRUST_ALTERNATIVE:g} would be found {found.power:.0%} of times"
+    able = (
+        f"a trust bias of {TRUST_ALTERNATIVE:g} would be found at most {found.power:.0%} of times"
+    )
     return _result("trust", found, f"{finding} ({_numbers(found)}); {able}")
 
 

@@ -195,17 +195,13 @@ class GroupedClicks:
             crossed[number] = (member.T @ member).toarray()
         return np.asarray(total[:, :, None] * np.eye(length) - crossed, dtype=np.float64)
 
-    def by_query(self) -> "sparse.csr_array":
-        """The scores summed by query, shape (queries, groups * K)."""
-        cells = self.cells
-        query = cells.query_of[cells.query_item]
-        shape = (int(cells.query_of.max(initial=0)) + 1, self.groups * cells.positions)
-        return sparse.csr_array((self.scores(), (query, self._place())), shape=shape)
-
     def covariance(self) -> Floats:
         """Of S, clustered by query, shape (groups * K, groups * K)."""
-        summed = self.by_query()
-        return np.asarray((summed.T @ summed).toarray(), dtype=np.float64)
+        cells = self.cells
+        query = cells.query_of[cells.query_item]
+        shape = (int(query.max(initial=0)) + 1, self.groups * cells.positions)
+        rows = sparse.csr_array((self.scores(), (query, self._place())), shape=shape)
+        return np.asarray((rows.T @ rows).toarray(), dtype=np.float64)
 
     def pooled_covariance(self) -> Floats:
         """Of S, shape (groups * K, groups * K), for many groups of few clicks each.
@@ -214,13 +210,10 @@ class GroupedClicks:
         clustering, is learned from all groups together: with B = R (sum V_g) R, R the root of
         H^+ and V_g clustered by query within group g, group g has H_g^(1/2) B H_g^(1/2).
         """
-        length = self.cells.positions
-        information = self.information()
-        query, place = self.by_query().nonzero()
-        values = np.asarray(self.by_query()[query, place]).ravel()
-        group, position = np.divmod(place, length)
-        shape = (self.by_query().shape[0] * self.groups, length)
-        rows = sparse.csr_array((values, (query * self.groups + group, position)), shape=shape)
+        cells, information = self.cells, self.information()
+        query = cells.query_of[cells.query_item] * self.groups + self.group[cells.query_item]
+        shape = (int(query.max(initial=0)) + 1, cells.positions)
+        rows = sparse.csr_array((self.scores(), (query, cells.position - 1)), shape=shape)
         whole = (rows.T @ rows).toarray()
         inverse_root = _root(_inverse(information.sum(axis=0)))
         excess = inverse_root @ whole @ inverse_root

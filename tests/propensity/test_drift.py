@@ -1,0 +1,100 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from label_platform.logs.simulators.click_lists import ClickListSettings, simulate_click_lists
+from label_platform.propensity.cells import Cells, Floats
+from label_platform.propensity.estimators.pbm import pbm_propensities
+from label_platform.propensity.gates.drift import SIGNIFICANCE, drift_test
+
+POSITIONS = np.arange(1, 11)
+DAYS = 14
+
+
+def days_of(
+    exponents: Sequence[float], seed: int, n_lists: int, logger: str = "weak"
+) -> tuple[list[Cells], Floats]:
+    """Cells of each day, and the curve of all; a day is simulated as a device is."""
+    settings = ClickListSettings(
+        n_lists=n_lists,
+        n_queries=40,
+        curves=tuple(tuple((POSITIONS**-exponent).tolist()) for exponent in exponents),
+        logger=logger,  # type: ignore[arg-type]
+    )
+    table = simulate_click_lists(settings, seed).table()
+    days = [Cells.from_table(table[table["device"] == day], 10) for day in range(len(exponents))]
+    return days, pbm_propensities(Cells.from_table(table))
+
+
+@pytest.mark.parametrize("logger", ["weak", "random"])
+def test_seldom_cries_wolf(logger: str) -> None:
+    p_values = []
+    for seed in range(6):
+        found = drift_test(*days_of([1.0] * DAYS, seed, 4_000, logger))
+        p_values.append(found.p_value)
+
+    assert np.min(p_values) > SIGNIFICANCE
+    assert np.mean(np.array(p_values) < 0.05) <= 0.3
+    assert np.mean(p_values) > 0.25
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_curve_that_changes_halfway_is_found(seed: int) -> None:
+    found = drift_test(*days_of([1.0] * 7 + [1.8] * 7, seed, 15_000, "random"))
+
+    assert found.name == "drift"
+    assert found.p_value < 1e-4
+    assert found.degrees_of_freedom <= (DAYS - 1) * (10 - 1)
+    assert found.sentence.startswith("the position curve changed within these 14 days (chi-square")
+
+
+def test_items_that_change_are_not_drift() -> None:
+    days = []
+    for day in range(4):
+        settings = ClickListSettings(n_lists=5_000, n_queries=60, logger="random")
+        table = simulate_click_lists(settings, 100 + day).table()
+        days.append(Cells.from_table(table, 10))
+
+    assert drift_test(days, 1 / POSITIONS).p_value > 0.01
+
+
+def test_a_wrong_start_does_not_matter() -> None:
+    days, propensity = days_of([1.0] * 4, 5, 10_000)
+
+    right, wrong = drift_test(days, propensity), drift_test(days, np.ones(10))
+
+    assert wrong.statistic == pytest.approx(right.statistic, rel=1e-3)
+
+
+def test_power_is_what_happens() -> None:
+    stated, fired = [], []
+    for seed in range(5):
+        stated.append(drift_test(*days_of([1.0] * 2, seed, 6_000, "random")).power)
+        fired.append(drift_test(*days_of([1.0, 1.2], seed, 6_000, "random")).p_value)
+
+    assert 0.15 < np.mean(stated) < 0.95
+    assert abs(np.mean(stated) - np.mean(np.array(fired) < SIGNIFICANCE)) < 0.35
+
+
+def test_the_sentence_states_the_power() -> None:
+    found = drift_test(*days_of([1.0] * 3, 1, 3_000))
+
+    assert found.sentence.startswith("one position curve holds on all 3 days as far as")
+    assert found.sentence.endswith(
+        f"a change halfway from 1/k to 1/k^1.2 would be found {found.power:.0%} of times"
+    )
+
+
+def test_nothing_to_test() -> None:
+    columns = ["query", "item", "position", "impressions", "clicks"]
+    few = Cells.from_table(
+        pd.DataFrame([("q", "a", 1, 3, 1), ("q", "a", 2, 3, 1)], columns=columns)
+    )
+    none = Cells.from_table(pd.DataFrame([], columns=columns).astype({"position": int}), 2)
+    for days in ([], [few], [few, few], [few, none], [none, none]):
+        for propensity in (np.ones(2), np.full(2, np.nan)):
+            found = drift_test(days, propensity)
+            assert (found.p_value, found.degrees_of_freedom, found.power) == (1, 0, 0)
+            assert found.sentence.startswith("drift could not be tested: ")
