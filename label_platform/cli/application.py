@@ -15,6 +15,7 @@ from label_platform.cli import (
     init,
     plan_exploration,
     policies,
+    propensities,
     quarantine,
     run,
     simulate,
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.add_typer(init.app)
 app.add_typer(doctor.app)
 app.add_typer(run.app)
+app.add_typer(propensities.app)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(policies.app, name="policies")
 app.add_typer(quarantine.app, name="quarantine")

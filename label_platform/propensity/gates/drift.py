@@ -1,0 +1,66 @@
+"""Is the curve the same on all days?
+
+One joint test over all days and positions, on the scores of ``score_test`` with days as groups:
+items may gain and lose relevance from day to day, only the ratios between positions are compared.
+A test per day and position would cry wolf on most days, so there is one, at .001. The covariance
+is clustered by query within the day and pooled over days, since a day alone has too few clicks to
+tell its own. People who come back on several days make days alike, which makes the test shy.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from label_platform.propensity.cells import Cells, Floats
+from label_platform.propensity.gates.score_test import (
+    NOT_TESTED,
+    GroupedClicks,
+    JointTest,
+    MisfitTest,
+    stacked,
+)
+
+SIGNIFICANCE = 0.001
+EXPONENT_ALTERNATIVE = 0.2
+
+
+def drift_test(cells_by_day: Sequence[Cells], propensity: Floats) -> MisfitTest:
+    """Whether one curve holds on all days.
+
+    Args:
+        cells_by_day: of one context, each day's lists on their own; each day may number its
+            queries and items as it likes.
+        propensity: the curve of all days, shape (K,); nan or 0 leaves a position out.
+
+    Returns:
+        Chi-square with (days - 1)(K - 1) degrees of freedom, less what has too few clicks.
+        Power: if the curve gets steeper by a factor of k^-.2 (as from 1/k to 1/k^1.2) halfway.
+    """
+    days = len(cells_by_day)
+    if days < 2:
+        return _result(NOT_TESTED, f"drift could not be tested: {days} day of clicks")
+    sizes = [cells.n_query_items for cells in cells_by_day]
+    day = np.repeat(np.arange(days), sizes)
+    tested = GroupedClicks.of(stacked(cells_by_day), day, days, propensity)
+    steeper = tested.expected_clicks()
+    later = day[tested.cells.query_item] >= days / 2
+    steeper *= np.where(later, tested.cells.position**-EXPONENT_ALTERNATIVE, 1.0)
+    found = tested.test(tested.pooled_covariance(), steeper, SIGNIFICANCE)
+    if found.degrees_of_freedom == 0:
+        return _result(NOT_TESTED, f"drift could not be tested: too few clicks on {days} days")
+    if found.p_value < SIGNIFICANCE:
+        finding = f"the position curve changed within these {days} days"
+    else:
+        finding = f"one position curve holds on all {days} days as far as their clicks tell"
+    return _result(
+        found,
+        f"{finding} (chi-square {found.statistic:.4g} with {found.degrees_of_freedom} degrees of "
+        f"freedom, p = {found.p_value:.2g}); a change halfway from 1/k to "
+        f"1/k^{1 + EXPONENT_ALTERNATIVE:g} would be found {found.power:.0%} of times",
+    )
+
+
+def _result(found: JointTest, sentence: str) -> MisfitTest:
+    return MisfitTest(
+        "drift", found.statistic, found.degrees_of_freedom, found.p_value, found.power, sentence
+    )
