@@ -125,7 +125,7 @@ def _of_two(
 
 def _log_error(table: pd.DataFrame, suffix: str) -> Floats:
     ratio = (table[f"ci_high{suffix}"] / table[f"ci_low{suffix}"]).to_numpy(np.float64)
-    return np.log(ratio) / (2 * Z)
+    return np.asarray(np.log(ratio) / (2 * Z), dtype=np.float64)
 
 
 def _combined(
