@@ -14,12 +14,12 @@ DAYS = 14
 
 
 def days_of(
-    exponents: Sequence[float], seed: int, n_lists: int, logger: str = "weak"
+    exponents: Sequence[float], seed: int, n_lists: int, logger: str = "weak", n_queries: int = 40
 ) -> tuple[list[Cells], Floats]:
     """Cells of each day, and the curve of all; a day is simulated as a device is."""
     settings = ClickListSettings(
         n_lists=n_lists,
-        n_queries=40,
+        n_queries=n_queries,
         curves=tuple(tuple((POSITIONS**-exponent).tolist()) for exponent in exponents),
         logger=logger,  # type: ignore[arg-type]
     )
@@ -71,8 +71,8 @@ def test_a_wrong_start_does_not_matter() -> None:
 def test_power_is_what_happens() -> None:
     stated, fired = [], []
     for seed in range(5):
-        stated.append(drift_test(*days_of([1.0] * 2, seed, 6_000, "random")).power)
-        fired.append(drift_test(*days_of([1.0, 1.2], seed, 6_000, "random")).p_value)
+        stated.append(drift_test(*days_of([1.0] * 2, seed, 8_000, "random", 300)).power)
+        fired.append(drift_test(*days_of([1.0, 1.2], seed, 8_000, "random", 300)).p_value)
 
     assert 0.15 < np.mean(stated) < 0.95
     assert abs(np.mean(stated) - np.mean(np.array(fired) < SIGNIFICANCE)) < 0.35
