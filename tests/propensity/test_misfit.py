@@ -133,6 +133,7 @@ def test_more_lists_give_more_power() -> None:
         cells_of(("q", "a", 1, 10, 4), ("q", "b", 2, 10, 4)),
         cells_of(("q", "a", 1, 10, 0), ("q", "a", 2, 10, 0)),
         cells_of(("q", "a", 1, 10, 3)),
+        Cells.from_table(pd.DataFrame([], columns=COLUMNS).astype({"position": int}), 3),
         cells_of(("q", "a", 1, 2, 1), ("q", "a", 2, 2, 1)),
     ],
 )

@@ -218,11 +218,12 @@ def _relevance(cells: Cells, propensity: Floats) -> tuple[Floats, Floats]:
 def _tertile(cells: Cells, propensity: Floats) -> Integers:
     """0, 1 or 2 for each query_item: thirds of what was looked at, from poor to good."""
     gamma, exposure = _relevance(cells, propensity)
+    if not len(gamma):
+        return np.zeros(0, dtype=np.int64)
     order = np.argsort(gamma, kind="stable")
     looked_at = np.cumsum(exposure[order])
-    last = max(len(order) - 1, 0)
-    ends = np.searchsorted(looked_at, looked_at[-1:] * np.array([1, 2]) / TERTILES)
-    bounds = gamma[order][np.minimum(ends, last)] if len(order) else np.zeros(2)
+    ends = np.searchsorted(looked_at, looked_at[-1] * np.array([1, 2]) / TERTILES)
+    bounds = gamma[order][np.minimum(ends, len(order) - 1)]
     return np.asarray((gamma[:, None] > bounds).sum(axis=1), dtype=np.int64)
 
 
