@@ -10,7 +10,7 @@ from label_platform.propensity.curve import REFERENCE_POSITION, Verdict
 from label_platform.propensity.estimators.pbm import pbm_propensities
 from label_platform.propensity.gates.drift import drift_test
 from label_platform.propensity.gates.misfit import cascade_misfit, outlier_misfit, trust_misfit
-from label_platform.propensity.gates.score_test import MisfitTest
+from label_platform.propensity.gates.chi_square import MisfitTest
 from label_platform.propensity.log_statistics import LogStatistics, Stratum
 from label_platform.propensity.registry import ESTIMATORS
 from label_platform.propensity.strata import context_name
