@@ -191,6 +191,17 @@ def test_a_position_without_clicks_is_unknown() -> None:
     assert np.isnan(compatible.propensity).tolist() == [False, False, False, True]
 
 
+def test_positions_that_nothing_connects_with_the_first_are_unknown() -> None:
+    cells = cells_of(
+        *((0, 0, 1, 90, 30), (0, 0, 2, 90, 20)),
+        *((1, 1, 3, 90, 30), (1, 1, 4, 90, 20)),
+    )
+    estimate = estimate_pbm_em(cells)
+    assert estimate.propensity[:2] == pytest.approx([1, 20 / 30], abs=1e-4)
+    assert np.isnan(estimate.propensity[2:]).all()
+    assert np.isnan(estimate.log_error[2:]).all()
+
+
 @pytest.mark.parametrize("compatible", [True, False])
 def test_refusals_name_their_numbers(compatible: object) -> None:
     cells = cells_of((0, 0, 1, 1200, 0), (0, 0, 2, 800, 9))

@@ -33,6 +33,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from scipy.special import xlogy
 
 from label_platform.propensity.bootstrap import REPLICATES, bootstrap_log_error
@@ -68,9 +71,9 @@ def estimate_pbm_em(
         compatible: fit what PyClick fits.
 
     Returns:
-        Refused without a click at position 1, nan at positions without a click, both of items
-        seen at several positions; if compatible, of all items, and nan without an impression
-        only, as the prior fills in what clicks do not say. Details:
+        Refused without a click at position 1, nan at positions without a click or that no items
+        connect with position 1, all of items seen at several positions; if compatible, of all
+        items, and nan without an impression only, as the prior fills in the rest. Details:
         ``theta``, shape (K,), before it was divided by that of position 1; ``gamma``, shape
         (n_query_items,), on the scale of ``theta``, nan for items left out; ``iterations``;
         ``converged``, always false if compatible.
@@ -106,8 +109,8 @@ class PbmEmFit:
     """Parameters of the position-based model.
 
     Attributes:
-        theta: P(examined) by position, shape (K,), nan without a click there (if compatible:
-            without an impression).
+        theta: P(examined) by position, shape (K,), nan without a click there or a connection with
+            position 1 (if compatible: without an impression).
         gamma: P(relevant) by query_item, shape (n_query_items,), nan where left out.
         iterations: how often the parameters were updated.
         converged: whether log theta stood still.
@@ -198,7 +201,17 @@ class _Updates:
             theta, gamma, iterations, converged = counted.converge(theta, gamma, tolerance)
         all_gamma = np.full(self.cells.n_query_items, np.nan)
         all_gamma[self.items] = gamma
+        known &= self.compatible | self._connected(of_item)
         return PbmEmFit(np.where(known, theta, np.nan), all_gamma, iterations, converged)
+
+    def _connected(self, of_item: Floats) -> NDArray[np.bool_]:
+        """Positions that items of several positions connect with position 1, shape (K,)."""
+        kept = of_item[self.item] > 0
+        place, item = self.place[kept], self.item[kept] + self.cells.positions
+        nodes = self.cells.positions + len(self.items)
+        graph = sparse.csr_array((np.ones(len(place)), (place, item)), shape=(nodes, nodes))
+        component = connected_components(graph, directed=False)[1]
+        return np.asarray(component == component[0])[: self.cells.positions]
 
 
 @dataclass(frozen=True, eq=False)
