@@ -13,7 +13,7 @@ from label_platform.propensity.estimators.dbn_model import (
 from label_platform.propensity.list_clicks import ListClicks
 from tests.propensity.click_model_logs import Size, coverage_of_curve, dbn_log, written
 
-SMALL = Size(lists=20_000, queries=30)
+SMALL = Size(lists=12_000, queries=18)
 HALF = DbnParameters(np.array([0.5, 0.4, 0.2]), np.array([0.6, 0.3, 0.1]), 0.8)
 
 
@@ -175,11 +175,11 @@ def test_the_short_cut_down_to_the_last_click_is_biased_and_this_is_not() -> Non
 
 
 def test_a_replicate_by_the_slope_is_what_em_finds_in_the_drawn_queries() -> None:
-    drawn = dbn_log(8, 0.7, Size(lists=6_000, queries=10, items=8, positions=5))
-    error = estimate_dbn(drawn.lists, 15, seed=0).log_error
+    drawn = dbn_log(8, 0.7, Size(lists=3_000, queries=10, items=6, positions=4))
+    error = estimate_dbn(drawn.lists, 10, seed=0).log_error
     rng = np.random.default_rng(0)  # draws the same queries
     refitted = []
-    for _ in range(15):
+    for _ in range(10):
         again = drawn.lists.reweighted(rng.multinomial(10, np.full(10, 0.1)).astype(float))
         refitted.append(np.log(estimate_dbn(again, 2).propensity))
     assert error[1:] == pytest.approx(np.std(refitted, axis=0, ddof=1)[1:], rel=0.1)
@@ -226,14 +226,14 @@ def test_readers_who_never_give_up_are_found_to_be_so() -> None:
 
 
 def test_intervals_hold_the_curve_over_other_queries() -> None:
-    truth = dbn_log(99, 0.8, Size(100_000, 5_000, 6, 4)).examined
+    truth = dbn_log(99, 0.8, Size(50_000, 5_000, 6, 4)).examined
 
     def curve(lists: ListClicks) -> tuple[np.ndarray, np.ndarray]:
         estimate = estimate_dbn(lists, 60)
         return estimate.ci_low, estimate.ci_high
 
     covered = coverage_of_curve(
-        lambda seed: dbn_log(seed, 0.8, Size(4_000, 60, 6, 4)), curve, truth, range(20)
+        lambda seed: dbn_log(seed, 0.8, Size(2_000, 60, 6, 4)), curve, truth, range(20)
     )
     assert 0.88 <= covered <= 1
 
