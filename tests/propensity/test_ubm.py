@@ -115,7 +115,7 @@ def test_intervals_hold_the_curve_over_other_queries() -> None:
     size = Size(100_000, 5_000)
     truth = ubm_log(99, size).examined
 
-    def curve(lists):  # noqa: ANN001, ANN202
+    def curve(lists: ListClicks) -> tuple[np.ndarray, np.ndarray]:
         estimate = estimate_ubm(lists, 60)
         return estimate.ci_low, estimate.ci_high
 
