@@ -18,6 +18,7 @@ from label_platform.propensity.cells import Floats
 
 _TOLERANCE = 1e-6
 """Directions of a correlation matrix with less variance are there by rounding."""
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,12 @@ def chi_square_test(
         significance: p values below it count as found, for the power.
         clusters: how many the covariance was estimated from; infinite if it is known.
     """
-    scale = np.sqrt(np.diag(covariance))
-    tested = scale > 0
+    variance = np.diag(covariance)
+    tested = variance > _ROUNDING * variance.max(initial=0)
     if not tested.any():
         return NOT_TESTED
     # correlations, since positions differ by orders of magnitude in clicks
-    inverse_scale = 1 / scale[tested]
+    inverse_scale = 1 / np.sqrt(variance[tested])
     correlation = covariance[np.ix_(tested, tested)] * np.outer(inverse_scale, inverse_scale)
     values, vectors = np.linalg.eigh(correlation)
     kept = values > _TOLERANCE * values[-1]
