@@ -40,6 +40,19 @@ class Finding:
     test: MisfitTest
     verdict: Verdict
 
+    @property
+    def sentence(self) -> str:
+        """What is to be said of the curve because of it."""
+        test = self.test
+        if self.verdict is Verdict.UNTESTED and test is not _POOLED:
+            said = (
+                "trust in high positions could not be ruled out: a trust bias of .1 would be "
+                f"found {test.power:.0%} of times"
+            )
+        else:
+            said = test.sentence
+        return f"{self.context}: {said}" if self.context else said
+
     def as_json(self) -> dict[str, object]:
         """What a manifest keeps of it."""
         return {
@@ -108,8 +121,7 @@ def flagged(
             Verdict.worst([verdict, each.verdict]).value for verdict in flagged.loc[rows, "verdict"]
         ]
         speaks = rows & (flagged["position"] == REFERENCE_POSITION)
-        named = f"{each.context}: {each.test.sentence}" if each.context else each.test.sentence
-        flagged.loc[speaks, "reason"] += f"; {named}"
+        flagged.loc[speaks, "reason"] += f"; {each.sentence}"
     return flagged
 
 
