@@ -96,6 +96,7 @@ def parse_options() -> argparse.Namespace:
         "--settings", default="", help="beginnings of names, separated by semicolons"
     )
     parser.add_argument("--replicates", type=int, default=200, help="of bootstraps")
+    parser.add_argument("--save", help="CSV file of all runs, written after each")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     options = parser.parse_args()
     if options.all:
@@ -126,6 +127,8 @@ def measure_all(
                 flush=True,
             )
             found.append(rows)
+            if options.save:
+                pd.concat(found, ignore_index=True).to_csv(options.save, index=False)
     order = {setting.name: number for number, setting in enumerate(settings)}
     runs = pd.concat(found, ignore_index=True)
     runs["order"] = runs["setting"].map(order)

@@ -109,7 +109,7 @@ def _of_several_positions(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _swapped(cells: pd.DataFrame, shown: ClickLists, setting: Setting) -> pd.DataFrame:
-    """Sums of 1 / probability; an item is equally likely to stand at any place of a random order."""
+    """Sums of 1 / probability; a random order puts an item at any place with the same chance."""
     columns = ["device", "query", "item", "position", "impressions", "clicks"]
     if not setting.logged_chance:
         return cells[columns].iloc[:0]
@@ -134,7 +134,7 @@ def _places(shown: ClickLists) -> pd.DataFrame:
 
 
 def _features(shown: ClickLists, rng: np.random.Generator) -> pd.DataFrame:
-    """What a shop knows of relevance: the truth with noise, and two columns of nothing but noise."""
+    """What a shop knows of relevance: the truth with noise, and two columns of mere noise."""
     gamma = np.tile(shown.relevance.ravel(), int(shown.device.max()) + 1)
     logit = np.log(gamma / (1 - gamma))
     noise = rng.normal(size=(3, len(gamma)))

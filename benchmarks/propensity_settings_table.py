@@ -24,7 +24,7 @@ def power_curve(exponent: float) -> Curve:
 
 INVERSE = power_curve(1.0)
 SECOND_PAGE = (1.0, 0.7, 0.5, 0.4, 0.3, 0.6, 0.42, 0.3, 0.24, 0.18)
-"""Five items to a page: the first of the second page is looked at more than the last of the first."""
+"""Five items to a page: the second page's first is looked at more than the first page's last."""
 
 
 @dataclass(frozen=True)
