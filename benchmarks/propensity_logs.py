@@ -109,7 +109,7 @@ def _of_several_positions(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _swapped(cells: pd.DataFrame, shown: ClickLists, setting: Setting) -> pd.DataFrame:
-    """Sums of 1 / probability; a random order puts an item at any place with the same chance."""
+    """Sums of 1 / probability; an item stands anywhere in a random order alike."""
     columns = ["device", "query", "item", "position", "impressions", "clicks"]
     if not setting.logged_chance:
         return cells[columns].iloc[:0]

@@ -125,12 +125,7 @@ def _result(result: CheckResult) -> dg.AssetCheckResult:
 
 _FURTHER: dict[str, tuple[FurtherCheck, ...]] = {
     "propensities": tuple(
-        FurtherCheck(
-            each.name,
-            each.description,
-            lambda _context, _partitions, manifests, check=each: check.result(manifests[-1]),
-        )
-        for each in PROPENSITY_CHECKS
+        FurtherCheck(each.name, each.description, each.look) for each in PROPENSITY_CHECKS
     ),
     "orphaned_interactions": (
         FurtherCheck(

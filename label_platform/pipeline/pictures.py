@@ -26,7 +26,7 @@ def propensity_pictures(context: Context, partition: Partition) -> dict[str, byt
     columns = list(context.problem.context)
     relation = context.lake.scan(partition.table, [partition.day])
     table = context.engine.frame(f"from {relation}")
-    first, last = table["first_day"].iloc[0], table["last_day"].iloc[0]
+    first, last = (pd.Timestamp(table[name].iloc[0]).date() for name in ("first_day", "last_day"))
     days = [day for day in context.lake.days("position_statistics") if first <= day <= last]
     naive = context.engine.frame(
         "select position, sum(impressions) as impressions, sum(clicks) as clicks "

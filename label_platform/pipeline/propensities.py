@@ -3,22 +3,10 @@
 from datetime import date, timedelta
 from typing import Any
 
-import pandas as pd
-
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.log_statistics import read_statistics, reads_lists
-from label_platform.propensity import (
-    Choice,
-    LogStatistics,
-    PropensityCurve,
-    Verdict,
-    choose,
-    estimate_curves,
-    estimate_randomized,
-    flagged,
-    model_findings,
-)
+from label_platform.propensity import Answer, estimate_all
 
 SEMANTICS = 2
 """Raised when the estimators' results change, so that they are estimated anew."""
@@ -64,51 +52,16 @@ def build_propensities(context: Context, partition: Partition) -> Manifest:
         attributes = context.require(twin).attributes
     else:
         days = propensity_days(context, partition.day)
-        table, attributes = estimate_all(context, read_statistics(context, days))
-        table = table.assign(first_day=days[0], last_day=days[-1])
+        answer = estimate_all(
+            read_statistics(context, days), wanted_estimators(context), context.problem.propensity
+        )
+        attributes = attributes_of(answer)
+        table = answer.table().assign(first_day=days[0], last_day=days[-1])
         context.engine.register("propensity_curves", table)
         rows = "from propensity_curves"
     return context.lake.publish(
         context.engine, partition, rows, recipe=recipe, attributes=attributes
     )
-
-
-def estimate_all(
-    context: Context, statistics: LogStatistics
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Every estimator's curves, those of the chosen one marked, and what is to be said of them."""
-    settings, columns = context.problem.propensity, context.problem.context
-    strata = list(statistics.strata())
-    findings = model_findings(statistics, strata, settings)
-    tables = {
-        name: flagged(
-            estimate_randomized(statistics.randomized, columns, settings).table
-            if name == "randomized"
-            else estimate_curves(name, statistics, strata, settings),
-            name,
-            columns,
-            findings,
-        )
-        for name in wanted_estimators(context)
-    }
-    choice = choose(tables, columns, settings)
-    if choice.table is not None:
-        tables[choice.estimator] = flagged(choice.table, choice.estimator, columns, findings)
-    if choice.disagrees:
-        tables[choice.estimator] = _against_another(tables[choice.estimator])
-    curves = {name: PropensityCurve.from_table(rows, columns) for name, rows in tables.items()}
-    table = pd.concat(
-        [rows.assign(chosen=name == choice.estimator) for name, rows in tables.items()],
-        ignore_index=True,
-    )
-    return table, {
-        **_judgment(curves[choice.estimator], choice),
-        "estimators": {
-            name: {"verdict": str(curve.verdict), "reason": curve.reason}
-            for name, curve in curves.items()
-        },
-        "findings": [each.as_json() for each in findings],
-    }
 
 
 def wanted_estimators(context: Context) -> tuple[str, ...]:
@@ -118,17 +71,20 @@ def wanted_estimators(context: Context) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*settings.estimators, *named]))
 
 
-def _judgment(curve: PropensityCurve, choice: Choice) -> dict[str, str]:
+def attributes_of(answer: Answer) -> dict[str, Any]:
+    """What the manifest says of an answer; the verdict is that of the chosen estimator."""
+    curves, choice = answer.curves, answer.choice
+    chosen = curves[choice.estimator]
     return {
-        "verdict": str(curve.verdict),
-        "reason": f"{choice.estimator}, since {choice.why}: {curve.reason}",
+        "verdict": str(chosen.verdict),
+        "reason": f"{choice.estimator}, since {choice.why}: {chosen.reason}",
         "estimator": choice.estimator,
+        "estimators": {
+            name: {"verdict": str(curve.verdict), "reason": curve.reason}
+            for name, curve in curves.items()
+        },
+        "findings": [each.as_json() for each in answer.findings],
     }
-
-
-def _against_another(table: pd.DataFrame) -> pd.DataFrame:
-    worst = [Verdict.worst([each, Verdict.DISAGREEMENT]).value for each in table["verdict"]]
-    return table.assign(verdict=worst)
 
 
 def _of_same_recipe(context: Context, recipe: str) -> Partition | None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from label_platform.lake import Manifest
+from label_platform.lake import Manifest, Partition
+from label_platform.pipeline.context import Context
 from label_platform.propensity import Verdict
 
 Attributes = dict[str, Any]
@@ -26,9 +27,11 @@ class PropensityCheck:
     description: str
     broken: Callable[[Attributes], str]
 
-    def result(self, manifest: Manifest) -> dg.AssetCheckResult:
-        """What the gate says of a day."""
-        attributes = manifest.attributes
+    def look(
+        self, _context: Context, _partitions: list[Partition], manifests: list[Manifest]
+    ) -> dg.AssetCheckResult:
+        """What the gate says of a run's last day."""
+        attributes = manifests[-1].attributes
         broken = self.broken(attributes)
         return dg.AssetCheckResult(
             check_name=self.name,

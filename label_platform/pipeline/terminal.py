@@ -78,16 +78,20 @@ def print_estimators(console: Console, found: DayPropensities) -> None:
         mark = "→ " if name == found.attributes["estimator"] else "  "
         table.add_row(f"{mark}{name}", *values, found.attributes["estimators"][name]["verdict"])
     console.print(table)
-    console.print(f"[bold]→[/] {escape(found.attributes['reason'])}", highlight=False)
-    for name in curves:
-        judged = found.attributes["estimators"][name]
-        if judged["verdict"] in _REFUSALS:
-            reason = f"{name} is refused: {judged['reason']}"
-            console.print(f"[yellow]{escape(reason)}[/]", highlight=False)
+    for name, rows in curves.items():
+        if found.attributes["estimators"][name]["verdict"] in _REFUSALS:
+            reason = rows.loc[rows["position"] == 1, "reason"].iloc[0]
+            console.print(f"[yellow]{escape(f'{name}: {reason}')}[/]", highlight=False)
+    quiet = []
     for each in found.attributes["findings"]:
         named = f"{each['test']}{', ' if each['context'] else ''}{each['context']}"
-        text = escape(f"{named}: {each['sentence']}")
-        console.print(f"[yellow]{text}[/]" if each["fires"] else text, highlight=False)
+        if each["fires"]:
+            text = escape(f"{named}: {each['sentence']}")
+            console.print(f"[yellow]{text}[/]", highlight=False)
+        else:
+            quiet.append(f"{named} (p = {each['p_value']:.2g}, power {each['power']:.0%})")
+    if quiet:
+        console.print(f"nothing found: {escape('; '.join(quiet))}", highlight=False)
 
 
 def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) -> None:

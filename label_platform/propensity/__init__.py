@@ -1,5 +1,6 @@
 """Estimators of P(examined | position, context) and their diagnostics."""
 
+from label_platform.propensity.answer import Answer, estimate_all
 from label_platform.propensity.choice import Choice, choose
 from label_platform.propensity.curve import PropensityCurve, Verdict, is_pooled
 from label_platform.propensity.curves import estimate_curves
@@ -20,6 +21,7 @@ from label_platform.propensity.statistics import (
 
 __all__ = [
     "ESTIMATORS",
+    "Answer",
     "Choice",
     "Finding",
     "LogStatistics",
@@ -28,6 +30,7 @@ __all__ = [
     "cell_statistics_sql",
     "choose",
     "count_cells_sql",
+    "estimate_all",
     "estimate_curves",
     "estimate_randomized",
     "expected_error",

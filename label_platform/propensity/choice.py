@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
-from label_platform.propensity.cells import Floats
+from label_platform.propensity.agreement import log_error, widest_gap
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, is_pooled, lay_out
 from label_platform.propensity.estimate import Z
 from label_platform.propensity.evidence import judge_width
@@ -24,7 +23,6 @@ COMBINED = "combined"
 BY_CHANCE = ("randomized", "swap")
 HARVESTED = ("pbm", "harvest_all_pairs", "harvest_adjacent", "pbm_em", "regression_em")
 OTHERS = ("affine", "ubm", "dbn", "sdbn", "cascade", "dual_learning", "viewport")
-_SIGNIFICANCE = 0.01
 _LEAST_ERROR = 1e-9
 """The reference position has none; it is set to 1 in the end."""
 _DIGITS = 6
@@ -103,29 +101,17 @@ def _of_two(
     context: Sequence[str],
     settings: PropensitySettings,
 ) -> Choice:
-    keys = [*context, "position"]
-    both = tables[by_chance].merge(tables[harvested], on=keys, how="outer", suffixes=("", "_2"))
-    compared = both[both["propensity"].notna() & both["propensity_2"].notna()]
-    compared = compared[compared["position"] != REFERENCE_POSITION]
-    difference = np.log((compared["propensity"] / compared["propensity_2"]).to_numpy(np.float64))
-    error = np.hypot(_log_error(compared, ""), _log_error(compared, "_2"))
-    bound = ndtri(1 - _SIGNIFICANCE / 2 / max(len(compared), 1))
-    apart = np.abs(difference) / error
-    if len(compared) and apart.max() > bound:
-        row = compared.iloc[int(apart.argmax())]
+    gap = widest_gap(tables[by_chance], tables[harvested], context)
+    if gap is not None:
         why = (
-            f"{by_chance} and {harvested} disagree beyond their intervals (position "
-            f"{row['position']:.0f}: {row['propensity']:.3g} and {row['propensity_2']:.3g}); "
+            f"{by_chance} and {harvested} disagree beyond their intervals ({gap}); "
             f"{by_chance} assumes less"
         )
         return Choice(by_chance, why, disagrees=True)
+    keys = [*context, "position"]
+    both = tables[by_chance].merge(tables[harvested], on=keys, how="outer", suffixes=("", "_2"))
     why = f"{by_chance} and {harvested} agree and are combined by precision"
     return Choice(COMBINED, why, table=_combined(both, context, settings))
-
-
-def _log_error(table: pd.DataFrame, suffix: str) -> Floats:
-    ratio = (table[f"ci_high{suffix}"] / table[f"ci_low{suffix}"]).to_numpy(np.float64)
-    return np.log(ratio) / (2 * Z)
 
 
 def _combined(
@@ -133,7 +119,7 @@ def _combined(
 ) -> pd.DataFrame:
     precision, logs = [], []
     for suffix in ("", "_2"):
-        error = np.maximum(_log_error(both, suffix), _LEAST_ERROR)
+        error = np.maximum(log_error(both, suffix), _LEAST_ERROR)
         precision.append(np.nan_to_num(1 / error**2))
         logs.append(np.nan_to_num(np.log(both[f"propensity{suffix}"].to_numpy(np.float64))))
     total = precision[0] + precision[1]

@@ -15,15 +15,17 @@ _REASONS_SHOWN = 3
 class Verdict(StrEnum):
     """What an estimate may be used for, from best to worst.
 
-    Flags, with which a policy may still use the curve: ``wide``, intervals are wider than the
-    problem asks for; ``drift``, the curve changes with the days; ``misfit``, clicks do not follow
-    a position-based model; ``disagreement``, another estimate lies beyond the intervals.
-    Refusals: ``insufficient_interventions``, too little was shown at several positions, or clicked;
-    ``not_identified``, nothing connects some positions with position 1. Compare with ``worst``:
-    the operators of a string enum compare letters.
+    Flags, with which a policy may still use the curve: ``untested``, the clicks could not show
+    whether a position-based model holds, or nothing was at hand to compare with; ``wide``,
+    intervals are wider than the problem asks for; ``drift``, the curve changes with the days;
+    ``misfit``, clicks do not follow a position-based model; ``disagreement``, another estimate
+    lies beyond the intervals. Refusals: ``insufficient_interventions``, too little was shown at
+    several positions, or clicked; ``not_identified``, nothing connects some positions with
+    position 1. Compare with ``worst``: the operators of a string enum compare letters.
     """
 
     OK = "ok"
+    UNTESTED = "untested"
     WIDE = "wide"
     DRIFT = "drift"
     MISFIT = "misfit"

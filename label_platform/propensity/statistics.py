@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from label_platform.lake import quote_identifier
 
-_BUCKETS = 1000
+_BUCKETS = 200
 """Groups of queries that a bootstrap draws from where items are pooled."""
 
 
@@ -64,7 +64,7 @@ def cell_statistics_sql(
         pooled: sum items of equal exposure, and leave out those seen at one position. Two items
             with the same impressions at the same positions have the same place in the likelihoods
             of ``pbm`` and of the harvests, whatever their relevance, so that these lose nothing;
-            a query's code is then that of one of 1,000 groups of queries, chosen by md5.
+            a query's code is then that of one of 200 groups of queries, chosen by md5.
         by_day: with a column ``day``, and only items seen at several positions of a day.
         with_ids: with query_id and item_id too, for ``features_sql``.
     """

@@ -90,14 +90,8 @@ def estimators_figure(
     _finish_curves(upper, curves, naive)
     _finish_clicks(lower, pooled["clicks"], deepest)
     _draw_strip(strip, curves, texts, lines)
-    figure.suptitle(
-        f"{textwrap.shorten(title, 100, placeholder=' ...')}\n{_used(curves)}",
-        x=0.02,
-        ha="left",
-        fontsize=11,
-        weight="bold",
-        parse_math=False,
-    )
+    heading = f"{textwrap.shorten(title, 100, placeholder=' ...')}\n{_used(curves)}"
+    figure.suptitle(heading, x=0.02, ha="left", fontsize=11, weight="bold", parse_math=False)
     return figure
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from label_platform.propensity.estimators.cascade import cascade_attractiveness, estimate_cascade
+from label_platform.propensity.list_clicks import ListClicks
 from tests.propensity.click_model_logs import (
     Size,
     cascade_log,
@@ -66,7 +67,7 @@ def test_intervals_hold_the_attractiveness_a_log_was_drawn_with() -> None:
 def test_intervals_hold_the_curve_over_other_queries() -> None:
     truth = cascade_log(99, Size(100_000, 5_000)).examined
 
-    def curve(lists):  # noqa: ANN001, ANN202
+    def curve(lists: ListClicks) -> tuple[np.ndarray, np.ndarray]:
         estimate = estimate_cascade(lists, 60)
         return estimate.ci_low, estimate.ci_high
 

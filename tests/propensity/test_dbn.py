@@ -11,9 +11,9 @@ from label_platform.propensity.estimators.dbn_model import (
     dbn_trials,
 )
 from label_platform.propensity.list_clicks import ListClicks
-from tests.propensity.click_model_logs import Size, dbn_log, written
+from tests.propensity.click_model_logs import Size, coverage_of_curve, dbn_log, written
 
-SMALL = Size(lists=20_000, queries=30)
+SMALL = Size(lists=12_000, queries=18)
 HALF = DbnParameters(np.array([0.5, 0.4, 0.2]), np.array([0.6, 0.3, 0.1]), 0.8)
 
 
@@ -72,8 +72,8 @@ def test_shorter_lists_add_nothing_beyond_their_end() -> None:
     longer = dbn_posterior(DbnLists.of(written([([0, 1, -1], [0, 0, 0], 1.0)], 3)), HALF)
     short = dbn_posterior(DbnLists.of(written([([0, 1], [0, 0], 1.0)], 3)), HALF)
     assert longer.examined[:2] == pytest.approx(short.examined)
-    estimate = estimate_dbn(dbn_log(3, 0.8, Size(9_000, 20, shortest=3)).lists, 20)
-    drawn = dbn_log(3, 0.8, Size(9_000, 20, shortest=3))
+    drawn = dbn_log(3, 0.8, Size(6_000, 15, shortest=3))
+    estimate = estimate_dbn(drawn.lists, 20)
     assert estimate.propensity == pytest.approx(drawn.examined, rel=0.1)
     assert estimate.impressions[5] < estimate.impressions[2]
 
@@ -107,7 +107,7 @@ def test_intervals_hold_the_parameters_a_log_was_drawn_with(continuation: float)
 
 def test_errors_are_those_of_the_likelihoods_second_derivative() -> None:
     """One query, so few parameters that the likelihood can be written out and differenced."""
-    drawn = dbn_log(5, 0.7, Size(lists=20_000, queries=1, items=4, positions=4))
+    drawn = dbn_log(5, 0.7, Size(lists=5_000, queries=1, items=4, positions=4))
     found = estimate_dbn(drawn.lists, 2).details
     at = np.concatenate([found["attractiveness"], found["satisfaction"], [found["continuation"]]])
     step = 1e-4 * np.eye(len(at))
@@ -175,11 +175,11 @@ def test_the_short_cut_down_to_the_last_click_is_biased_and_this_is_not() -> Non
 
 
 def test_a_replicate_by_the_slope_is_what_em_finds_in_the_drawn_queries() -> None:
-    drawn = dbn_log(8, 0.7, Size(lists=6_000, queries=10, items=8, positions=5))
-    error = estimate_dbn(drawn.lists, 15, seed=0).log_error
+    drawn = dbn_log(8, 0.7, Size(lists=3_000, queries=10, items=6, positions=4))
+    error = estimate_dbn(drawn.lists, 10, seed=0).log_error
     rng = np.random.default_rng(0)  # draws the same queries
     refitted = []
-    for _ in range(15):
+    for _ in range(10):
         again = drawn.lists.reweighted(rng.multinomial(10, np.full(10, 0.1)).astype(float))
         refitted.append(np.log(estimate_dbn(again, 2).propensity))
     assert error[1:] == pytest.approx(np.std(refitted, axis=0, ddof=1)[1:], rel=0.1)
@@ -209,16 +209,45 @@ def test_no_click_is_refused() -> None:
     assert list(estimate.impressions) == [40, 40]
 
 
+def test_too_few_lists_per_item_are_refused_for_they_would_mislead() -> None:
+    thin = dbn_log(2, 0.8, Size(lists=400, queries=300))
+    assert dbn_parameters(thin.lists).continuation > 0.9  # of .8
+    assert "less than 10" in estimate_dbn(thin.lists).refusal
+    enough = estimate_dbn(dbn_log(2, 0.8, Size(lists=4_000, queries=60)).lists, 5)
+    assert not enough.refusal
+    assert enough.details["impressions_of_an_item"] > 4_000 * 6 / (60 * 12)
+
+
+def test_readers_who_never_give_up_are_found_to_be_so() -> None:
+    drawn = dbn_log(1, 1.0, Size(lists=5_000, queries=10))
+    estimate = estimate_dbn(drawn.lists, 10)
+    assert estimate.details["continuation"] > 0.99
+    assert estimate.propensity == pytest.approx(drawn.examined, rel=0.1)
+
+
+def test_intervals_hold_the_curve_over_other_queries() -> None:
+    truth = dbn_log(99, 0.8, Size(50_000, 5_000, 6, 4)).examined
+
+    def curve(lists: ListClicks) -> tuple[np.ndarray, np.ndarray]:
+        estimate = estimate_dbn(lists, 60)
+        return estimate.ci_low, estimate.ci_high
+
+    covered = coverage_of_curve(
+        lambda seed: dbn_log(seed, 0.8, Size(2_000, 60, 6, 4)), curve, truth, range(20)
+    )
+    assert 0.88 <= covered <= 1
+
+
 def test_one_position_one_list_and_a_list_all_clicked() -> None:
     alone = estimate_dbn(written([([0], [1], 3.0), ([0], [0], 1.0)], 1), 5)
     assert list(alone.propensity) == [1]
     assert list(alone.log_error) == [0]
     assert alone.details["attractiveness"] == pytest.approx([3 / 4])
     assert alone.details["satisfaction_error"][0] >= 0.5
-    one = estimate_dbn(written([([0, 1, 2], [0, 1, 0], 1.0)], 3), 5)
-    assert not one.refusal
-    assert one.propensity[:2] == pytest.approx([1, 1])
-    full = estimate_dbn(written([([0, 1], [1, 1], 9.0)], 2), 5)
+    one = written([([0, 1, 2], [0, 1, 0], 1.0)], 3)
+    assert "shown 1.0 times" in estimate_dbn(one, 5).refusal
+    assert np.isfinite(dbn_parameters(one).attractiveness).all()
+    full = estimate_dbn(written([([0, 1], [1, 1], 19.0)], 2), 5)
     assert full.propensity == pytest.approx([1, 1])
 
 

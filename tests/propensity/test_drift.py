@@ -14,12 +14,12 @@ DAYS = 14
 
 
 def days_of(
-    exponents: Sequence[float], seed: int, n_lists: int, logger: str = "weak"
+    exponents: Sequence[float], seed: int, n_lists: int, logger: str = "weak", n_queries: int = 40
 ) -> tuple[list[Cells], Floats]:
     """Cells of each day, and the curve of all; a day is simulated as a device is."""
     settings = ClickListSettings(
         n_lists=n_lists,
-        n_queries=40,
+        n_queries=n_queries,
         curves=tuple(tuple((POSITIONS**-exponent).tolist()) for exponent in exponents),
         logger=logger,  # type: ignore[arg-type]
     )
@@ -68,14 +68,20 @@ def test_a_wrong_start_does_not_matter() -> None:
     assert wrong.statistic == pytest.approx(right.statistic, rel=1e-3)
 
 
-def test_power_is_what_happens() -> None:
-    stated, fired = [], []
-    for seed in range(5):
-        stated.append(drift_test(*days_of([1.0] * 2, seed, 6_000, "random")).power)
-        fired.append(drift_test(*days_of([1.0, 1.2], seed, 6_000, "random")).p_value)
+@pytest.mark.parametrize(
+    ("n_lists", "power", "fired"), [(2_000, (0.0, 0.1), (0, 1)), (14_000, (0.7, 1.0), (4, 6))]
+)
+def test_power_is_what_happens(
+    n_lists: int, power: tuple[float, float], fired: tuple[int, int]
+) -> None:
+    stated, found = [], []
+    for seed in range(6):
+        stated.append(drift_test(*days_of([1.0] * 2, seed, n_lists, "random", 300)).power)
+        changed = drift_test(*days_of([1.0, 1.2], seed, n_lists, "random", 300))
+        found.append(changed.p_value < SIGNIFICANCE)
 
-    assert 0.15 < np.mean(stated) < 0.95
-    assert abs(np.mean(stated) - np.mean(np.array(fired) < SIGNIFICANCE)) < 0.35
+    assert power[0] <= np.mean(stated) <= power[1]
+    assert fired[0] <= sum(found) <= fired[1]
 
 
 def test_the_sentence_states_the_power() -> None:

@@ -62,7 +62,7 @@ def moderate(seed: int, n_lists: int = 3000) -> tuple[ListClicks, np.ndarray]:
 
 def test_the_curve_is_recovered_within_its_intervals() -> None:
     inside, missed = [], []
-    for seed in range(14):
+    for seed in range(10):
         found = estimate_dual_learning(*moderate(seed))
         assert (found.propensity[0], found.log_error[0]) == (1, 0)
         assert found.details["capped_share"] == 0

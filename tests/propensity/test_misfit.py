@@ -12,13 +12,13 @@ from label_platform.logs.simulators.click_lists import (
 )
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.estimators.pbm import pbm_propensities
+from label_platform.propensity.gates.chi_square import chi_square_test
 from label_platform.propensity.gates.misfit import (
     SIGNIFICANCE,
     cascade_misfit,
     outlier_misfit,
     trust_misfit,
 )
-from label_platform.propensity.gates.score_test import chi_square_test
 
 COLUMNS = ["query", "item", "position", "impressions", "clicks"]
 
@@ -106,7 +106,7 @@ def test_trust_is_found(seed: int) -> None:
 
 
 def test_trust_power_is_what_happens_and_is_stated() -> None:
-    settings = {"n_lists": 4_000, "n_queries": 40, "logger": "random", "top_click_rate": 0.15}
+    settings = {"n_lists": 5_000, "n_queries": 300, "logger": "random", "top_click_rate": 0.15}
     fired, stated = [], []
     for seed in range(8):
         cells = simulated(seed, **settings)
@@ -133,6 +133,7 @@ def test_more_lists_give_more_power() -> None:
         cells_of(("q", "a", 1, 10, 4), ("q", "b", 2, 10, 4)),
         cells_of(("q", "a", 1, 10, 0), ("q", "a", 2, 10, 0)),
         cells_of(("q", "a", 1, 10, 3)),
+        Cells.from_table(pd.DataFrame([], columns=COLUMNS).astype({"position": int}), 3),
         cells_of(("q", "a", 1, 2, 1), ("q", "a", 2, 2, 1)),
     ],
 )

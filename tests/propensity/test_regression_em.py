@@ -49,7 +49,7 @@ def cells_of(rows: list[tuple[int, int, int, int, int]]) -> Cells:
 
 def test_the_curve_is_recovered_within_its_intervals() -> None:
     inside, missed = [], []
-    for seed in range(14):
+    for seed in range(12):
         cells, features = simulated(RANDOM, seed)
         found = estimate_regression_em(cells, features, mean_by_bin, replicates=12)
         assert (found.propensity[0], found.log_error[0]) == (1, 0)

@@ -24,8 +24,13 @@ its score given the clicks. What is examined below l is nested (to read k is to 
 so with y_k = P(examined_k | clicks), and y_l = P(not satisfied_l | clicks), the covariance of two
 places j <= k is y_k (1 - y_j). Parameters of two queries touch only through gamma.
 
-Trap: to count as examined what is at or above the last click, and nothing else, is biased even
+Traps: to count as examined what is at or above the last click, and nothing else, is biased even
 where the model holds: what is below it, and lists without a click, were read in part too.
+
+There are two parameters per item, so few lists per item bend the curve and no interval knows it.
+On simulated lists of 6 the last position was off by 1-2% where the item of an average impression
+was shown 89 times, by 6-9% with 23, 12-14% with 12 and 35-85% with 2 (gamma .94 for a true .80).
+Below LEAST_IMPRESSIONS there is no estimate, and the figure is among the details.
 """
 
 from dataclasses import dataclass, replace
@@ -44,10 +49,16 @@ from label_platform.propensity.estimators.dbn_model import (
     DbnParameters,
     dbn_trials,
 )
-from label_platform.propensity.estimators.list_totals import clicks_shown, impressions_shown
+from label_platform.propensity.estimators.list_totals import (
+    clicks_shown,
+    impressions_of_an_item,
+    impressions_shown,
+)
 from label_platform.propensity.list_clicks import ListClicks
 
 NAME = "dbn"
+LEAST_IMPRESSIONS = 10.0
+"""Of the (query, item) of an average impression: see the second trap."""
 _START = 0.5
 _START_CONTINUATION = 0.9
 _TOLERANCE = 1e-4
@@ -64,7 +75,8 @@ def estimate_dbn(
 
     Position 1 is always examined, so the share is relative to it as it stands. Details:
     ``attractiveness`` and ``satisfaction`` with ``_error``, shape (n,), ``continuation`` with
-    ``_error``; an error is nan where it is not known (see ``dbn_errors``).
+    ``_error``; an error is nan where it is not known (see ``dbn_errors``);
+    ``impressions_of_an_item``.
 
     Args:
         lists: of one context.
@@ -75,6 +87,11 @@ def estimate_dbn(
     impressions, clicks = impressions_shown(lists), clicks_shown(lists)
     if clicks.sum() == 0:
         reason = f"no click in {lists.count.sum():,.0f} lists: nobody can be seen to read on"
+        return refused(reason, impressions, clicks)
+    evidence = impressions_of_an_item(lists)
+    if lists.positions > 1 and evidence < LEAST_IMPRESSIONS:
+        reason = f"items were shown {evidence:.1f} times each, and with less than"
+        reason += f" {LEAST_IMPRESSIONS:.0f} any silence can be put down to them"
         return refused(reason, impressions, clicks)
     prepared = DbnLists.of(lists)
     found = _fit(prepared, None, 1.0 if sdbn else None)
@@ -95,6 +112,7 @@ def estimate_dbn(
             "satisfaction_error": errors.satisfaction,
             "continuation": found.continuation,
             "continuation_error": errors.continuation,
+            "impressions_of_an_item": evidence,
         },
     )
 

@@ -14,14 +14,13 @@ theta_k = e^{g_k} / e^{g_1}.
 Both losses are minimised in turn by Adagrad over all lists at once, so that a run has no
 randomness of its own. Features are standardised. Lists without a click change neither loss.
 
-Traps: f shares the confounding of all: where an item's rank follows its relevance, so do its
-features, and what they say about relevance beyond the ranker's own view is all that tells position
-from relevance. A ranker that sees less than the logging ranker gives part of relevance to
-position. Where items of one list differ in relevance by more
-than the cap, or nearly so, few clicks carry large weights: positions below the first come out low
-(2% to 9% on simulated lists with many hardly relevant items, in random order) and intervals do not
-know it. What f cannot express (it is linear: give it features on the scale of log relevance) moves
-the whole curve against position 1 as well.
+Traps: it shares the confounding of all estimators that read rankers' lists: where ranks follow
+relevance beyond what f sees in the features, that part of relevance is taken for position (12% to
+35% too low on simulated lists of a strong ranker, features with some noise). Where the items of one
+list differ in relevance by about the cap or more, few clicks carry large weights: positions below
+the first come out low (2% to 9% on simulated lists with many hardly relevant items, in random
+order). What f cannot express (it is linear: give it features on the scale of log relevance) moves
+the whole curve against position 1 as well. No interval knows of any of these.
 """
 
 from dataclasses import dataclass

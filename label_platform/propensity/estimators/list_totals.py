@@ -20,3 +20,11 @@ def last_clicks(lists: ListClicks) -> "np.ndarray[tuple[int], np.dtype[np.int64]
     """The position of each list's last click, 0 if it has none."""
     places = np.arange(1, lists.positions + 1)
     return np.asarray((places * (lists.clicked & lists.shown)).max(axis=1, initial=0), np.int64)
+
+
+def impressions_of_an_item(lists: ListClicks) -> float:
+    """How often the (query, item) of an average impression was shown; 0 without any."""
+    shown = lists.shown
+    count = np.broadcast_to(lists.count[:, None], shown.shape)[shown]
+    of_item = np.bincount(lists.query_item[shown], count)
+    return float(of_item @ of_item / max(of_item.sum(), 1e-300))

@@ -12,13 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from label_platform.propensity.cells import Cells, Floats
-from label_platform.propensity.gates.score_test import (
-    NOT_TESTED,
-    GroupedClicks,
-    JointTest,
-    MisfitTest,
-    stacked,
-)
+from label_platform.propensity.gates.chi_square import NOT_TESTED, JointTest, MisfitTest
+from label_platform.propensity.gates.score_test import GroupedClicks, stacked
 
 SIGNIFICANCE = 0.001
 EXPONENT_ALTERNATIVE = 0.2
@@ -45,7 +40,8 @@ def drift_test(cells_by_day: Sequence[Cells], propensity: Floats) -> MisfitTest:
     steeper = tested.expected_clicks()
     later = day[tested.cells.query_item] >= days / 2
     steeper *= np.where(later, tested.cells.position**-EXPONENT_ALTERNATIVE, 1.0)
-    found = tested.test(tested.pooled_covariance(), steeper, SIGNIFICANCE)
+    clusters = tested.clusters(within_group=True)
+    found = tested.test(tested.pooled_covariance(), steeper, SIGNIFICANCE, clusters)
     if found.degrees_of_freedom == 0:
         return _result(NOT_TESTED, f"drift could not be tested: too few clicks on {days} days")
     if found.p_value < SIGNIFICANCE:

@@ -15,12 +15,8 @@ is free of that error, and T' V^+ T is chi-square with (groups - 1)(positions - 
 freedom. V, the covariance of T, follows from sums over queries (clicks of one query depend on
 each other). Excesses of fewer than ten expected clicks are left out: their distribution is not
 normal, and a position without any click would seem to have no variance.
-
-Power is that of the noncentral chi-square whose noncentrality is D' V^+ D, D the mean of T under
-the alternative.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -28,96 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import block_diag
-from scipy.special import chdtrc, chdtri, ndtr, ndtri
-from scipy.stats import ncx2
 
 from label_platform.propensity.cells import Cells, Floats, Integers
+from label_platform.propensity.gates.chi_square import JointTest, chi_square_test
 
 _MIN_EXPECTED_CLICKS = 10
 _TOLERANCE = 1e-6
 _STEPS = 8
 _MAX_CHANGE = 1.0
-
-
-@dataclass(frozen=True)
-class MisfitTest:
-    """One test of whether the position-based model fits.
-
-    Attributes:
-        name: what it looks for.
-        statistic: chi-square unless the test says otherwise; 0 if nothing could be tested.
-        degrees_of_freedom: of the statistic; 0 if nothing could be tested.
-        p_value: the chance of such a statistic if the model fits; 1 if nothing could be tested.
-        power: the chance of finding the alternative that the sentence names.
-        sentence: the finding in plain words and numbers, with the power.
-    """
-
-    name: str
-    statistic: float
-    degrees_of_freedom: int
-    p_value: float
-    power: float
-    sentence: str
-
-
-@dataclass(frozen=True)
-class JointTest:
-    """A chi-square test, its power against one alternative, and the test for just that one.
-
-    Attributes:
-        statistic: chi-square.
-        degrees_of_freedom: of it.
-        p_value: of it.
-        power: of the chi-square test.
-        toward_p_value: of excess in the direction of the alternative, one-sided.
-        toward_power: of that test.
-    """
-
-    statistic: float
-    degrees_of_freedom: int
-    p_value: float
-    power: float
-    toward_p_value: float = 1.0
-    toward_power: float = 0.0
-
-
-NOT_TESTED = JointTest(0.0, 0, 1.0, 0.0)
-
-
-def chi_square_test(
-    excess: Floats, covariance: Floats, alternative: Floats, significance: float
-) -> JointTest:
-    """Whether the excess is 0 in all its directions.
-
-    Args:
-        excess: shape (d,).
-        covariance: of the excess, shape (d, d); directions without variance are not tested.
-        alternative: the mean of the excess under the alternative, shape (d,).
-        significance: p values below it count as found, for the power.
-    """
-    scale = np.sqrt(np.diag(covariance))
-    tested = scale > 0
-    if not tested.any():
-        return NOT_TESTED
-    # correlations, since positions differ by orders of magnitude in clicks
-    inverse_scale = 1 / scale[tested]
-    correlation = covariance[np.ix_(tested, tested)] * np.outer(inverse_scale, inverse_scale)
-    values, vectors = np.linalg.eigh(correlation)
-    kept = values > _TOLERANCE * values[-1]
-    whitened = vectors[:, kept].T / np.sqrt(values[kept])[:, None]
-    freedom = int(kept.sum())
-    seen = whitened @ (excess[tested] * inverse_scale)
-    expected = whitened @ (alternative[tested] * inverse_scale)
-    statistic, distance = float(seen @ seen), float(expected @ expected)
-    toward = float(seen @ expected) / math.sqrt(distance) if distance > 0 else 0.0
-    return JointTest(
-        statistic,
-        freedom,
-        float(chdtrc(freedom, statistic)),
-        float(ncx2.sf(chdtri(freedom, significance), freedom, distance)),
-        float(ndtr(-toward)),
-        float(ndtr(math.sqrt(distance) - ndtri(1 - significance))),
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,8 +134,19 @@ class GroupedClicks:
         roots = [_root(of_group) for of_group in information]
         return np.asarray(block_diag(*[root @ excess @ root for root in roots]))
 
+    def clusters(self, *, within_group: bool) -> float:
+        """How many queries (of each group) of equal clicks would tell as much (Kish 1965)."""
+        query = self.cells.query_of[self.cells.query_item]
+        code = query * self.groups + self.group[self.cells.query_item] if within_group else query
+        clicks = np.bincount(code, self.cells.clicks)
+        return float(clicks.sum() ** 2 / max((clicks**2).sum(), 1.0))
+
     def test(
-        self, covariance: Floats, alternative_clicks: Floats, significance: float
+        self,
+        covariance: Floats,
+        alternative_clicks: Floats,
+        significance: float,
+        clusters: float,
     ) -> JointTest:
         """Whether one curve holds in all groups.
 
@@ -229,6 +154,7 @@ class GroupedClicks:
             covariance: of S, shape (groups * K, groups * K).
             alternative_clicks: the mean clicks of each cell under the alternative.
             significance: for the power.
+            clusters: how many the covariance was estimated from.
         """
         project = self.projection()
         tested = np.flatnonzero(self._tested())
@@ -240,7 +166,7 @@ class GroupedClicks:
         # clicks that are more than those there are also vary more
         before, after = self.summed(self.expected_clicks()), self.summed(alternative_clicks)
         grown = np.sqrt(np.divide(after, before, out=np.ones_like(after), where=before > 0))
-        return chi_square_test(excess, of_excess, (shift / grown)[tested], significance)
+        return chi_square_test(excess, of_excess, (shift / grown)[tested], significance, clusters)
 
     def _place(self) -> Integers:
         of_cell = self.group[self.cells.query_item]

@@ -1,0 +1,87 @@
+"""All estimators on one window of days: their curves, the tests of the model, and the answer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from label_platform.propensity.agreement import held_against
+from label_platform.propensity.choice import Choice, choose
+from label_platform.propensity.curve import PropensityCurve, Verdict
+from label_platform.propensity.curves import estimate_curves
+from label_platform.propensity.findings import Finding, flagged, model_findings
+from label_platform.propensity.log_statistics import LogStatistics
+from label_platform.propensity.randomized import estimate_randomized
+from label_platform.propensity_settings import PropensitySettings
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a window of days says of examination.
+
+    Attributes:
+        tables: rows of the ``propensities`` table by estimator.
+        choice: which of them is the answer.
+        findings: the tests of the position-based model.
+        context: the context columns.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    choice: Choice
+    findings: list[Finding]
+    context: tuple[str, ...]
+
+    @property
+    def curves(self) -> dict[str, PropensityCurve]:
+        """Each estimator's curves with verdict and reason."""
+        return {
+            name: PropensityCurve.from_table(rows, self.context)
+            for name, rows in self.tables.items()
+        }
+
+    def table(self) -> pd.DataFrame:
+        """All rows, those of the answer marked ``chosen``."""
+        return pd.concat(
+            [rows.assign(chosen=name == self.choice.estimator) for name, rows in self._ordered()],
+            ignore_index=True,
+        )
+
+    def _ordered(self) -> list[tuple[str, pd.DataFrame]]:
+        return sorted(self.tables.items(), key=lambda item: item[0])
+
+
+def estimate_all(
+    statistics: LogStatistics,
+    names: Sequence[str],
+    settings: PropensitySettings,
+    on_estimator: Callable[[str], None] | None = None,
+) -> Answer:
+    """Run the estimators, test the model, hold estimates against each other, and choose.
+
+    Args:
+        statistics: of the window of days.
+        names: of the estimators to run.
+        settings: of the problem.
+        on_estimator: told the name of each that is begun.
+    """
+    context = statistics.context
+    strata = list(statistics.strata())
+    findings = model_findings(statistics, strata, settings)
+    tables = {}
+    for name in names:
+        if on_estimator is not None:
+            on_estimator(name)
+        if name == "randomized":
+            table = estimate_randomized(statistics.randomized, context, settings).table
+        else:
+            table = estimate_curves(name, statistics, strata, settings)
+        tables[name] = flagged(table, name, context, findings)
+    tables = held_against(tables, context)
+    choice = choose(tables, context, settings)
+    if choice.table is not None:
+        tables[choice.estimator] = flagged(choice.table, choice.estimator, context, findings)
+    if choice.disagrees:
+        chosen = tables[choice.estimator]
+        worst = [Verdict.worst([each, Verdict.DISAGREEMENT]).value for each in chosen["verdict"]]
+        tables[choice.estimator] = chosen.assign(verdict=worst)
+    return Answer(tables, choice, findings, tuple(context))

@@ -1,0 +1,112 @@
+"""Which estimate is the answer, and what is said of the others."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from label_platform.propensity import Verdict, choose
+from label_platform.propensity.curve import lay_out
+from label_platform.propensity_settings import PropensitySettings
+
+SETTINGS = PropensitySettings()
+
+
+def curve(
+    estimator: str,
+    propensity: tuple[float, ...],
+    log_error: float,
+    verdict: str = "ok",
+    device: str | None = None,
+) -> pd.DataFrame:
+    values = np.array(propensity)
+    half = np.exp(1.96 * log_error * (np.arange(len(values)) > 0))
+    table = pd.DataFrame(
+        {
+            "estimator": estimator,
+            "device": device,
+            "position": range(1, len(values) + 1),
+            "propensity": values,
+            "ci_low": values / half,
+            "ci_high": values * half,
+            "impressions": 1000,
+            "clicks": 100,
+            "first_day": None,
+            "last_day": None,
+            "verdict": verdict,
+            "reason": "",
+        }
+    )
+    return lay_out(table, ["device"])
+
+
+def test_two_that_agree_are_combined_by_precision() -> None:
+    tables = {
+        "randomized": curve("randomized", (1, 0.5), 0.2),
+        "pbm": curve("pbm", (1, 0.55), 0.1),
+    }
+    choice = choose(tables, ["device"], SETTINGS)
+    assert choice.estimator == "combined"
+    assert choice.table is not None
+    second = choice.table.iloc[1]
+    # precisions 1 / .2^2 = 25 and 1 / .1^2 = 100
+    log_theta = (25 * np.log(0.5) + 100 * np.log(0.55)) / (25 + 100)
+    error = 1 / np.sqrt(25 + 100)
+    assert second["propensity"] == pytest.approx(np.exp(log_theta), abs=1e-5)
+    assert second["ci_high"] == pytest.approx(np.exp(log_theta + 1.96 * error), abs=1e-5)
+    assert second["clicks"] == 100 + 100
+    assert choice.table["propensity"].iloc[0] == 1
+
+
+def test_intervals_that_were_wide_may_be_narrow_together() -> None:
+    error = 1.1 * np.log(1.5) / (2 * 1.96)
+    tables = {name: curve(name, (1, 0.5), error, verdict="wide") for name in ("randomized", "pbm")}
+    choice = choose(tables, ["device"], SETTINGS)
+    assert choice.table is not None
+    assert choice.table["verdict"].tolist() == ["ok", "ok"]
+
+
+def test_two_that_disagree_leave_the_one_that_assumes_less() -> None:
+    tables = {
+        "randomized": curve("randomized", (1, 0.3), 0.1),
+        "pbm": curve("pbm", (1, 0.6), 0.05),
+    }
+    choice = choose(tables, ["device"], SETTINGS)
+    assert (choice.estimator, choice.disagrees) == ("randomized", True)
+    assert "position 2: 0.3 and 0.6" in choice.why
+
+
+def test_a_few_clicks_on_random_lists_do_not_beat_a_precise_harvest() -> None:
+    refused = Verdict.INSUFFICIENT_INTERVENTIONS.value
+    tables = {
+        "randomized": curve("randomized", (1, 1.1), 0.6, verdict=refused),
+        "pbm": curve("pbm", (1, 0.6), 0.03),
+    }
+    choice = choose(tables, ["device"], SETTINGS)
+    assert choice.estimator == "pbm"
+    assert "refused: randomized" in choice.why
+
+
+def test_contexts_of_one_side_only_keep_their_curve() -> None:
+    tables = {
+        "randomized": curve("randomized", (1, 0.5), 0.1),
+        "pbm": pd.concat(
+            [curve("pbm", (1, 0.4), 0.1, device="mobile"), curve("pbm", (1, 0.5), 0.1)]
+        ),
+    }
+    choice = choose(tables, ["device"], SETTINGS)
+    assert choice.table is not None
+    mobile = choice.table[choice.table["device"] == "mobile"]
+    assert mobile["propensity"].tolist() == [1, 0.4]
+    assert mobile["reason"].iloc[0].startswith("device = mobile: 200 clicks on 2,000 impressions")
+
+
+def test_the_problem_may_name_one_and_refusals_are_shown_as_such() -> None:
+    tables = {name: curve(name, (1, 0.5), 0.1) for name in ("randomized", "pbm")}
+    named = PropensitySettings(estimator="pbm")
+    assert choose(tables, ["device"], named).estimator == "pbm"
+    refused = {
+        name: rows.assign(verdict=Verdict.NOT_IDENTIFIED.value) for name, rows in tables.items()
+    }
+    assert choose(refused, ["device"], SETTINGS).why == "every estimate was refused"
+    with pytest.raises(ValueError, match="no estimator was run"):
+        choose({}, ["device"], SETTINGS)

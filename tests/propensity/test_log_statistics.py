@@ -1,0 +1,153 @@
+"""The SQL of cells, lists and features, and what estimators make of it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from label_platform.lake import Engine
+from label_platform.logs.simulators.click_lists import ClickListSettings, simulate_click_lists
+from label_platform.propensity import (
+    LogStatistics,
+    cell_statistics_sql,
+    count_cells_sql,
+    features_sql,
+    list_statistics_sql,
+    position_counts_sql,
+    swap_statistics_sql,
+)
+from label_platform.propensity.cells import Cells
+from label_platform.propensity.estimators.harvest_all_pairs import estimate_harvest_all_pairs
+from label_platform.propensity.estimators.pbm import estimate_pbm
+
+COLUMNS = [
+    *("query_id", "item_id", "position", "device", "randomized"),
+    *("impressions", "clicks", "impressions_below_click", "clicks_below_click", "viewed"),
+    *("weighted_impressions", "weighted_clicks"),
+]
+ROWS = pd.DataFrame(
+    [
+        ("q1", "a", 1, "tv", False, 10, 3, 0, 0, 9, 20.0, 6.0),
+        ("q1", "a", 1, "tv", False, 5, 1, 0, 0, 5, 0.0, 0.0),
+        ("q1", "a", 2, "tv", False, 4, 1, 2, 1, 2, 0.0, 0.0),
+        ("q1", "a", 2, "tv", True, 100, 50, 9, 9, 90, 0.0, 0.0),
+        ("q1", "b", 2, "tv", False, 7, 2, 3, 0, 3, 0.0, 0.0),
+        ("q2", "a", 1, "pc", False, 6, 2, 0, 0, 6, 0.0, 0.0),
+    ],
+    columns=COLUMNS,
+)
+
+
+def frame(sql: str, rows: pd.DataFrame = ROWS) -> pd.DataFrame:
+    with Engine() as engine:
+        engine.register("statistics", rows)
+        return engine.frame(sql)
+
+
+def test_cells_sum_what_rankers_showed() -> None:
+    cells = frame(cell_statistics_sql("statistics", ["device"]))
+    found = cells[["device", "query", "position", "impressions", "clicks"]].to_numpy().tolist()
+    assert found == [
+        ["tv", 1, 1, 10 + 5, 3 + 1],
+        ["tv", 1, 2, 4, 1],
+        ["tv", 1, 2, 7, 2],
+        ["pc", 2, 1, 6, 2],
+    ]
+    assert cells["impressions_below_click"].tolist() == [0, 2, 3, 0]
+    # one code per (context, query, item)
+    assert cells.groupby("item").size().tolist() == [1, 2, 1]
+    assert frame(count_cells_sql("statistics", ["device"])).iloc[0, 0] == 4
+
+
+def test_days_keep_only_items_seen_at_several_positions() -> None:
+    days = pd.concat([ROWS.assign(day="1"), ROWS.iloc[:1].assign(day="2")])
+    cells = frame(cell_statistics_sql("statistics", ["device"], by_day=True), days)
+    assert cells[["day", "position", "impressions"]].to_numpy().tolist() == [
+        ["1", 1, 15],
+        ["1", 2, 4],
+    ]
+
+
+def test_views_and_swaps() -> None:
+    counts = frame(position_counts_sql("statistics", []))
+    assert counts.to_numpy().tolist() == [
+        [1, 10 + 5 + 6, 3 + 1 + 2, 9 + 5 + 6],
+        [2, 4 + 100 + 7, 1 + 50 + 2, 2 + 90 + 3],
+    ]
+    swaps = frame(swap_statistics_sql("statistics", []))
+    assert swaps[["position", "impressions", "clicks"]].to_numpy().tolist() == [[1, 20.0, 6.0]]
+
+
+def many_cells(seed: int) -> pd.DataFrame:
+    settings = ClickListSettings(n_lists=6_000, n_queries=3_000, candidates=12)
+    table = simulate_click_lists(settings, seed).table()
+    zero = dict.fromkeys(COLUMNS[7:], 0)
+    return table.rename(columns={"query": "query_id", "item": "item_id"}).assign(**zero)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_pooling_items_of_equal_exposure_changes_no_estimate(seed: int) -> None:
+    rows = many_cells(seed)
+    whole = frame(cell_statistics_sql("statistics", []), rows)
+    pooled = frame(cell_statistics_sql("statistics", [], pooled=True), rows)
+    assert len(pooled) < 0.9 * len(whole)
+    assert pooled["clicks"].sum() < whole["clicks"].sum()
+    for estimate in (estimate_pbm, estimate_harvest_all_pairs):
+        of_whole = estimate(Cells.from_table(whole), replicates=2).propensity
+        of_pooled = estimate(Cells.from_table(pooled), replicates=2).propensity
+        assert of_pooled == pytest.approx(of_whole, rel=1e-5)
+
+
+def test_lists_are_read_query_by_query_up_to_the_limit() -> None:
+    shown = pd.DataFrame(
+        {
+            "request_id": [1, 1, 2, 2, 3],
+            "query_id": ["q1", "q1", "q1", "q1", "q2"],
+            "item_id": ["a", "b", "b", "a", "c"],
+            "position": [1, 2, 1, 3, 1],
+            "clicked": [True, False, False, True, False],
+        }
+    )
+    statistics = LogStatistics(
+        context=(),
+        randomized=pd.DataFrame(),
+        counts=frame(position_counts_sql("statistics", [])),
+        cells=frame(cell_statistics_sql("statistics", [])),
+        cells_by_day=frame(cell_statistics_sql("statistics", []), ROWS.assign(day="1")).assign(
+            day="1"
+        ),
+        swapped=frame(swap_statistics_sql("statistics", [])),
+        lists=frame(list_statistics_sql("statistics", [], 10), shown),
+    )
+    (stratum,) = statistics.strata()
+    assert stratum.lists is not None
+    assert stratum.lists.query_item.tolist() == [[0, 1, -1], [1, -1, 0], [2, -1, -1]]
+    assert stratum.lists.clicked.tolist() == [
+        [True, False, False],
+        [False, False, True],
+        [False, False, False],
+    ]
+    assert stratum.lists.query.tolist() == [0, 0, 1]
+    # two lists at most: only one of the two queries fits whole, or none
+    limited = frame(list_statistics_sql("statistics", [], 2), shown)
+    assert set(limited["query_id"]) in ({"q1"}, {"q2"})
+
+
+def test_features_are_those_of_the_last_impression() -> None:
+    signals = pd.DataFrame(
+        {
+            "query_id": ["q1", "q1", "q2"],
+            "item_id": ["a", "a", "a"],
+            "device": ["tv", "tv", "pc"],
+            "shown_at": pd.to_datetime(["2026-10-01", "2026-10-02", "2026-10-01"]),
+            "f_price": ["1.5", "2.5", "dear"],
+        }
+    )
+    coded = frame(cell_statistics_sql("statistics", ["device"], with_ids=True))
+    with Engine() as engine:
+        engine.register("coded", coded)
+        engine.register("signals", signals)
+        found = engine.frame(features_sql("coded", "signals", ["device"], ["f_price"]))
+    prices = found.set_index("item")["f_price"].to_dict()
+    codes = coded.drop_duplicates("item").set_index(["query_id", "item_id"])["item"]
+    assert prices[codes["q1", "a"]] == 2.5
+    assert np.isnan(prices[codes["q2", "a"]])
