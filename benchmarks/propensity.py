@@ -2,7 +2,7 @@
 
 Each seed simulates lists under a known curve, counts them as the product counts a log, and runs
 the product's own path over them: estimators behind their gates, tests of the position model,
-and the automatic choice (``auto``, among the estimators that problems run by default):
+and the automatic choice among the estimators that were run (``auto``):
 
     python benchmarks/propensity.py --seeds 20 --jobs 2
 
@@ -33,16 +33,12 @@ from propensity_settings_table import POSITIONS, Setting, settings_table
 from label_platform.logs.simulators.click_lists import simulate_click_lists
 from label_platform.propensity import (
     ESTIMATORS,
-    Finding,
+    Answer,
     LogStatistics,
     PropensityCurve,
     Verdict,
-    choose,
-    estimate_curves,
-    estimate_randomized,
+    estimate_all,
     expected_error,
-    flagged,
-    model_findings,
 )
 from label_platform.propensity_settings import PropensitySettings
 
@@ -96,6 +92,7 @@ def parse_options() -> argparse.Namespace:
         "--settings", default="", help="beginnings of names, separated by semicolons"
     )
     parser.add_argument("--replicates", type=int, default=200, help="of bootstraps")
+    parser.add_argument("--save", help="CSV file of all runs, written after each")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     options = parser.parse_args()
     if options.all:
@@ -126,6 +123,8 @@ def measure_all(
                 flush=True,
             )
             found.append(rows)
+            if options.save:
+                pd.concat(found, ignore_index=True).to_csv(options.save, index=False)
     order = {setting.name: number for number, setting in enumerate(settings)}
     runs = pd.concat(found, ignore_index=True)
     runs["order"] = runs["setting"].map(order)
@@ -138,29 +137,26 @@ def measure(
     """One simulated log through the product's path: a row per estimator."""
     started = time.perf_counter()
     shown = simulate_click_lists(setting.lists, seed)
-    defaults = PropensitySettings().estimators if AUTO in estimators else ()
-    named = tuple(dict.fromkeys([*estimators, *defaults]))
     problem = PropensitySettings(
-        estimators=tuple(name for name in named if name != AUTO), replicates=replicates
+        estimators=tuple(name for name in estimators if name != AUTO), replicates=replicates
     )
-    with_lists = any(ESTIMATORS[name].reads in READS_LISTS for name in named if name in ESTIMATORS)
-    statistics = log_statistics(shown, setting, seed, with_lists=with_lists)
-    tables, seconds, tests = estimate_all(statistics, problem)
-    chosen = {name: name for name in tables}
-    if AUTO in estimators:
-        tables[AUTO], chosen[AUTO] = automatic(statistics, tables, problem, tests)
+    reads = {ESTIMATORS[name].reads for name in problem.estimators if name in ESTIMATORS}
+    statistics = log_statistics(shown, setting, seed, with_lists=bool(reads & READS_LISTS))
+    answer, seconds = answer_with_seconds(statistics, problem)
+    chosen = {name: name for name in problem.estimators} | {AUTO: answer.choice.estimator}
+    fired = {each.test.name for each in answer.findings if each.as_json()["fires"]}
     common = {
         "setting": setting.name,
         "seed": seed,
         "top_click_rate": float(shown.clicked[:, 0].mean()),
-        "fired": ",".join(sorted({each.test.name for each in tests if each.verdict != Verdict.OK})),
+        "fired": ",".join(sorted(fired)),
     }
     rows = [
         {
             **common,
             "estimator": name,
             "chosen": chosen[name],
-            **compare(tables[name], setting, chosen[name]),
+            **compare(answer.tables[chosen[name]], setting, chosen[name]),
             "expected": _expected(statistics) if name == "randomized" else np.nan,
             "seconds": seconds.get(name, 0.0),
         }
@@ -169,40 +165,20 @@ def measure(
     return pd.DataFrame(rows).assign(run_seconds=time.perf_counter() - started)
 
 
-def estimate_all(
+def answer_with_seconds(
     statistics: LogStatistics, problem: PropensitySettings
-) -> tuple[dict[str, pd.DataFrame], dict[str, float], list[Finding]]:
-    """Every estimator's table with what was found of the model, its seconds, and the findings."""
-    strata = list(statistics.strata())
-    tests = model_findings(statistics, strata, problem)
-    tables, seconds = {}, {}
-    for name in problem.estimators:
-        started = time.perf_counter()
-        if name == "randomized":
-            table = estimate_randomized(statistics.randomized, statistics.context, problem).table
-        else:
-            table = estimate_curves(name, statistics, strata, problem)
-        tables[name] = flagged(table, name, statistics.context, tests)
-        seconds[name] = time.perf_counter() - started
-    return tables, seconds, tests
-
-
-def automatic(
-    statistics: LogStatistics,
-    tables: dict[str, pd.DataFrame],
-    problem: PropensitySettings,
-    tests: list[Finding],
-) -> tuple[pd.DataFrame, str]:
-    """The automatic choice among the default estimators, and its name."""
-    defaults = {name: tables[name] for name in PropensitySettings().estimators}
-    choice = choose(defaults, statistics.context, problem)
-    table = defaults.get(choice.estimator)
-    if choice.table is not None:
-        table = flagged(choice.table, choice.estimator, statistics.context, tests)
-    if choice.disagrees:
-        worst = [Verdict.worst([each, Verdict.DISAGREEMENT]).value for each in table["verdict"]]
-        table = table.assign(verdict=worst)
-    return table, choice.estimator
+) -> tuple[Answer, dict[str, float]]:
+    """The product's answer, and how long each estimator took."""
+    begun: list[tuple[str, float]] = []
+    answer = estimate_all(
+        statistics,
+        problem.estimators,
+        problem,
+        lambda name: begun.append((name, time.perf_counter())),
+    )
+    names = [name for name, _ in begun]
+    times = [*(at for _, at in begun), time.perf_counter()]
+    return answer, dict(zip(names, np.diff(times).tolist(), strict=True))
 
 
 def compare(table: pd.DataFrame, setting: Setting, estimator: str) -> dict[str, Any]:
