@@ -21,7 +21,7 @@ class PropensityGates(StrictModel):
     max_interval_ratio: float = Field(default=1.5, gt=1)
     refuse_wide: bool = False
     min_clicks: int = Field(default=20, ge=1)
-    min_query_items: int = Field(default=50, ge=1)
+    min_query_items: int = Field(default=20, ge=1)
     misfit_significance: float = Field(default=0.001, gt=0, lt=1)
     drift_significance: float = Field(default=0.001, gt=0, lt=1)
 

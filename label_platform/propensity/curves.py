@@ -11,7 +11,7 @@ from label_platform.propensity.estimate import Estimate
 from label_platform.propensity.evidence import judge_width
 from label_platform.propensity.gates.identifiability import identify
 from label_platform.propensity.gates.interventions import count_interventions
-from label_platform.propensity.log_statistics import LogStatistics, Stratum
+from label_platform.propensity.log_statistics import FEWEST_QUERIES, LogStatistics, Stratum
 from label_platform.propensity.registry import ESTIMATORS, Estimator
 from label_platform.propensity.shrinkage import MIN_STRATA, shrink
 from label_platform.propensity.strata import StratumCurve, context_name, put_together
@@ -43,6 +43,8 @@ def estimate_curves(
         for stratum, estimate in zip(strata, found, strict=True)
     ]
     notes = [*statistics.notes] if estimator.reads == "cells" else []
+    if statistics.few_queries:
+        notes.append(f"with less than {FEWEST_QUERIES} queries, intervals come from drawing items")
     if len(found) > MIN_STRATA:
         notes.append("curves of contexts are shrunk toward their mean")
     return put_together(name, curves[-1], curves[:-1], statistics.context, settings, notes)
@@ -141,6 +143,8 @@ def _judge(
     if estimate.refusal:
         return insufficient, estimate.refusal
     clicks, impressions = estimate.clicks.sum(), estimate.impressions.sum()
+    if estimator.reads == "swapped":
+        impressions, clicks = stratum.swap_counts
     evidence = f"{clicks:,.0f} clicks on {impressions:,.0f} impressions"
     if clicks < settings.min_clicks:
         return insufficient, f"{evidence}, where at least {settings.min_clicks} clicks are needed"

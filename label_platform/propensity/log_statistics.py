@@ -1,7 +1,7 @@
 """All that estimators read of a window of days, context by context."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.list_clicks import ListClicks
+
+FEWEST_QUERIES = 20
 
 Relevance = Callable[[Floats, Floats, Floats], Floats]
 """gamma of each query_item, from features, posterior relevance and weights."""
@@ -24,6 +26,7 @@ class Stratum:
         below_click: impressions and clicks of each cell in lists with a click above it, shape
             (cells, 2).
         swapped: cells of lists made by chance, each probability known, as weighted sums.
+        swap_counts: the impressions and clicks behind them.
         days: the cells of each day, of items seen at several positions that day.
         views: impressions and views by position, shape (K, 2); None where nobody logs views.
         lists: whole lists with their clicks; None where no estimator asks for them.
@@ -36,6 +39,7 @@ class Stratum:
     cells: Cells
     below_click: Floats
     swapped: Cells
+    swap_counts: tuple[int, int] = (0, 0)
     days: tuple[Cells, ...] = ()
     views: Floats | None = None
     lists: ListClicks | None = None
@@ -89,24 +93,45 @@ class LogStatistics:
                 yield self._stratum(tuple(str(value) for value in values))
         yield self._stratum(None)
 
+    @property
+    def few_queries(self) -> bool:
+        """Whether a bootstrap over queries would draw nearly the same log each time.
+
+        A feed or a shop window has one query or none; its items are drawn instead.
+        """
+        return bool(self.cells["query"].nunique() < FEWEST_QUERIES)
+
     def _stratum(self, key: tuple[str, ...] | None) -> Stratum:
         counts = self._of(self.counts, key)
         positions = int(counts["position"].max()) if len(counts) else 1
-        table = self._of(self.cells, key).sort_values(["query", "item", "position"], kind="stable")
-        days = [rows for _, rows in self._of(self.cells_by_day, key).groupby("day", sort=True)]
+        cells, by_day, swapped = (
+            self._drawn(self._of(each, key))
+            for each in (self.cells, self.cells_by_day, self.swapped)
+        )
+        table = cells.sort_values(["query", "item", "position"], kind="stable")
+        days = [rows for _, rows in by_day.groupby("day", sort=True)]
         places = self._of(self.lists, key) if self.lists is not None else None
         return Stratum(
             key,
             Cells.from_table(table, positions),
             table[["impressions_below_click", "clicks_below_click"]].to_numpy(np.float64),
-            Cells.from_table(self._of(self.swapped, key), positions),
+            Cells.from_table(swapped, positions),
+            (int(swapped["counted_impressions"].sum()), int(swapped["counted_clicks"].sum())),
             tuple(Cells.from_table(rows, positions) for rows in days),
             _views(counts, positions),
-            _list_clicks(places) if places is not None and len(places) else None,
+            self._lists(places) if places is not None and len(places) else None,
             _of_items(self.list_features, None if places is None else np.unique(places["item"])),
             _of_items(self.cell_features, table["item"].drop_duplicates()),
             self.relevance,
         )
+
+    def _drawn(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """The cells with what a bootstrap draws in place of the query."""
+        return cells.assign(query=cells["item"]) if self.few_queries else cells
+
+    def _lists(self, places: pd.DataFrame) -> ListClicks:
+        lists = _list_clicks(places)
+        return replace(lists, query=np.arange(len(lists))) if self.few_queries else lists
 
     def _of(self, table: pd.DataFrame, key: tuple[str, ...] | None) -> pd.DataFrame:
         if key is None:

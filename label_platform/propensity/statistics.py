@@ -104,7 +104,8 @@ order by {day}query, item, position"""
 def swap_statistics_sql(relation: str, context: Sequence[str]) -> str:
     """SQL of the cells of lists that rankers made by chance, each probability known.
 
-    Impressions and clicks are sums of 1/probability, of those below 1.
+    Impressions and clicks are sums of 1/probability, of those below 1; ``counted_impressions``
+    and ``counted_clicks`` are how many there were.
     """
     return f"""with shown as (
     select
@@ -112,7 +113,9 @@ def swap_statistics_sql(relation: str, context: Sequence[str]) -> str:
         item_id,
         position,
         sum(weighted_impressions) as impressions,
-        sum(weighted_clicks) as clicks
+        sum(weighted_clicks) as clicks,
+        cast(sum(impressions) as bigint) as counted_impressions,
+        cast(sum(clicks) as bigint) as counted_clicks
     from {relation}
     where not randomized and weighted_impressions > 0
     group by all
@@ -122,7 +125,9 @@ select
     dense_rank() over (order by {_quoted(context)}query_id, item_id) as item,
     position,
     impressions,
-    clicks
+    clicks,
+    counted_impressions,
+    counted_clicks
 from shown
 order by query, item, position"""
 

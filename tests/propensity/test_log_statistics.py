@@ -74,7 +74,8 @@ def test_views_and_swaps() -> None:
         [2, 4 + 100 + 7, 1 + 50 + 2, 2 + 90 + 3],
     ]
     swaps = frame(swap_statistics_sql("statistics", []))
-    assert swaps[["position", "impressions", "clicks"]].to_numpy().tolist() == [[1, 20.0, 6.0]]
+    columns = ["position", "impressions", "clicks", "counted_impressions", "counted_clicks"]
+    assert swaps[columns].to_numpy().tolist() == [[1, 20.0, 6.0, 10, 3]]
 
 
 def many_cells(seed: int) -> pd.DataFrame:
