@@ -110,12 +110,14 @@ def _of_several_positions(cells: pd.DataFrame) -> pd.DataFrame:
 
 def _swapped(cells: pd.DataFrame, shown: ClickLists, setting: Setting) -> pd.DataFrame:
     """Sums of 1 / probability; an item stands anywhere in a random order alike."""
-    columns = ["device", "query", "item", "position", "impressions", "clicks"]
+    counts = {"impressions": "counted_impressions", "clicks": "counted_clicks"}
+    columns = ["device", "query", "item", "position", *counts]
+    cells = cells[columns].assign(**{new: cells[old] for old, new in counts.items()})
     if not setting.logged_chance:
-        return cells[columns].iloc[:0]
+        return cells.iloc[:0]
     candidates = shown.relevance.shape[1]
-    weighted = cells[["impressions", "clicks"]].astype(np.float64) * candidates
-    return cells[columns].assign(**dict(weighted.items()))
+    weighted = cells[list(counts)].astype(np.float64) * candidates
+    return cells.assign(**dict(weighted.items()))
 
 
 def _places(shown: ClickLists) -> pd.DataFrame:
