@@ -57,7 +57,7 @@ def judge(runs: pd.DataFrame, summary: pd.DataFrame, settings: list[Setting]) ->
         _demand(met, "refused where each (q, d) has one rank", share == 1, f"{share:.1%} of runs")
     for name, each in runs[trusted].groupby("setting", sort=False):
         first = each.drop_duplicates("seed").set_index("seed")
-        fires = first["fired"].str.contains("trust|cascade|outliers")
+        fires = first["fired"].str.contains("trust|cascade|outliers|agreement")
         uses = each[each["estimator"] == "auto"].set_index("seed")["chosen"] == "affine"
         share = (fires | uses.reindex(fires.index, fill_value=False)).mean()
         text = f"{name}: a misfit test fires or affine is used"

@@ -60,7 +60,7 @@ def estimate_all(
 
     Args:
         statistics: of the window of days.
-        names: of the estimators to run.
+        names: of the estimators to run; where trust in high positions is found, ``affine`` too.
         settings: of the problem.
         on_estimator: told the name of each that is begun.
     """
@@ -68,7 +68,10 @@ def estimate_all(
     strata = list(statistics.strata())
     findings = model_findings(statistics, strata, settings)
     tables = {}
-    for name in names:
+    trusting = any(
+        each.test.name == "trust" and each.verdict is Verdict.MISFIT for each in findings
+    )
+    for name in dict.fromkeys([*names, *(["affine"] if trusting else [])]):
         if on_estimator is not None:
             on_estimator(name)
         if name == "randomized":
@@ -76,7 +79,9 @@ def estimate_all(
         else:
             table = estimate_curves(name, statistics, strata, settings)
         tables[name] = flagged(table, name, context, findings)
-    tables = held_against(tables, context)
+    # what does not allow for trust says nothing against what does
+    allowing = {"affine"} if trusting else set()
+    tables |= held_against({k: v for k, v in tables.items() if k not in allowing}, context)
     choice = choose(tables, context, settings)
     if choice.table is not None:
         tables[choice.estimator] = flagged(choice.table, choice.estimator, context, findings)

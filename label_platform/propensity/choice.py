@@ -2,8 +2,8 @@
 
 Lists in a random order, or swapped by chance, assume least. A harvest of what rankers showed
 assumes that an item's rank changed for reasons other than its relevance. Where both are at hand
-and do not disagree, they are combined by precision, as they rest on different lists; where they
-disagree beyond their intervals, the one that assumes less is shown, and flagged.
+and do not disagree, random lists and a harvest are combined by precision, as they rest on different
+lists; where they disagree beyond their intervals, the one that assumes less is shown, and flagged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -108,10 +108,19 @@ def _of_two(
             f"{by_chance} assumes less"
         )
         return Choice(by_chance, why, disagrees=True)
+    if by_chance == "swap":
+        precise = min((by_chance, harvested), key=lambda name: _mean_log_error(tables[name]))
+        return Choice(
+            precise, f"{by_chance} and {harvested} agree, on the same lists; it is narrower"
+        )
     keys = [*context, "position"]
     both = tables[by_chance].merge(tables[harvested], on=keys, how="outer", suffixes=("", "_2"))
     why = f"{by_chance} and {harvested} agree and are combined by precision"
     return Choice(COMBINED, why, table=_combined(both, context, settings))
+
+
+def _mean_log_error(table: pd.DataFrame) -> float:
+    return float(log_error(table).mean())
 
 
 def _combined(

@@ -117,12 +117,18 @@ def flagged(
         if each.key is not None:
             keys: Mapping[str, str] = dict(zip(context, each.key, strict=True))
             rows |= (flagged[list(keys)] == pd.Series(keys)).all(axis=1)
+        if each.verdict is Verdict.UNTESTED:
+            rows &= ~_refused(flagged)
         flagged.loc[rows, "verdict"] = [
             Verdict.worst([verdict, each.verdict]).value for verdict in flagged.loc[rows, "verdict"]
         ]
         speaks = rows & (flagged["position"] == REFERENCE_POSITION)
         flagged.loc[speaks, "reason"] += f"; {each.sentence}"
     return flagged
+
+
+def _refused(table: pd.DataFrame) -> pd.Series:
+    return table["verdict"].map(lambda verdict: Verdict(verdict).is_refusal).astype(bool)
 
 
 def _tests(

@@ -25,6 +25,8 @@ from label_platform.propensity.log_statistics import Stratum
 
 Reads = Literal["cells", "swapped", "lists", "views", "lists and features", "cells and features"]
 
+_FEWER_REPLICATES = 50
+"""Where a large log takes a minute: a standard error to within about 10%."""
 _SLOW_REPLICATES = 20
 """Where one fit takes seconds: enough for a standard error to within about 15%."""
 
@@ -80,6 +82,10 @@ def _viewport(stratum: Stratum, _replicates: int) -> Estimate:
     return estimate_viewport(stratum.views[:, 0], stratum.views[:, 1])
 
 
+def _affine(stratum: Stratum, replicates: int) -> Estimate:
+    return estimate_affine(stratum.cells, min(replicates, _FEWER_REPLICATES))
+
+
 def _regression_em(stratum: Stratum, replicates: int) -> Estimate:
     if stratum.cell_features is None or stratum.relevance is None:
         return _nothing(stratum, "no numeric feature to learn relevance from")
@@ -131,7 +137,7 @@ ESTIMATORS = {
         Estimator("harvest_adjacent", "cells", _of_cells(estimate_harvest_adjacent)),
         Estimator("pbm", "cells", _of_cells(estimate_pbm)),
         Estimator("pbm_em", "cells", _of_cells(estimate_pbm_em)),
-        Estimator("affine", "cells", _of_cells(estimate_affine), knows=frozenset({"trust"})),
+        Estimator("affine", "cells", _affine, knows=frozenset({"trust"})),
         Estimator("regression_em", "cells and features", _regression_em),
         Estimator("cascade", "lists", _of_lists(estimate_cascade), _CASCADE),
         Estimator("dbn", "lists", _of_lists(estimate_dbn), _CASCADE),

@@ -96,7 +96,9 @@ class Shop:
         positions = range(1, len(thetas) + 1)
         self.engine.register("thetas", pd.DataFrame({"position": positions, "propensity": thetas}))
         partition = Partition("propensities", DAYS[0])
-        self.lake.publish(self.engine, partition, "from thetas", recipe="r")
+        self.lake.publish(
+            self.engine, partition, "select *, true as chosen from thetas", recipe="r"
+        )
         return self.lake.scan("propensities", [DAYS[0]])
 
     def relations(self, policy: Policy, propensities: str | None = None) -> ExampleRelations:

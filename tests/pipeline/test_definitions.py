@@ -136,7 +136,11 @@ def test_checks_of_the_models_are_listed(definitions: dg.Definitions) -> None:
         "impression_id_not_null",
         "position_accepted_range",
     }
-    assert listed["propensities"] == {"verdict_is_not_a_refusal": False}
+    gates = (
+        *("verdict_is_not_a_refusal", "intervals_are_narrow", "estimates_agree"),
+        *("clicks_follow_the_position_model", "curve_stays_the_same"),
+    )
+    assert listed["propensities"] == dict.fromkeys(gates, False)
     for policy in POLICIES:
         assert listed[f"{policy}/examples"] == {
             "labels_are_finite": True,

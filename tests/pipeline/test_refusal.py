@@ -70,7 +70,7 @@ def test_a_session_shows_who_was_refused_and_why(
     monkeypatch.setenv("LABEL_PLATFORM_DATA", str(refused.workspace.folder))
     monkeypatch.setenv("DAGSTER_HOME", "put back afterwards")
     shown = StringIO()
-    console = Console(file=shown, width=500)
+    console = Console(file=shown, width=5000)
     session = Session.start(refused.problem_file, None, "raw_click,coec_click", EVER, console)
     outcome = session.run("labels")
     assert outcome.summary.refused.keys() == {"coec_click"}

@@ -127,7 +127,10 @@ def curve(engine: Engine, lake: Lake) -> str:
     query = f"""
         select 'randomized' as estimator, cast(device as varchar) as device,
             cast(position as integer) as position, cast(propensity as double) as propensity
-        from (values {rows}) as rows(device, position, propensity)"""
+            , true as chosen
+        from (values {rows}) as rows(device, position, propensity)
+        union all
+        select 'pbm', null, 1, 0.0, false"""
     day = date(2026, 10, 1)
     lake.publish(engine, Partition("propensities", day), query, recipe="r")
     return lake.scan("propensities", [day])

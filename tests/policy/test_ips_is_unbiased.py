@@ -43,7 +43,9 @@ def test_ips_labels_average_to_relevance_and_raw_clicks_do_not(
     problem = make_problem(context=[])
     log = simulate(seed)
     engine.register("log", log)
-    engine.register("curve", pd.DataFrame({"position": [1, 2, 3, 4, 5], "propensity": THETA}))
+    engine.register(
+        "curve", pd.DataFrame({"position": [1, 2, 3, 4, 5], "propensity": THETA, "chosen": True})
+    )
     means = {}
     for method, position in (("ips", "debias_only"), ("none", "none")):
         policy = make_policy(

@@ -11,7 +11,7 @@ from label_platform.logs.simulators.click_lists import (
     ClickListSettings,
     simulate_click_lists,
 )
-from label_platform.problem import PropensityGates
+from label_platform.propensity_settings import PropensityGates
 from label_platform.propensity.exploration import (
     ClickModel,
     Measure,

@@ -136,7 +136,10 @@ class _Moments:
         mixed = alpha * own[1]
         p = m * g - (cells.by_query_item(mixed)[cells.query_item] - mixed)
         u = g**2 - squares
-        weight = n * m / (m + alpha * n)
+        # an item that is left with one position has nothing to be compared with
+        alone = m <= 0
+        m = np.where(alone, 1.0, m)
+        weight = np.where(alone, 0.0, n * m / (m + alpha * n))
         shrunk = weight / (m + self.prior)
         of_alpha = np.stack([weight * g / m, shrunk * (g + u) / m])
         return of_alpha, np.stack([weight, shrunk * (1 + p / m)])
