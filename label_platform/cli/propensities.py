@@ -23,7 +23,11 @@ app = typer.Typer()
 
 PlotOption = Annotated[
     Path | None,
-    typer.Option("--plot", help="Write a picture of all estimators' curves to this PNG file."),
+    typer.Option(
+        "--plot",
+        help="Write a picture of all estimators' curves to this PNG file; with a grid, also a "
+        "heat map of its slots as NAME_grid.png.",
+    ),
 ]
 
 
@@ -54,8 +58,8 @@ def propensities_command(
         if found is not None:
             print_estimators(shown, found)
             if plot is not None:
-                plot.write_bytes(found.picture(context))
-                shown.print(f"wrote {plot}", highlight=False)
+                for written in found.write_pictures(context, plot):
+                    shown.print(f"wrote {written}", highlight=False)
     if as_json:
         content = outcome.as_json() | {"propensities": found.as_json() if found else None}
         print(json.dumps(content, default=str))  # noqa: T201 - the command's result

@@ -6,7 +6,9 @@ import pandas as pd
 
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
+from label_platform.propensity import is_pooled
 
+GRID_PICTURE = "propensity_grid"
 _BINS = 20
 
 
@@ -20,8 +22,11 @@ def pictures_of(context: Context, partition: Partition) -> dict[str, bytes]:
 
 
 def propensity_pictures(context: Context, partition: Partition) -> dict[str, bytes]:
-    """The chosen examination curves of a day, and all estimators' beside the naive click rates."""
-    from label_platform.report import plot_estimators, plot_propensities
+    """The chosen examination curves of a day, and all estimators' beside the naive click rates.
+
+    Where the problem has a grid, also the chosen curve over all contexts as it lies on the screen.
+    """
+    from label_platform.report import plot_estimators, plot_grid, plot_propensities
 
     columns = list(context.problem.context)
     relation = context.lake.scan(partition.table, [partition.day])
@@ -35,10 +40,16 @@ def propensity_pictures(context: Context, partition: Partition) -> dict[str, byt
     )
     title = f"{context.problem.name}, window ending {last}"
     chosen = table[table["chosen"].astype(bool)]
-    return {
+    pictures = {
         "propensity_curve": plot_propensities(chosen, columns, title),
         "propensity_estimators": plot_estimators(table, naive, columns, title),
     }
+    grid = context.problem.propensity.grid
+    if grid is not None:
+        pooled = chosen[is_pooled(chosen, columns)]
+        deepest = int(naive["position"].max()) if len(naive) else 1
+        pictures[GRID_PICTURE] = plot_grid(pooled, grid, title, deepest)
+    return pictures
 
 
 def _label_pictures(context: Context, partition: Partition) -> dict[str, bytes]:

@@ -6,10 +6,10 @@ from typing import Any
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.log_statistics import read_statistics, reads_lists
-from label_platform.propensity import Answer, estimate_all
+from label_platform.propensity import Answer, estimate_all, with_slots
 
-SEMANTICS = 2
-"""Raised when the estimators' results change, so that they are estimated anew."""
+SEMANTICS = 3
+"""Raised when the estimators' results or the columns change, so that they are estimated anew."""
 
 
 def propensity_days(context: Context, day: date) -> tuple[date, ...]:
@@ -51,13 +51,11 @@ def build_propensities(context: Context, partition: Partition) -> Manifest:
         rows = f"from {context.lake.scan('propensities', [twin.day])}"
         attributes = context.require(twin).attributes
     else:
-        days = propensity_days(context, partition.day)
-        answer = estimate_all(
-            read_statistics(context, days), wanted_estimators(context), context.problem.propensity
-        )
+        days, settings = propensity_days(context, partition.day), context.problem.propensity
+        answer = estimate_all(read_statistics(context, days), wanted_estimators(context), settings)
         attributes = attributes_of(answer)
         table = answer.table().assign(first_day=days[0], last_day=days[-1])
-        context.engine.register("propensity_curves", table)
+        context.engine.register("propensity_curves", with_slots(table, settings.grid))
         rows = "from propensity_curves"
     return context.lake.publish(
         context.engine, partition, rows, recipe=recipe, attributes=attributes

@@ -69,7 +69,8 @@ def print_estimators(console: Console, found: DayPropensities) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("estimator", no_wrap=True)
     for position in shown[1:]:
-        table.add_column(f"at {position}", justify="right", no_wrap=True)
+        slot = found.slot(position).replace(", ", "\n").replace("column", "col")
+        table.add_column(f"at {position}\n{slot}".rstrip(), justify="right", no_wrap=True)
     table.add_column("verdict", overflow="fold")
     for name, rows in curves.items():
         at = rows.set_index("position")["propensity"]

@@ -6,6 +6,7 @@ from label_platform.propensity.curve import PropensityCurve, Verdict, is_pooled
 from label_platform.propensity.curves import estimate_curves
 from label_platform.propensity.findings import Finding, flagged, model_findings
 from label_platform.propensity.flatness import flatness_p_value
+from label_platform.propensity.grid import SLOT_COLUMNS, slot_name, slots, with_slots
 from label_platform.propensity.log_statistics import LogStatistics
 from label_platform.propensity.randomized import estimate_randomized, expected_error
 from label_platform.propensity.registry import ESTIMATORS
@@ -21,6 +22,7 @@ from label_platform.propensity.statistics import (
 
 __all__ = [
     "ESTIMATORS",
+    "SLOT_COLUMNS",
     "Answer",
     "Choice",
     "Finding",
@@ -42,5 +44,8 @@ __all__ = [
     "model_findings",
     "position_counts_sql",
     "randomized_statistics_sql",
+    "slot_name",
+    "slots",
     "swap_statistics_sql",
+    "with_slots",
 ]

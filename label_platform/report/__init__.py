@@ -1,7 +1,8 @@
 """Plots for people."""
 
 from label_platform.report.estimators_plot import plot_estimators
+from label_platform.report.grid_plot import plot_grid
 from label_platform.report.label_histogram import plot_label_histogram
 from label_platform.report.propensity_plot import plot_propensities
 
-__all__ = ["plot_estimators", "plot_label_histogram", "plot_propensities"]
+__all__ = ["plot_estimators", "plot_grid", "plot_label_histogram", "plot_propensities"]
