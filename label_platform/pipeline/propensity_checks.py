@@ -85,7 +85,7 @@ PROPENSITY_CHECKS = (
     PropensityCheck(
         "clicks_follow_the_position_model",
         "no sign of trust bias, of cascades or of outliers",
-        _if_found("trust", "cascade", "outliers"),
+        _if_found("trust", "cascade", "outliers", "agreement"),
     ),
     PropensityCheck(
         "curve_stays_the_same",

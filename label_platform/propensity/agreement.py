@@ -6,10 +6,11 @@ it shows.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+from scipy.special import ndtr
 
 from label_platform.propensity.cells import Floats
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, is_pooled
@@ -24,8 +25,21 @@ _COMPARED = (
 _SIGNIFICANCE = 0.01
 
 
-def widest_gap(one: pd.DataFrame, other: pd.DataFrame, context: Sequence[str]) -> str | None:
-    """Where two estimates differ most beyond their intervals, in words; None if nowhere.
+@dataclass(frozen=True)
+class Gap:
+    """Where two estimates differ most.
+
+    Attributes:
+        sentence: the position and both propensities.
+        p_value: of a difference as wide at any position (Bonferroni).
+    """
+
+    sentence: str
+    p_value: float
+
+
+def widest_gap(one: pd.DataFrame, other: pd.DataFrame, context: Sequence[str]) -> Gap | None:
+    """Where two estimates differ most beyond their intervals; None if nowhere.
 
     The difference of log propensities over its standard error, at 1% in all (Bonferroni over
     contexts and positions). Estimates on the same clicks differ less than this allows for, so
@@ -44,10 +58,12 @@ def widest_gap(one: pd.DataFrame, other: pd.DataFrame, context: Sequence[str]) -
     ratio = (both["propensity"] / both["propensity_2"]).to_numpy(np.float64)
     error = np.hypot(log_error(both, ""), log_error(both, "_2"))
     apart = np.abs(np.log(ratio)) / np.maximum(error, 1e-12)
-    if apart.max() <= ndtri(1 - _SIGNIFICANCE / 2 / len(both)):
+    p_value = min(1.0, float(2 * ndtr(-apart.max()) * len(both)))
+    if p_value >= _SIGNIFICANCE:
         return None
     row = both.iloc[int(apart.argmax())]
-    return f"position {row['position']:.0f}: {row['propensity']:.3g} and {row['propensity_2']:.3g}"
+    values = f"{row['propensity']:.3g} and {row['propensity_2']:.3g}"
+    return Gap(f"position {row['position']:.0f}: {values}", p_value)
 
 
 def log_error(table: pd.DataFrame, suffix: str = "") -> Floats:
@@ -79,7 +95,7 @@ def held_against(
             continue
         gap = widest_gap(tables[name], tables[usable[0]], context)
         if gap is not None:
-            sentence = f"it disagrees with {usable[0]} beyond their intervals ({gap})"
+            sentence = f"it disagrees with {usable[0]} beyond their intervals ({gap.sentence})"
             checked[name] = _flagged(tables[name], Verdict.DISAGREEMENT, sentence)
     return checked
 

@@ -9,7 +9,7 @@ from label_platform.propensity.agreement import held_against
 from label_platform.propensity.choice import Choice, choose
 from label_platform.propensity.curve import PropensityCurve, Verdict
 from label_platform.propensity.curves import estimate_curves
-from label_platform.propensity.findings import Finding, flagged, model_findings
+from label_platform.propensity.findings import Finding, disagreement, flagged, model_findings
 from label_platform.propensity.log_statistics import LogStatistics
 from label_platform.propensity.randomized import estimate_randomized
 from label_platform.propensity_settings import PropensitySettings
@@ -85,7 +85,8 @@ def estimate_all(
     choice = choose(tables, context, settings)
     if choice.table is not None:
         tables[choice.estimator] = flagged(choice.table, choice.estimator, context, findings)
-    if choice.disagrees:
+    if choice.gap is not None:
+        findings.append(disagreement(choice.why, choice.gap.p_value))
         chosen = tables[choice.estimator]
         worst = [Verdict.worst([each, Verdict.DISAGREEMENT]).value for each in chosen["verdict"]]
         tables[choice.estimator] = chosen.assign(verdict=worst)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from label_platform.propensity.agreement import log_error, widest_gap
+from label_platform.propensity.agreement import Gap, log_error, widest_gap
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, is_pooled, lay_out
 from label_platform.propensity.estimate import Z
 from label_platform.propensity.evidence import judge_width
@@ -35,13 +35,13 @@ class Choice:
     Attributes:
         estimator: the estimator whose rows it is; ``combined`` if there are rows of its own.
         why: in words.
-        disagrees: whether it stands against another estimate.
+        gap: to another estimate that it stands against, if there is one.
         table: the rows of ``combined``; None if the answer is one of the estimators.
     """
 
     estimator: str
     why: str
-    disagrees: bool = False
+    gap: Gap | None = None
     table: pd.DataFrame | None = None
 
 
@@ -104,10 +104,10 @@ def _of_two(
     gap = widest_gap(tables[by_chance], tables[harvested], context)
     if gap is not None:
         why = (
-            f"{by_chance} and {harvested} disagree beyond their intervals ({gap}); "
+            f"{by_chance} and {harvested} disagree beyond their intervals ({gap.sentence}); "
             f"{by_chance} assumes less"
         )
-        return Choice(by_chance, why, disagrees=True)
+        return Choice(by_chance, why, gap)
     if by_chance == "swap":
         precise = min((by_chance, harvested), key=lambda name: _mean_log_error(tables[name]))
         return Choice(

@@ -58,7 +58,7 @@ class Finding:
         return {
             "context": self.context,
             "test": self.test.name,
-            "fires": self.verdict in {Verdict.DRIFT, Verdict.MISFIT},
+            "fires": self.verdict not in {Verdict.OK, Verdict.UNTESTED},
             "verdict": self.verdict.value,
             "p_value": float(f"{self.test.p_value:.4g}"),
             "power": round(self.test.power, 4),
@@ -92,6 +92,18 @@ def model_findings(
                 verdict = Verdict.UNTESTED if blind else Verdict.OK  # noqa: PLW2901 - as found
             findings.append(Finding(name, stratum.key, test, verdict))
     return findings
+
+
+def disagreement(sentence: str, p_value: float) -> Finding:
+    """That random lists and changes of rank tell different curves, which one model cannot.
+
+    Under a position-based model both estimate the same curve. Trust bias bends them apart, as
+    random lists show average items at the top and rankers good ones; so do ranks that follow
+    relevance.
+    """
+    return Finding(
+        "", None, MisfitTest("agreement", 0.0, 1, p_value, 0.0, sentence), Verdict.DISAGREEMENT
+    )
 
 
 def flagged(

@@ -11,7 +11,6 @@ from label_platform.logs.simulators.click_lists import (
     ClickListSettings,
     simulate_click_lists,
 )
-from label_platform.propensity_settings import PropensityGates
 from label_platform.propensity.exploration import (
     ClickModel,
     Measure,
@@ -26,6 +25,7 @@ from label_platform.propensity.exploration import (
     swap_design,
 )
 from label_platform.propensity.randomized import estimate_randomized
+from label_platform.propensity_settings import PropensityGates
 
 WITHIN = 0.1
 CURVE = power_curve(1.0, 5)
