@@ -70,7 +70,7 @@ class Setting:
 
 
 def settings_table(n_lists: int) -> list[Setting]:
-    """Every setting, with so many lists of ten positions."""
+    """Every setting, with so many lists of ten positions for each device."""
     ordinary = ClickListSettings(n_lists=n_lists, randomized_share=RANDOMIZED_SHARE)
     kinds = {
         "1/k": replace(ordinary, curves=(INVERSE,)),
@@ -78,7 +78,8 @@ def settings_table(n_lists: int) -> list[Setting]:
         "1/k^0.5": replace(ordinary, curves=(power_curve(0.5),)),
         "second page": replace(ordinary, curves=(SECOND_PAGE,)),
         "trust": replace(ordinary, curves=(INVERSE,), trust_bias=TRUST_BIAS),
-        "two devices": replace(ordinary, curves=(INVERSE, power_curve(1.3))),
+        # each device's curve rests on its own half
+        "two devices": replace(ordinary, n_lists=2 * n_lists, curves=(INVERSE, power_curve(1.3))),
     }
     settings = [
         Setting(f"{kind}, {logger}", replace(lists, logger=logger))
