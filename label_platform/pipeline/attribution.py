@@ -93,6 +93,7 @@ def position_statistics_recipe(context: Context, partition: Partition) -> dict[s
     return {
         "impression_signals": context.content("impression_signals", partition.day),
         "context": context.problem.context,
+        "viewed_signal": context.problem.propensity.viewed_signal,
         "model": load_models()["position_statistics"].version,
     }
 

@@ -47,6 +47,7 @@ _CHANGES = {
     "signals.purchase.window": "2d",
     "training": {"window": "14d", "validate": "1d", "evaluate": "1d", "fits": 2, "rounds": 10},
     "policies.use": list(POLICIES),
+    "propensity": {"replicates": 20},
 }
 
 

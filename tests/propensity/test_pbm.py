@@ -4,6 +4,7 @@ import pytest
 
 from label_platform.logs.simulators.click_lists import ClickListSettings, simulate_click_lists
 from label_platform.propensity.cells import Cells, Floats
+from label_platform.propensity.estimators import pbm
 from label_platform.propensity.estimators.pbm import estimate_pbm, pbm_propensities
 
 TRUTH = 1 / np.arange(1, 11)
@@ -153,3 +154,12 @@ def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> Non
     first, again, other = (estimate_pbm(cells, 20, seed).log_error for seed in (4, 4, 5))
     assert first.tolist() == again.tolist()
     assert first.tolist() != other.tolist()
+
+
+def test_thin_matrices_of_long_lists_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = simulated(3, ClickListSettings(n_lists=2_000, n_queries=60))
+    full = estimate_pbm(cells, replicates=5)
+    monkeypatch.setattr(pbm, "_MAX_FULL", 0)
+    thin = estimate_pbm(cells, replicates=5)
+    assert thin.propensity == pytest.approx(full.propensity, rel=1e-9)
+    assert thin.log_error == pytest.approx(full.log_error, rel=1e-9)

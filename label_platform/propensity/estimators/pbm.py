@@ -31,6 +31,10 @@ _TOLERANCE = 1e-8
 _REPLICATE_TOLERANCE = 1e-4
 """Far below any standard error."""
 _MAX_STEPS = 100
+_BORROWED_STEPS = 6
+_MAX_FULL = 4_000_000
+
+Matrix = Floats | sparse.csr_array
 _MAX_CHANGE = 2.0
 
 
@@ -50,7 +54,7 @@ def estimate_pbm(cells: Cells, replicates: int = REPLICATES, seed: int = 0) -> E
         return refused(f"{reason} that were seen at another position too", impressions, clicks)
     fit = _Fit.of(several)
     found = fit.log_theta(np.ones(cells.n_queries))
-    hessian = fit.information(np.ones(cells.n_query_items), found)
+    hessian = fit.information(np.ones(len(fit.totals)), found)
     error = bootstrap_log_error(
         lambda weights: np.exp(fit.log_theta(weights, found, hessian)),
         cells.n_queries,
@@ -73,8 +77,8 @@ def pbm_propensities(cells: Cells) -> Floats:
 class _Fit:
     """The cells as matrices of query_items x positions, built once for all replicates."""
 
-    shown: "sparse.csr_array"
-    clicked: "sparse.csr_array"
+    shown: Matrix
+    clicked: Matrix
     totals: Floats
     query_of: NDArray[np.int64]
 
@@ -82,14 +86,15 @@ class _Fit:
     def of(cls, cells: Cells) -> "_Fit":
         # items without a click have no share in L
         totals = cells.by_query_item(cells.clicks)
+        clicked = np.flatnonzero(totals > 0)
         kept = (totals > 0)[cells.query_item]
-        place = (cells.query_item[kept], cells.position[kept] - 1)
-        shape = (cells.n_query_items, cells.positions)
+        place = (np.searchsorted(clicked, cells.query_item[kept]), cells.position[kept] - 1)
+        shape = (len(clicked), cells.positions)
         return cls(
-            sparse.csr_array((cells.impressions[kept], place), shape=shape),
-            sparse.csr_array((cells.clicks[kept], place), shape=shape),
-            totals,
-            cells.query_of,
+            _matrix(cells.impressions[kept], place, shape),
+            _matrix(cells.clicks[kept], place, shape),
+            totals[clicked],
+            cells.query_of[clicked],
         )
 
     def log_theta(
@@ -100,8 +105,8 @@ class _Fit:
         Args:
             weights: shape (n_queries,).
             start: where to begin.
-            hessian: of the whole log at ``start``. A replicate's own is close to it, so steps
-                by it converge too, and it need not be computed each time.
+            hessian: of the whole log at ``start``. A large log's replicate has nearly the same,
+                so the first steps go by it; a small log's takes its own from then on.
         """
         of_item = weights[self.query_of]
         clicks = np.asarray(self.clicked.T @ of_item, dtype=np.float64)
@@ -111,9 +116,12 @@ class _Fit:
             return np.full(len(clicks), np.nan)
         free = np.flatnonzero(estimated)[1:]
         tolerance = _TOLERANCE if hessian is None else _REPLICATE_TOLERANCE
-        for _ in range(_MAX_STEPS):
+        for number in range(_MAX_STEPS):
             score = clicks - self._expected_clicks(of_item, log_theta)
-            curvature = self.information(of_item, log_theta) if hessian is None else hessian
+            if hessian is not None and number < _BORROWED_STEPS:
+                curvature = hessian
+            else:
+                curvature = self.information(of_item, log_theta)
             step = np.linalg.lstsq(curvature[np.ix_(free, free)], score[free], rcond=None)[0]
             log_theta[free] += np.clip(step, -_MAX_CHANGE, _MAX_CHANGE)
             if np.abs(step).max(initial=0) < tolerance:
@@ -125,8 +133,14 @@ class _Fit:
         theta = np.exp(np.nan_to_num(log_theta, nan=-np.inf))
         expected = self.shown @ theta
         rate = _ratio(of_item * self.totals, expected)
-        scaled = self.shown.multiply(np.sqrt(_ratio(rate, expected))[:, None]).tocsr()
-        crossed = (scaled.T @ scaled).toarray() * np.outer(theta, theta)
+        share = np.sqrt(_ratio(rate, expected))[:, None]
+        if isinstance(self.shown, np.ndarray):
+            scaled = self.shown * share
+            crossed = scaled.T @ scaled
+        else:
+            thin = sparse.csr_array(self.shown.multiply(share))
+            crossed = np.asarray((thin.T @ thin).todense())
+        crossed = crossed * np.outer(theta, theta)
         return np.asarray(np.diag(theta * (self.shown.T @ rate)) - crossed, dtype=np.float64)
 
     def _expected_clicks(self, of_item: Floats, log_theta: Floats) -> Floats:
@@ -134,6 +148,17 @@ class _Fit:
         theta = np.exp(log_theta)
         rate = _ratio(of_item * self.totals, self.shown @ theta)
         return np.asarray(theta * (self.shown.T @ rate), dtype=np.float64)
+
+
+def _matrix(
+    values: Floats, place: tuple[NDArray[np.int64], NDArray[np.int64]], shape: tuple[int, int]
+) -> Matrix:
+    """Values at their places, full where that is small: products are several times faster."""
+    if shape[0] * shape[1] > _MAX_FULL:
+        return sparse.csr_array((values, place), shape=shape)
+    full = np.zeros(shape)
+    full[place] = values
+    return full
 
 
 def _ratio(over: Floats, under: Floats) -> Floats:

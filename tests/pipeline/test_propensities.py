@@ -1,0 +1,135 @@
+"""From counts in the lake to the table of propensities, its verdicts, checks and pictures."""
+
+import json
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from label_platform.cli.application import app
+from label_platform.lake import Manifest, Partition
+from label_platform.pipeline.propensity_checks import PROPENSITY_CHECKS
+from label_platform.pipeline.propensity_judgment import judgment_of
+from label_platform.strict_yaml import ConfigurationError
+from tests.pipeline.conftest import DAYS, Installation, day
+
+PNG = b"\x89PNG\r\n"
+
+
+def table_of(installation: Installation, name: str) -> pd.DataFrame:
+    with installation.project().open() as context:
+        return context.engine.frame(
+            f"from {context.lake.scan('propensities', [day(1)])} where estimator = '{name}'"
+        )
+
+
+def test_estimators_of_lists_features_and_views_run_on_a_log(built: Installation) -> None:
+    names = ["randomized", "pbm", "sdbn", "dual_learning", "viewport"]
+    built.change_problem(
+        {"propensity": {"estimators": names, "viewed_signal": "dwell_s", "replicates": 20}}
+    )
+    built.build("position_statistics", *DAYS)  # which count views
+    built.build("propensities", day(1))
+    attributes = built.manifest("propensities", day(1)).attributes
+    assert set(attributes["estimators"]) >= set(names)
+    # without whole lists, features and views these would be refused for the lack of them
+    for name in ("dual_learning", "viewport"):
+        assert "no " not in attributes["estimators"][name]["reason"].split(";")[0]
+        assert len(table_of(built, name)) > 10
+    # "viewed" is what dwelt here: position 1 of ten more often than position 10
+    viewed = table_of(built, "viewport").query("device.isna()").set_index("position")
+    assert viewed.loc[10, "ci_high"] < 1
+
+
+def test_a_policy_takes_the_estimator_that_it_names(built: Installation) -> None:
+    built.change_policy("coec_click", {"debias.propensity": "pbm"})
+    with built.project().open() as context:
+        verdict, reason = judgment_of(context, day(3), "pbm")
+        auto = judgment_of(context, day(3), "auto")
+        known = context.require(Partition("propensities", day(3))).attributes
+    assert {"verdict": verdict, "reason": reason} == known["estimators"]["pbm"]
+    assert auto == (known["verdict"], known["reason"])
+    before = built.manifest("labels", day(3), "coec_click").content_hash
+    built.build("labels", day(3), policy="coec_click")
+    assert built.manifest("labels", day(3), "coec_click").content_hash != before
+
+
+def test_a_policy_cannot_name_what_the_problem_does_not_run(built: Installation) -> None:
+    built.change_policy("coec_click", {"debias.propensity": "swap"})
+    built.change_problem({"propensity": {"estimators": ["pbm"]}})
+    with pytest.raises(ConfigurationError, match=r"does not estimate 'swap'; add it to") as caught:
+        built.project()
+    assert "propensity.estimators, which has pbm" in str(caught.value)
+    built.change_policy("coec_click", {"debias.propensity": "pmb"})
+    with pytest.raises(ConfigurationError, match="'pmb' is no estimator; did you mean 'pbm'"):
+        built.project()
+
+
+def test_days_of_one_window_share_what_was_estimated_once(built: Installation) -> None:
+    manifests = [built.manifest("propensities", day(number)) for number in (1, 2)]
+    assert manifests[0].recipe_hash == manifests[1].recipe_hash
+    assert manifests[0].content_hash == manifests[1].content_hash
+
+
+@pytest.mark.parametrize(
+    ("attributes", "broken"),
+    [
+        ({"verdict": "ok", "findings": []}, set()),
+        ({"verdict": "wide", "findings": []}, {"intervals_are_narrow"}),
+        ({"verdict": "not_identified", "findings": []}, {"verdict_is_not_a_refusal"}),
+        (
+            {
+                "verdict": "disagreement",
+                "findings": [
+                    {"test": "drift", "fires": True, "context": "", "sentence": "it moves"},
+                    {"test": "trust", "fires": False, "context": "", "sentence": "fine"},
+                    {"test": "outliers", "fires": True, "context": "tv", "sentence": "a bot"},
+                ],
+            },
+            {"estimates_agree", "curve_stays_the_same", "clicks_follow_the_position_model"},
+        ),
+    ],
+)
+def test_each_gate_is_a_check(
+    built: Installation, attributes: dict[str, object], broken: set[str]
+) -> None:
+    manifest = built.manifest("propensities", day(1))
+    changed = Manifest(**{**vars(manifest), "attributes": {"reason": "so", **attributes}})
+    with built.project().open() as context:
+        results = [check.look(context, [], [changed]) for check in PROPENSITY_CHECKS]
+    assert {result.check_name for result in results if not result.passed} == broken
+    said = {str(result.description) for result in results if not result.passed}
+    assert said <= {"so", "it moves", "tv a bot"}
+
+
+def test_the_command_prints_writes_a_picture_and_json(
+    built: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABEL_PLATFORM_DATA", str(built.workspace.folder))
+    monkeypatch.setenv("DAGSTER_HOME", "put back afterwards")
+    picture = built.folder / "curves.png"
+    problem = ["--problem", str(built.problem_file)]
+    done = CliRunner().invoke(app, ["propensities", *problem, "--plot", str(picture)])
+    assert done.exit_code == 0, done.output
+    assert picture.read_bytes().startswith(PNG)
+    assert "→ combined" in done.output
+    assert "swap: all contexts: no list was made by chance" in done.output
+    done = CliRunner().invoke(app, ["propensities", *problem, "--json"])
+    found = json.loads(done.stdout)["propensities"]
+    assert found["estimator"] == "combined"
+    assert {row["estimator"] for row in found["curves"]} == set(found["estimators"])
+    assert {each["test"] for each in found["findings"]} == {
+        "trust",
+        "cascade",
+        "outliers",
+        "drift",
+    }
+
+
+@pytest.mark.parametrize(
+    ("plot", "said"),
+    [("curves.svg", "ending in .png"), ("nowhere/curves.png", "there is no folder")],
+)
+def test_a_picture_that_cannot_be_written_is_refused_before_the_work(plot: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        CliRunner().invoke(app, ["propensities", "--plot", plot], catch_exceptions=False)
