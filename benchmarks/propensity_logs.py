@@ -38,7 +38,7 @@ def log_statistics(
     ]
     return LogStatistics(
         context=setting.context,
-        randomized=_by_position(shown, shown.randomized).assign(list_length=shown.item.shape[1]),
+        randomized=_by_position(shown, shown.randomized).assign(length=shown.item.shape[1]),
         counts=_by_position(shown, np.ones_like(ranked)).assign(viewed=np.nan),
         cells=cells,
         cells_by_day=pd.concat(by_day, ignore_index=True),

@@ -31,7 +31,7 @@ def judge(statistics: pd.DataFrame, estimates: pd.DataFrame, gates: PropensityGa
     there are enough clicks to make every interval narrow: flat is then a finding.
 
     Args:
-        statistics: columns list_length, position, impressions and clicks, zeros included.
+        statistics: columns length, position, impressions and clicks, zeros included.
         estimates: the curve's rows: position, propensity, ci_low, ci_high, impressions, clicks.
         gates: the problem's gates.
     """

@@ -21,7 +21,7 @@ def flatness_p_value(statistics: pd.DataFrame) -> float:
     """The probability of clicks at least this uneven over positions if the curve were flat.
 
     Args:
-        statistics: columns list_length, position, impressions and clicks.
+        statistics: columns length, position, impressions and clicks.
 
     Returns:
         A p value; 1 where nothing can be compared (one position, no click, nothing but clicks).
@@ -29,7 +29,7 @@ def flatness_p_value(statistics: pd.DataFrame) -> float:
     positions = np.sort(statistics["position"].unique())
     excess = np.zeros(len(positions))
     covariance = np.zeros((len(positions), len(positions)))
-    for _, lists in statistics.groupby("list_length"):
+    for _, lists in statistics.groupby("length"):
         summed = lists.groupby("position")[["impressions", "clicks"]].sum()
         counts = summed.reindex(positions, fill_value=0).to_numpy(dtype=np.float64)
         shown, clicks = counts[:, 0], counts[:, 1].sum()

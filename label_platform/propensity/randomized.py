@@ -41,7 +41,7 @@ def estimate_randomized(
     selected the statistics knows them.
 
     Args:
-        statistics: what ``randomized_statistics_sql`` selects: the context columns, list_length,
+        statistics: what ``randomized_statistics_sql`` selects: the context columns, length,
             position, and impressions and clicks in randomised lists.
         context: the context columns.
         gates: when the evidence is too thin.
@@ -77,12 +77,12 @@ def expected_error(statistics: pd.DataFrame) -> float:
 
 
 def _checked(statistics: pd.DataFrame, context: Sequence[str]) -> pd.DataFrame:
-    wanted = [*context, "list_length", "position", *_COUNTS]
+    wanted = [*context, "length", "position", *_COUNTS]
     missing = [column for column in wanted if column not in statistics.columns]
     if missing:
         raise ValueError(f"statistics lack {missing}; found {list(statistics.columns)}")
     for problem, wrong in (
-        ("a position beyond the list's length", statistics["position"] > statistics["list_length"]),
+        ("a position beyond the list's length", statistics["position"] > statistics["length"]),
         ("a position below 1", statistics["position"] < 1),
         ("more clicks than impressions", statistics["clicks"] > statistics["impressions"]),
         ("a negative count", (statistics[_COUNTS] < 0).any(axis=1)),
@@ -90,7 +90,7 @@ def _checked(statistics: pd.DataFrame, context: Sequence[str]) -> pd.DataFrame:
         if wrong.any():
             row = statistics.loc[wrong, wanted].iloc[0].to_dict()
             raise ValueError(f"{problem}: {row}")
-    whole = dict.fromkeys(["list_length", "position", *_COUNTS], "int64")
+    whole = dict.fromkeys(["length", "position", *_COUNTS], "int64")
     return statistics[wanted].astype(whole)
 
 
@@ -100,10 +100,10 @@ def _without_lists(counts: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     Every "list" then ends at its only record, so that no list would have both positions.
     """
     shown = counts[counts["impressions"] > 0]
-    single = bool((shown["position"] == shown["list_length"]).all())
+    single = bool((shown["position"] == shown["length"]).all())
     if not single or shown["position"].nunique() < 2:
         return counts, False
-    return counts.assign(list_length=counts["position"].max()), True
+    return counts.assign(length=counts["position"].max()), True
 
 
 def _contexts(
@@ -117,11 +117,11 @@ def _contexts(
 
 def _pairs(counts: pd.DataFrame) -> pd.DataFrame:
     """Per position its counts, and those of the reference position in the lists that have it."""
-    summed = counts.groupby(["list_length", "position"], as_index=False)[_COUNTS].sum()
+    summed = counts.groupby(["length", "position"], as_index=False)[_COUNTS].sum()
     reference = summed[summed["position"] == REFERENCE_POSITION]
     rows = []
     for position, own in summed[summed["impressions"] > 0].groupby("position"):
-        same_lists = reference[reference["list_length"] >= position]
+        same_lists = reference[reference["length"] >= position]
         rows.append([position, *own[_COUNTS].sum(), *same_lists[_COUNTS].sum()])
     columns = ["position", *_COUNTS, "reference_impressions", "reference_clicks"]
     pairs = pd.DataFrame(rows, columns=columns, dtype="int64")

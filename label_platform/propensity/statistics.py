@@ -11,9 +11,9 @@ _BUCKETS = 200
 def randomized_statistics_sql(relation: str, context: Sequence[str]) -> str:
     """SQL that sums the randomised lists of ``position_statistics`` for ``estimate_randomized``.
 
-    One row per context, list length and position that was shown at all. Rows that only lists of
-    the ranker's own showed have zero impressions and clicks: they tell the estimator which
-    contexts and positions no randomised list covers.
+    One row per context, length of the list and position that was shown at all. Rows that only
+    lists of the ranker's own showed have zero impressions and clicks: they tell the estimator
+    which contexts and positions no randomised list covers.
 
     Args:
         relation: the days of ``position_statistics`` to sum: a table's name or a scan.
@@ -24,13 +24,13 @@ def randomized_statistics_sql(relation: str, context: Sequence[str]) -> str:
     grouped = ", ".join([*(f"cast({column} as varchar)" for column in columns), "list_length"])
     ordered = "".join(f"{number} nulls last, " for number in range(1, len(columns) + 1))
     return f"""select
-    {selected}list_length,
+    {selected}list_length as length,
     position,
     cast(sum(case when randomized then impressions else 0 end) as bigint) as impressions,
     cast(sum(case when randomized then clicks else 0 end) as bigint) as clicks
 from {relation}
 group by {grouped}, position
-order by {ordered}list_length, position"""
+order by {ordered}length, position"""
 
 
 def position_counts_sql(relation: str, context: Sequence[str]) -> str:

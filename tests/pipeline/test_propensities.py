@@ -65,6 +65,16 @@ def test_a_policy_cannot_name_what_the_problem_does_not_run(built: Installation)
         built.project()
 
 
+def test_the_length_of_lists_may_be_a_context(built: Installation) -> None:
+    built.change_problem({"context": ["list_length"]})
+    built.build("position_statistics", *DAYS)
+    built.build("propensities", day(1))
+    table = table_of(built, "randomized")
+    assert "list_length" in table
+    assert table["list_length"].isna().any()
+    built.build("labels", day(1), policy="coec_click")
+
+
 def test_days_of_one_window_share_what_was_estimated_once(built: Installation) -> None:
     manifests = [built.manifest("propensities", day(number)) for number in (1, 2)]
     assert manifests[0].recipe_hash == manifests[1].recipe_hash

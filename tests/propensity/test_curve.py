@@ -14,7 +14,7 @@ STATISTICS = pd.DataFrame(
         ("tv", 2, 1, 900, 90),
         ("tv", 2, 2, 900, 25),
     ],
-    columns=["device", "list_length", "position", "impressions", "clicks"],
+    columns=["device", "length", "position", "impressions", "clicks"],
 )
 CURVE = estimate_randomized(STATISTICS, ["device"], PropensityGates())
 

@@ -12,7 +12,7 @@ REFUSED = Verdict.INSUFFICIENT_INTERVENTIONS
 
 
 def lists(*cells: tuple[int, int, int, int], **context: str | None) -> pd.DataFrame:
-    columns = ["list_length", "position", "impressions", "clicks"]
+    columns = ["length", "position", "impressions", "clicks"]
     return pd.DataFrame(list(cells), columns=columns).assign(**context)
 
 

@@ -42,7 +42,7 @@ def simulated(lists: int, seed: int, **changes: object) -> ClickLists:
 def estimated(lists: ClickLists) -> pd.DataFrame:
     statistics = pd.DataFrame(
         {
-            "list_length": len(CURVE),
+            "length": len(CURVE),
             "position": np.arange(1, len(CURVE) + 1),
             "impressions": len(lists.clicked),
             "clicks": lists.clicked.sum(axis=0),

@@ -7,7 +7,7 @@ from label_platform.propensity import flatness_p_value
 
 
 def lists(*cells: tuple[int, int, int, int]) -> pd.DataFrame:
-    return pd.DataFrame(list(cells), columns=["list_length", "position", "impressions", "clicks"])
+    return pd.DataFrame(list(cells), columns=["length", "position", "impressions", "clicks"])
 
 
 def test_one_list_length_gives_pearsons_test() -> None:

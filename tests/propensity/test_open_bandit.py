@@ -17,10 +17,8 @@ def test_46_clicks_cannot_tell_the_curve_from_flat() -> None:
     statistics = (
         log.groupby("position")["click"].agg(impressions="size", clicks="sum").reset_index()
     )
-    for list_length in (3, statistics["position"]):  # whole lists of 3, or one record per request
-        curve = estimate_randomized(
-            statistics.assign(list_length=list_length), (), PropensityGates()
-        )
+    for length in (3, statistics["position"]):  # whole lists of 3, or one record per request
+        curve = estimate_randomized(statistics.assign(length=length), (), PropensityGates())
         assert curve.verdict is Verdict.INSUFFICIENT_INTERVENTIONS
         assert "46 clicks on 10,000 randomised impressions cannot tell" in curve.reason
         assert "(p = .11); position 3 lies between .61 and 3.11" in curve.reason

@@ -18,7 +18,7 @@ Cell = tuple[int, int, int, int]
 
 
 def lists(*cells: Cell, **context: str | None) -> pd.DataFrame:
-    columns = ["list_length", "position", "impressions", "clicks"]
+    columns = ["length", "position", "impressions", "clicks"]
     return pd.DataFrame(list(cells), columns=columns).assign(**context)
 
 

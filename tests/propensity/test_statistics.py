@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 
 from label_platform.lake import Engine
-from label_platform.propensity import randomized_statistics_sql
+from label_platform.propensity import estimate_randomized, randomized_statistics_sql
+from label_platform.propensity_settings import PropensityGates
 
 ROWS = pd.DataFrame(
     [
@@ -44,6 +45,16 @@ def test_randomised_rows_are_summed_and_the_others_count_zero(
         engine.register("position_statistics", ROWS)
         sql = randomized_statistics_sql("position_statistics", context)
         assert engine.rows(sql) == expected
+
+
+def test_the_length_of_lists_may_be_a_context() -> None:
+    with Engine() as engine:
+        engine.register("position_statistics", ROWS)
+        found = engine.frame(randomized_statistics_sql("position_statistics", ["list_length"]))
+    assert set(found["list_length"]) == {"1", "2", "3"}
+    assert set(found["length"]) == {1, 2, 3}
+    curve = estimate_randomized(found, ["list_length"], PropensityGates())
+    assert "list_length = 2: 6 clicks on 25 randomised impressions" in curve.reason
 
 
 def test_context_columns_are_quoted_and_come_back_as_text() -> None:

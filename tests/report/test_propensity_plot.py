@@ -17,7 +17,7 @@ def curve_of(*devices: str, clicks: int = 1000) -> PropensityCurve:
         for number, device in enumerate(devices)
         for k in (1, 2, 3)
     ]
-    columns = ["device", "list_length", "position", "impressions", "clicks"]
+    columns = ["device", "length", "position", "impressions", "clicks"]
     return estimate_randomized(pd.DataFrame(cells, columns=columns), ["device"], PropensityGates())
 
 
@@ -54,7 +54,7 @@ def test_a_refused_curve_is_drawn_too() -> None:
 def test_a_problem_without_context_is_drawn() -> None:
     statistics = pd.DataFrame(
         [(3, 1, 9000, 900), (3, 2, 9000, 500)],
-        columns=["list_length", "position", "impressions", "clicks"],
+        columns=["length", "position", "impressions", "clicks"],
     )
     table = estimate_randomized(statistics, (), PropensityGates()).table
     assert has_color(plot_propensities(table, (), "no context"), "#000000")

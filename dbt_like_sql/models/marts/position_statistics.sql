@@ -7,7 +7,7 @@ final as (
         query_id,
         item_id,
         position,
-        {%- for column in var('context') %}
+        {%- for column in var('context') if column not in ('list_length', 'ranker_id') %}
         "{{ column }}",
         {%- endfor %}
         ranker_id,
@@ -54,7 +54,7 @@ final as (
         query_id,
         item_id,
         position,
-        {%- for column in var('context') %}
+        {%- for column in var('context') if column not in ('list_length', 'ranker_id') %}
         "{{ column }}",
         {%- endfor %}
         ranker_id,
