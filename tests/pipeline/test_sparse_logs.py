@@ -61,8 +61,8 @@ def test_a_day_without_randomised_lists_takes_its_window_as_evidence(
     ingested.build("impression_signals", *DAYS[:3])
     ingested.build("position_statistics", *DAYS[:3])
     ingested.build("propensities", day(2))
-    manifest = ingested.manifest("propensities", day(2))
-    assert manifest.attributes["verdict"] != "insufficient_interventions"
+    judged = ingested.manifest("propensities", day(2)).attributes["estimators"]["randomized"]
+    assert judged["verdict"] != "insufficient_interventions"
     with ingested.project().open() as context:
         counted = context.engine.rows(
             "select day(shown_at), count(*) filter (where randomized and excluded_reason is null) "
@@ -70,17 +70,30 @@ def test_a_day_without_randomised_lists_takes_its_window_as_evidence(
         )
         (used,) = context.engine.row(
             f"select sum(impressions) from {context.lake.scan('propensities', [day(2)])} "
-            "where device is null"
+            "where device is null and estimator = 'randomized'"
         )
     by_day = dict(counted)
     assert by_day[2] == 0
     assert used == by_day[1] + by_day[3]
 
 
-def test_without_randomised_lists_debiased_policies_are_refused_and_others_go_on(
+def test_without_randomised_lists_changes_of_rank_are_the_evidence(ingested: Installation) -> None:
+    take_out_chance(ingested, *DAYS)
+    for table in ("matched_interactions", "impression_signals", "position_statistics"):
+        ingested.build(table, *DAYS)
+    ingested.build("propensities", day(3))
+    curve = ingested.manifest("propensities", day(3)).attributes
+    assert (curve["estimator"], curve["verdict"]) == ("swap", "wide")
+    assert curve["estimators"]["randomized"]["reason"] == (
+        "all contexts: no randomised list was shown"
+    )
+
+
+def test_without_any_evidence_debiased_policies_are_refused_and_others_go_on(
     ingested: Installation,
 ) -> None:
     take_out_chance(ingested, *DAYS)
+    ingested.change_problem({"propensity": {"estimators": ["randomized"]}})
     summary = run(ingested, "examples")
     curve = ingested.manifest("propensities", day(3)).attributes
     assert curve["verdict"] == "insufficient_interventions"
