@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_DEFAULT_EXPONENT = "1.0"
 _DEFAULT_POSITIONS = 10
 _UNKNOWN = "?"
 
@@ -58,9 +59,12 @@ def plan_exploration_command(  # noqa: PLR0913, PLR0917 - options of a command l
         ),
     ] = None,
     curve: Annotated[
-        str,
-        typer.Option(help="The curve to assume: an exponent (1/k^1.0), or all its propensities."),
-    ] = "1.0",
+        str | None,
+        typer.Option(
+            help="The curve to assume: an exponent (1/k^1.0), or all its propensities.",
+            show_default="the problem's propensities, or 1.0",
+        ),
+    ] = None,
     candidates: Annotated[
         int | None, typer.Option(help="Draw random lists from so many items: says the worst case.")
     ] = None,
@@ -184,7 +188,7 @@ def _traffic(
     lists_per_day: float | None,
     rates: list[float] | None,
     random_rate: float | None,
-    curve: str,
+    curve: str | None,
     positions: int | None,
     logged: "LoggedTraffic | None",
 ) -> "PlannedTraffic":
@@ -192,12 +196,16 @@ def _traffic(
     from label_platform.pipeline.exploration import PlannedTraffic
     from label_platform.propensity.exploration import model_of_click_rates, model_of_rate
 
+    from_log = rates is None and logged is not None
     if rates is None and logged is not None:
         rates = logged.click_rates.tolist()
-    given = [numbers for numbers in (rates or [], curve.split(",")) if len(numbers) > 1]
+    of_curve = curve.split(",") if curve is not None else []
+    given = [numbers for numbers in (rates or [], of_curve) if len(numbers) > 1]
     depth = positions or (len(given[0]) if given else _DEFAULT_POSITIONS)
-    theta = _curve(curve, depth)
-    if random_rate is None and logged is not None and logged.positions == depth:
+    theta = _curve(curve or _DEFAULT_EXPONENT, depth)
+    if curve is None and logged is not None and logged.curve is not None:
+        theta = logged.curve if len(logged.curve) == depth else theta
+    if random_rate is None and from_log and logged is not None and logged.positions == depth:
         random_rate = logged.random_click_rate(theta)
     per_day = lists_per_day or (logged.lists_per_day if logged else 0.0)
     if rates is not None and len(rates) > 1:

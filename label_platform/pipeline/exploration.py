@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from label_platform.lake import MissingPartitionError
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.propensity_report import latest_propensities
+from label_platform.propensity import Verdict
 from label_platform.propensity.cells import Floats
 from label_platform.propensity.exploration import ClickModel, Measure, Plan, precision_of
 from label_platform.strict_yaml import ConfigurationError
@@ -25,6 +28,8 @@ class LoggedTraffic:
         ranked: impressions and clicks of the ranker's own lists, indexed by position, K rows.
         randomised: likewise of lists in random order.
         min_clicks: clicks on randomised lists below which they are taken to say nothing.
+        curve: the propensities that training uses, over all contexts; None where they were not
+            built, are refused, or lack a position.
     """
 
     days: int
@@ -32,6 +37,7 @@ class LoggedTraffic:
     ranked: pd.DataFrame
     randomised: pd.DataFrame
     min_clicks: int
+    curve: Floats | None = None
 
     @property
     def positions(self) -> int:
@@ -111,7 +117,17 @@ def logged_traffic(context: Context, positions: int | None = None) -> LoggedTraf
         ranked,
         randomised,
         problem.propensity.min_clicks,
+        _known_curve(context, wanted),
     )
+
+
+def _known_curve(context: Context, positions: int) -> Floats | None:
+    found = latest_propensities(context, date.max)
+    if found is None or Verdict(found.attributes["verdict"]).is_refusal:
+        return None
+    rows = found.pooled_curves()[found.attributes["estimator"]].set_index("position")
+    curve = rows["propensity"].reindex(range(1, positions + 1))
+    return None if curve.isna().any() else curve.to_numpy("float64")
 
 
 def _usual_length(counts: pd.DataFrame) -> int:

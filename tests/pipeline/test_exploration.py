@@ -82,3 +82,25 @@ def test_clicks_must_have_been_counted(
 ) -> None:
     assert run(monkeypatch, ingested) == 2
     assert "`label-platform labels` counts clicks by position" in capsys.readouterr().err
+
+
+def test_a_built_curve_is_assumed_unless_another_is_named(
+    finished: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with finished.project().open() as context:
+        curve = logged_traffic(context).curve
+    assert curve is not None
+    assert run(monkeypatch, finished, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["curve"] == pytest.approx(curve.tolist(), abs=1e-3)
+    assert run(monkeypatch, finished, "--curve", "0.5", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["curve"][3] == pytest.approx(1 / np.sqrt(4))
+
+
+def test_a_click_rate_that_is_named_replaces_the_logs(
+    counted: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needed = []
+    for rate in ("0.1", "0.2"):
+        assert run(monkeypatch, counted, "--click-rate", rate, "--json") == 0
+        needed.append(json.loads(capsys.readouterr().out)["designs"][0]["lists"])
+    assert needed[0] > 1.5 * needed[1]
