@@ -1,9 +1,11 @@
 """From counts in the lake to the table of propensities, its verdicts, checks and pictures."""
 
 import json
+from io import StringIO
 
 import pandas as pd
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from label_platform.cli.application import app
@@ -11,6 +13,8 @@ from label_platform.lake import Manifest, Partition
 from label_platform.pipeline.propensities import attributes_of
 from label_platform.pipeline.propensity_checks import PROPENSITY_CHECKS
 from label_platform.pipeline.propensity_judgment import judgment_of, may_use
+from label_platform.pipeline.propensity_report import latest_propensities
+from label_platform.pipeline.terminal import print_propensities
 from label_platform.policy import PropensityRefusedError
 from label_platform.propensity import Answer, Choice
 from label_platform.propensity_settings import PropensityGates
@@ -171,6 +175,18 @@ def test_the_command_prints_writes_a_picture_and_json(
         "outliers",
         "drift",
     }
+
+
+def test_a_curve_of_other_settings_is_not_shown_as_that_of_now(built: Installation) -> None:
+    with built.project().open() as context:
+        assert latest_propensities(context, DAYS[-1]) is not None
+    built.change_problem({"propensity.replicates": 21})
+    with built.project().open() as context:
+        assert latest_propensities(context, DAYS[-1]) is None
+    console = Console(record=True, file=StringIO())
+    with built.project().open() as context:
+        print_propensities(console, context)
+    assert console.export_text().startswith("Propensities: not built.")
 
 
 @pytest.mark.parametrize(
