@@ -1,6 +1,8 @@
 """The part of a problem file that says how P(examined | position, context) is estimated."""
 
-from pydantic import Field, ValidationInfo, field_validator
+from typing import Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from label_platform.strict_yaml import StrictModel, nearest
 
@@ -97,3 +99,9 @@ class PropensitySettings(PropensityGates):
             if name not in ESTIMATORS:
                 raise ValueError(f"{name!r} is no estimator; {nearest(name, ESTIMATORS)}")
         return names
+
+    @model_validator(mode="after")
+    def _views_are_named(self) -> Self:
+        if self.viewed_signal is None and "viewport" in {self.estimator, *self.estimators}:
+            raise ValueError("viewport needs viewed_signal, the signal that an item was on screen")
+        return self
