@@ -1,6 +1,8 @@
 """The part of a problem file that says how P(examined | position, context) is estimated."""
 
-from pydantic import Field, field_validator
+from typing import Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from label_platform.strict_yaml import StrictModel, nearest
 
@@ -90,8 +92,16 @@ class PropensitySettings(PropensityGates):
 
     @field_validator("estimators")
     @classmethod
-    def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _are_known(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not names and info.data.get("estimator") == "auto":
+            raise ValueError("name at least one, or an estimator: auto has none to choose from")
         for name in names:
             if name not in ESTIMATORS:
                 raise ValueError(f"{name!r} is no estimator; {nearest(name, ESTIMATORS)}")
         return names
+
+    @model_validator(mode="after")
+    def _views_are_named(self) -> Self:
+        if self.viewed_signal is None and "viewport" in {self.estimator, *self.estimators}:
+            raise ValueError("viewport needs viewed_signal, the signal that an item was on screen")
+        return self

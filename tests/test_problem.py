@@ -58,12 +58,31 @@ def test_paths_start_from_the_logs_folder_and_logs_can_be_moved(tmp_path: Path) 
         ({"name": "../etc"}, "name: "),
         ({"ids": "integr"}, "ids: found 'integr'; did you mean 'integer'"),
         ({"folder": "/"}, "folder: unknown key"),
+        (
+            {"propensity": {"estimators": []}},
+            "propensity.estimators: .*auto has none to choose from",
+        ),
+        ({"propensity": {"estimator": "viewport"}}, "propensity: .*viewport needs viewed_signal"),
+        (
+            {"propensity": {"estimators": ["pbm", "viewport"]}},
+            "propensity: .*viewport needs viewed_signal",
+        ),
         ({"start_date": "someday"}, "start_date: .*found 'someday'"),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path: Path, changes: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         load(tmp_path, **changes)
+
+
+def test_views_may_be_those_of_a_signal(tmp_path: Path) -> None:
+    viewed = {"estimator": "viewport", "viewed_signal": "dwell_s"}
+    assert load(tmp_path, propensity=viewed).propensity.viewed_signal == "dwell_s"
+
+
+def test_an_estimator_that_is_named_needs_none_beside_it(tmp_path: Path) -> None:
+    settings = load(tmp_path, propensity={"estimator": "pbm", "estimators": []}).propensity
+    assert settings.estimators == ()
 
 
 def test_the_line_is_named(tmp_path: Path) -> None:

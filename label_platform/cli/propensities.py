@@ -55,7 +55,9 @@ def propensities_command(
     outcome = session.run("propensities")
     with session.project.open() as context:
         found = latest_propensities(context, session.days[1])
-        if found is not None:
+        if found is None:
+            shown.print("[yellow]no curve is shown: that of now is not built[/]")
+        else:
             print_estimators(shown, found)
             if plot is not None:
                 for written in found.write_pictures(context, plot):

@@ -13,12 +13,11 @@ from label_platform.examples import (
 )
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.propensity_judgment import judgment_of
+from label_platform.pipeline.propensity_judgment import may_use
 from label_platform.policy import (
     Policy,
     examples_need_propensities,
     policy_version,
-    require_propensities,
 )
 
 
@@ -101,6 +100,5 @@ def examination_curve(context: Context, policy: Policy, day: date) -> str | None
     """
     if not examples_need_propensities(policy):
         return None
-    verdict, reason = judgment_of(context, day, policy.debias.propensity)
-    usable = require_propensities(policy, verdict, reason, context.problem.propensity)
+    usable = may_use(context, policy, day)
     return context.lake.scan("propensities", [day]) if usable else None

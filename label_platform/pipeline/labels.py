@@ -4,12 +4,11 @@ from typing import Any
 
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.propensity_judgment import judgment_of
+from label_platform.pipeline.propensity_judgment import may_use
 from label_platform.policy import (
     Policy,
     compile_labels,
     label_version,
-    require_propensities,
 )
 
 
@@ -21,8 +20,7 @@ def uses_propensities(context: Context, policy: Policy, partition: Partition) ->
     """
     if policy.debias.method == "none":
         return False
-    verdict, reason = judgment_of(context, partition.day, policy.debias.propensity)
-    return require_propensities(policy, verdict, reason, context.problem.propensity)
+    return may_use(context, policy, partition.day)
 
 
 def labels_recipe(context: Context, partition: Partition) -> dict[str, Any]:

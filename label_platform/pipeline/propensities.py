@@ -6,9 +6,10 @@ from typing import Any
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.log_statistics import read_statistics, reads_lists
-from label_platform.propensity import Answer, estimate_all, with_slots
+from label_platform.propensity import Answer, PropensityCurve, estimate_all, with_slots
+from label_platform.propensity_settings import PropensityGates
 
-SEMANTICS = 3
+SEMANTICS = 4
 """Raised when the estimators' results or the columns change, so that they are estimated anew."""
 
 
@@ -53,7 +54,7 @@ def build_propensities(context: Context, partition: Partition) -> Manifest:
     else:
         days, settings = propensity_days(context, partition.day), context.problem.propensity
         answer = estimate_all(read_statistics(context, days), wanted_estimators(context), settings)
-        attributes = attributes_of(answer)
+        attributes = attributes_of(answer, settings)
         table = answer.table().assign(first_day=days[0], last_day=days[-1])
         context.engine.register("propensity_curves", with_slots(table, settings.grid))
         rows = "from propensity_curves"
@@ -69,20 +70,33 @@ def wanted_estimators(context: Context) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*settings.estimators, *named]))
 
 
-def attributes_of(answer: Answer) -> dict[str, Any]:
-    """What the manifest says of an answer; the verdict is that of the chosen estimator."""
+def attributes_of(answer: Answer, gates: PropensityGates) -> dict[str, Any]:
+    """What the manifest says of an answer; the verdict is that of the chosen estimator.
+
+    Whether an interval is wide is said beside the verdict, in which worse flags hide it.
+    """
     curves, choice = answer.curves, answer.choice
     chosen = curves[choice.estimator]
     return {
         "verdict": str(chosen.verdict),
         "reason": f"{choice.estimator}, since {choice.why}: {chosen.reason}",
+        "is_wide": _is_wide(chosen, gates),
         "estimator": choice.estimator,
         "estimators": {
-            name: {"verdict": str(curve.verdict), "reason": curve.reason}
+            name: {
+                "verdict": str(curve.verdict),
+                "reason": curve.reason,
+                "is_wide": _is_wide(curve, gates),
+            }
             for name, curve in curves.items()
         },
         "findings": [each.as_json() for each in answer.findings],
     }
+
+
+def _is_wide(curve: PropensityCurve, gates: PropensityGates) -> bool:
+    ratio = curve.table["ci_high"] / curve.table["ci_low"]
+    return bool((ratio > gates.max_interval_ratio).any())
 
 
 def _of_same_recipe(context: Context, recipe: str) -> Partition | None:

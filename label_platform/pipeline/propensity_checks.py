@@ -75,7 +75,8 @@ PROPENSITY_CHECKS = (
     PropensityCheck(
         "intervals_are_narrow",
         "every interval is as narrow as the problem asks",
-        _if_verdict(Verdict.WIDE),
+        # not by the verdict, in which worse flags hide it
+        lambda attributes: str(attributes["reason"]) if attributes.get("is_wide") else "",
     ),
     PropensityCheck(
         "estimates_agree",

@@ -10,6 +10,7 @@ import pandas as pd
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.pictures import GRID_PICTURE, propensity_pictures
+from label_platform.pipeline.steps import is_stale
 from label_platform.propensity import SLOT_COLUMNS, is_pooled, slot_name
 from label_platform.propensity_settings import Grid
 
@@ -78,14 +79,17 @@ class DayPropensities:
 
 
 def latest_propensities(context: Context, last_day: date) -> DayPropensities | None:
-    """The curve that training uses at the end of the last day that is looked at."""
+    """The curve that training uses at the end of the last day that is looked at.
+
+    None if it is not built, or was made from other counts or settings than those of now.
+    """
     known = [day for day in context.log_days if day <= last_day]
     if not known:
         return None
     partition = Partition("propensities", context.last_training_day(known[-1]))
-    manifest = context.lake.manifest(partition)
-    if manifest is None:
+    if is_stale(context, partition):
         return None
+    manifest = context.require(partition)
     table = context.engine.frame(f"from {context.lake.scan('propensities', [partition.day])}")
     problem = context.problem
     return DayPropensities(

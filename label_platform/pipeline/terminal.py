@@ -15,6 +15,7 @@ from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.delays import SignalDelays
 from label_platform.pipeline.propensity_report import DayPropensities
 from label_platform.pipeline.run import RunSummary
+from label_platform.pipeline.steps import is_stale
 from label_platform.propensity import Verdict
 from label_platform.tracking import TrackingStore
 
@@ -49,9 +50,13 @@ def print_files(console: Console, report: IngestReport) -> None:
 
 def print_propensities(console: Console, context: Context) -> None:
     """The latest curve that training uses, by context, and its verdict."""
-    day = context.last_training_day(context.log_days[-1])
-    manifest = context.lake.manifest(Partition("propensities", day))
+    partition = Partition("propensities", context.last_training_day(context.log_days[-1]))
+    manifest = context.lake.manifest(partition)
     if manifest is None:
+        return
+    if is_stale(context, partition):
+        said = "The last ones are of other counts or settings than those of now"
+        console.print(f"[bold]Propensities: not built[/]. {said}", highlight=False)
         return
     verdict, reason = manifest.attributes["verdict"], manifest.attributes["reason"]
     console.print(f"[bold]Propensities: {verdict}[/]. {escape(reason)}", highlight=False)

@@ -38,7 +38,9 @@ def falls_back(policy: Policy) -> bool:
     return isinstance(policy.debias.on_refusal, FallBack)
 
 
-def require_propensities(policy: Policy, verdict: str, reason: str, gates: PropensityGates) -> bool:
+def require_propensities(
+    policy: Policy, verdict: str, reason: str, gates: PropensityGates, *, is_wide: bool
+) -> bool:
     """Whether the policy uses this estimate; False means that it falls back to none.
 
     Args:
@@ -46,14 +48,16 @@ def require_propensities(policy: Policy, verdict: str, reason: str, gates: Prope
         verdict: the estimate's verdict.
         reason: the estimate's reason, repeated in the refusal.
         gates: whether the problem takes wide estimates.
+        is_wide: whether some interval is wider than asked, which a worse flag hides in the verdict.
 
     Raises:
         PropensityRefusedError: refused, and the policy does not say what to fall back to.
     """
     found = Verdict(verdict)
-    wide = found is Verdict.WIDE and gates.refuse_wide
-    if not found.is_refusal and not wide:
-        return True
+    if not found.is_refusal:
+        if not (is_wide and gates.refuse_wide):
+            return True
+        found = Verdict.WIDE
     if falls_back(policy):
         return False
     raise PropensityRefusedError(policy, found, reason)

@@ -43,7 +43,9 @@ def widest_gap(one: pd.DataFrame, other: pd.DataFrame, context: Sequence[str]) -
 
     The difference of log propensities over its standard error, at 1% in all (Bonferroni over
     contexts and positions). Estimates on the same clicks differ less than this allows for, so
-    that what it finds is more than chance.
+    that what it finds is more than chance. Curves over all contexts are compared only where no
+    context has a curve of both: each is of the mix of contexts that its own lists have, and mixes
+    that differ give curves that differ.
 
     Args:
         one: rows of the ``propensities`` table.
@@ -53,6 +55,9 @@ def widest_gap(one: pd.DataFrame, other: pd.DataFrame, context: Sequence[str]) -
     keys = [*context, "position"]
     both = one.merge(other, on=keys, suffixes=("", "_2"))
     both = both[both["position"] != REFERENCE_POSITION]
+    pooled = is_pooled(both, context)
+    if not pooled.all():
+        both = both[~pooled]
     if both.empty:
         return None
     ratio = (both["propensity"] / both["propensity_2"]).to_numpy(np.float64)

@@ -4,6 +4,7 @@ Lists in a random order, or swapped by chance, assume least. A harvest of what r
 assumes that an item's rank changed for reasons other than its relevance. Where both are at hand
 and do not disagree, random lists and a harvest are combined by precision, as they rest on different
 lists; where they disagree beyond their intervals, the one that assumes less is shown, and flagged.
+A context that has a curve of one of them only takes that one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ OTHERS = ("affine", "ubm", "dbn", "sdbn", "cascade", "dual_learning", "viewport"
 _LEAST_ERROR = 1e-9
 """The reference position has none; it is set to 1 in the end."""
 _DIGITS = 6
+_NAMED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,20 +109,50 @@ def _of_two(
             f"{by_chance} and {harvested} disagree beyond their intervals ({gap.sentence}); "
             f"{by_chance} assumes less"
         )
-        return Choice(by_chance, why, gap)
+        return _with_contexts_of(Choice(by_chance, why, gap), harvested, tables, context, settings)
     if by_chance == "swap":
-        precise = min((by_chance, harvested), key=lambda name: _mean_log_error(tables[name]))
-        return Choice(
-            precise, f"{by_chance} and {harvested} agree, on the same lists; it is narrower"
-        )
-    keys = [*context, "position"]
-    both = tables[by_chance].merge(tables[harvested], on=keys, how="outer", suffixes=("", "_2"))
+        names = sorted((by_chance, harvested), key=lambda name: _mean_log_error(tables[name]))
+        why = f"{by_chance} and {harvested} agree, on the same lists; {names[0]} is narrower"
+        return _with_contexts_of(Choice(names[0], why), names[1], tables, context, settings)
+    one, other = tables[by_chance], tables[harvested]
+    of_one = is_pooled(one, context)
+    if context and widest_gap(one[of_one], other[is_pooled(other, context)], context) is not None:
+        # the curves over all contexts are of different mixes; a harvest's is that of most lists
+        one = one[~of_one]
+    both = one.merge(other, on=[*context, "position"], how="outer", suffixes=("", "_2"))
     why = f"{by_chance} and {harvested} agree and are combined by precision"
     return Choice(COMBINED, why, table=_combined(both, context, settings))
 
 
 def _mean_log_error(table: pd.DataFrame) -> float:
     return float(log_error(table).mean())
+
+
+def _with_contexts_of(
+    choice: Choice,
+    other: str,
+    tables: Mapping[str, pd.DataFrame],
+    context: Sequence[str],
+    settings: PropensitySettings,
+) -> Choice:
+    """The choice, and for contexts that it has no curve of those of another estimate."""
+    own, others = tables[choice.estimator], tables[other]
+    if not context:
+        return choice
+    known = pd.MultiIndex.from_frame(own[list(context)])
+    lacking = others[~pd.MultiIndex.from_frame(others[list(context)]).isin(known)]
+    lacking = lacking[~is_pooled(lacking, context)]
+    if lacking.empty:
+        return choice
+    firsts = lacking[list(context)].drop_duplicates()
+    named = [context_name(context, [str(value) for value in row]) for row in firsts.to_numpy()]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    why = (
+        f"{choice.why}; curves of {choice.estimator}, but {other} for {'; '.join(named[:_NAMED])}"
+        f"{more}, where it has none"
+    )
+    table = pd.concat([lacking, own], ignore_index=True).assign(estimator=COMBINED)
+    return Choice(COMBINED, why, choice.gap, _with_reasons(table, context, settings))
 
 
 def _combined(
@@ -146,13 +178,20 @@ def _combined(
     reference = table["position"] == REFERENCE_POSITION
     table.loc[reference, ["propensity", "ci_low", "ci_high"]] = 1.0
     table["verdict"] = _verdicts(table, settings)
+    return _with_reasons(table, context, settings).round(_DIGITS)
+
+
+def _with_reasons(
+    table: pd.DataFrame, context: Sequence[str], settings: PropensitySettings
+) -> pd.DataFrame:
+    """Ordered, each curve with a reason of its own: those of its parts speak of other rows."""
     table["reason"] = ""
     keys = [table[column].fillna("") for column in context] or [table["estimator"]]
     for _, rows in table.groupby(keys):
         first = rows.index[rows["position"] == REFERENCE_POSITION]
         table.loc[first, "reason"] = _reason(rows, context, settings)
     ordered = table.sort_values([*context, "position"], na_position="last", kind="stable")
-    return lay_out(ordered, context).round(_DIGITS)
+    return lay_out(ordered, context)
 
 
 def _reason(rows: pd.DataFrame, context: Sequence[str], settings: PropensitySettings) -> str:

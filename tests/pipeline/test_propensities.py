@@ -1,15 +1,23 @@
 """From counts in the lake to the table of propensities, its verdicts, checks and pictures."""
 
 import json
+from io import StringIO
 
 import pandas as pd
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from label_platform.cli.application import app
 from label_platform.lake import Manifest, Partition
+from label_platform.pipeline.propensities import attributes_of
 from label_platform.pipeline.propensity_checks import PROPENSITY_CHECKS
-from label_platform.pipeline.propensity_judgment import judgment_of
+from label_platform.pipeline.propensity_judgment import judgment_of, may_use
+from label_platform.pipeline.propensity_report import latest_propensities
+from label_platform.pipeline.terminal import print_propensities
+from label_platform.policy import PropensityRefusedError
+from label_platform.propensity import Answer, Choice
+from label_platform.propensity_settings import PropensityGates
 from label_platform.strict_yaml import ConfigurationError
 from tests.pipeline.conftest import DAYS, Installation, day
 
@@ -47,7 +55,8 @@ def test_a_policy_takes_the_estimator_that_it_names(built: Installation) -> None
         verdict, reason = judgment_of(context, day(3), "pbm")
         auto = judgment_of(context, day(3), "auto")
         known = context.require(Partition("propensities", day(3))).attributes
-    assert {"verdict": verdict, "reason": reason} == known["estimators"]["pbm"]
+    of_pbm = known["estimators"]["pbm"]
+    assert (verdict, reason) == (of_pbm["verdict"], of_pbm["reason"])
     assert auto == (known["verdict"], known["reason"])
     before = built.manifest("labels", day(3), "coec_click").content_hash
     built.build("labels", day(3), policy="coec_click")
@@ -81,11 +90,43 @@ def test_days_of_one_window_share_what_was_estimated_once(built: Installation) -
     assert manifests[0].content_hash == manifests[1].content_hash
 
 
+@pytest.mark.parametrize(("high", "is_wide"), [(0.7, False), (0.8, True)])
+def test_the_manifest_says_wide_beside_a_worse_verdict(high: float, *, is_wide: bool) -> None:
+    rows = {
+        "estimator": "pbm",
+        "position": [1, 2],
+        "propensity": [1, 0.6],
+        "ci_low": [1, 0.5],
+        "ci_high": [1, high],
+        "verdict": "drift",
+        "reason": "it moves",
+    }
+    answer = Answer({"pbm": pd.DataFrame(rows)}, Choice("pbm", "so"), [], ())
+    # .7 / .5 = 1.4 and .8 / .5 = 1.6
+    attributes = attributes_of(answer, PropensityGates(max_interval_ratio=1.5))
+    assert attributes["verdict"] == "drift"
+    assert attributes["is_wide"] is is_wide
+    assert attributes["estimators"]["pbm"]["is_wide"] is is_wide
+
+
+def test_a_wide_curve_that_drifts_is_refused_where_wide_is(built: Installation) -> None:
+    built.change_problem({"propensity.refuse_wide": True})
+    with built.project().open() as context:
+        policy = context.project.policy("coec_click")
+        partition = Partition("propensities", day(1))
+        context.lake.annotate(partition, {"verdict": "drift", "is_wide": False})
+        assert may_use(context, policy, day(1))
+        context.lake.annotate(partition, {"is_wide": True})
+        with pytest.raises(PropensityRefusedError, match=r"are refused \(wide\)"):
+            may_use(context, policy, day(1))
+
+
 @pytest.mark.parametrize(
     ("attributes", "broken"),
     [
         ({"verdict": "ok", "findings": []}, set()),
-        ({"verdict": "wide", "findings": []}, {"intervals_are_narrow"}),
+        ({"verdict": "wide", "is_wide": True, "findings": []}, {"intervals_are_narrow"}),
+        ({"verdict": "drift", "is_wide": True, "findings": []}, {"intervals_are_narrow"}),
         ({"verdict": "not_identified", "findings": []}, {"verdict_is_not_a_refusal"}),
         (
             {
@@ -134,6 +175,18 @@ def test_the_command_prints_writes_a_picture_and_json(
         "outliers",
         "drift",
     }
+
+
+def test_a_curve_of_other_settings_is_not_shown_as_that_of_now(built: Installation) -> None:
+    with built.project().open() as context:
+        assert latest_propensities(context, DAYS[-1]) is not None
+    built.change_problem({"propensity.replicates": 21})
+    with built.project().open() as context:
+        assert latest_propensities(context, DAYS[-1]) is None
+    console = Console(record=True, file=StringIO())
+    with built.project().open() as context:
+        print_propensities(console, context)
+    assert console.export_text().startswith("Propensities: not built.")
 
 
 @pytest.mark.parametrize(

@@ -24,33 +24,44 @@ REASON = "46 clicks on 4,077 randomised impressions"
 
 
 @pytest.mark.parametrize(
-    ("verdict", "gates", "used"),
+    ("verdict", "is_wide", "gates", "used"),
     [
-        ("ok", STRICT, True),
-        ("wide", LENIENT, True),
-        ("wide", STRICT, False),
-        ("insufficient_interventions", LENIENT, False),
+        ("ok", False, STRICT, True),
+        ("drift", False, STRICT, True),
+        ("wide", True, LENIENT, True),
+        ("wide", True, STRICT, False),
+        ("insufficient_interventions", False, LENIENT, False),
     ],
 )
 def test_a_refused_curve_fails_the_policy_or_makes_it_fall_back(
-    make_policy: MakePolicy, verdict: str, gates: PropensityGates, *, used: bool
+    make_policy: MakePolicy, verdict: str, gates: PropensityGates, *, is_wide: bool, used: bool
 ) -> None:
     falling_back = make_policy(
         debias={"method": "ips", "on_refusal": {"fall_back_to": "none"}},
     )
-    assert require_propensities(falling_back, verdict, REASON, gates) is used
+    assert require_propensities(falling_back, verdict, REASON, gates, is_wide=is_wide) is used
     failing = make_policy(debias={"method": "ips"})
     if used:
-        assert require_propensities(failing, verdict, REASON, gates)
+        assert require_propensities(failing, verdict, REASON, gates, is_wide=is_wide)
         return
     with pytest.raises(PropensityRefusedError) as refusal:
-        require_propensities(failing, verdict, REASON, gates)
+        require_propensities(failing, verdict, REASON, gates, is_wide=is_wide)
     assert str(refusal.value) == (
         f"mine: its propensities are refused ({verdict}): {REASON}. "
         "With debias.on_refusal: {fall_back_to: none} it would be built without debiasing"
     )
     assert refusal.value.verdict == verdict
     assert refusal.value.reason == REASON
+
+
+@pytest.mark.parametrize("verdict", ["drift", "misfit", "disagreement"])
+def test_a_worse_flag_does_not_let_a_wide_curve_through(
+    make_policy: MakePolicy, verdict: str
+) -> None:
+    policy = make_policy(debias={"method": "ips"})
+    assert require_propensities(policy, verdict, REASON, LENIENT, is_wide=True)
+    with pytest.raises(PropensityRefusedError, match=r"are refused \(wide\)"):
+        require_propensities(policy, verdict, REASON, STRICT, is_wide=True)
 
 
 @pytest.mark.parametrize(

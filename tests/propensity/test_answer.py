@@ -107,6 +107,22 @@ def test_devices_have_curves_of_their_own() -> None:
     assert at_5["1"] < at_5[np.nan] < at_5["0"]
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_random_lists_of_one_device_say_nothing_of_the_other(seed: int) -> None:
+    steep = tuple(k**-1.6 for k in range(1, 6))
+    two = replace(SMALL, curves=(INVERSE, steep), n_lists=30_000)
+    statistics = log_statistics(
+        simulate_click_lists(two, seed), Setting("small", two), seed, with_lists=False
+    )
+    of_one = statistics.randomized[statistics.randomized["device"].astype(str) == "0"]
+    answer = estimate_all(replace(statistics, randomized=of_one), ("randomized", "pbm"), SETTINGS)
+    assert answer.choice.gap is None
+    table = answer.tables[answer.choice.estimator]
+    at_5 = table[table["position"] == 5].set_index("device")["propensity"]
+    assert at_5["0"] == pytest.approx(INVERSE[4], rel=0.25)
+    assert at_5["1"] == pytest.approx(steep[4], rel=0.35)
+
+
 def test_many_devices_are_shrunk_toward_their_mean() -> None:
     six = replace(SMALL, curves=(INVERSE,) * 6, n_lists=24_000)
     answer = answer_to(six, names=("pbm",))

@@ -103,6 +103,74 @@ def test_contexts_of_one_side_only_keep_their_curve() -> None:
     assert mobile["reason"].iloc[0].startswith("device = mobile: 200 clicks on 2,000 impressions")
 
 
+def of_devices(
+    name: str, desktop: float, mobile: float | None, pooled: float, log_error: float = 0.03
+) -> pd.DataFrame:
+    """A curve of two positions for each device that has one, and over all."""
+    devices = {"desktop": desktop, "mobile": mobile, None: pooled}
+    curves = [
+        curve(name, (1, second), log_error, device=device)
+        for device, second in devices.items()
+        if second is not None
+    ]
+    return pd.concat(curves, ignore_index=True)
+
+
+def second_positions(table: pd.DataFrame) -> dict[str, float]:
+    rows = table[table["position"] == 2]
+    return dict(zip(rows["device"].fillna("all"), rows["propensity"], strict=True))
+
+
+def test_mixes_of_devices_that_differ_are_no_disagreement() -> None:
+    # random lists are mostly desktop's; all lists are half and half
+    tables = {
+        "randomized": of_devices("randomized", 0.8, 0.2, 0.7),
+        "pbm": of_devices("pbm", 0.8, 0.2, 0.5),
+    }
+    choice = choose(tables, ["device"], SETTINGS)
+    assert choice.gap is None
+    assert choice.table is not None
+    assert second_positions(choice.table) == {"desktop": 0.8, "mobile": 0.2, "all": 0.5}
+
+
+def test_a_device_without_random_lists_takes_the_harvest() -> None:
+    tables = {
+        "randomized": of_devices("randomized", 0.8, None, 0.8),
+        "pbm": of_devices("pbm", 0.8, 0.2, 0.5),
+    }
+    choice = choose(tables, ["device"], SETTINGS)
+    assert choice.gap is None
+    assert choice.table is not None
+    assert second_positions(choice.table) == {"desktop": 0.8, "mobile": 0.2, "all": 0.5}
+
+
+def test_it_takes_the_harvest_also_where_other_devices_disagree() -> None:
+    tables = {
+        "randomized": of_devices("randomized", 0.8, None, 0.8),
+        "pbm": of_devices("pbm", 0.5, 0.2, 0.4),
+    }
+    choice = choose(tables, ["device"], SETTINGS)
+    assert choice.gap is not None
+    assert choice.gap.sentence == "position 2: 0.8 and 0.5"
+    assert choice.table is not None
+    assert set(choice.table["estimator"]) == {choice.estimator} == {"combined"}
+    assert second_positions(choice.table) == {"desktop": 0.8, "mobile": 0.2, "all": 0.8}
+    assert "but pbm for device = mobile, where it has none" in choice.why
+    reasons = choice.table[choice.table["position"] == 1]["reason"]
+    assert reasons.str.startswith("device = mobile: 200 clicks on 2,000 impressions").any()
+
+
+def test_swaps_that_are_narrower_leave_other_devices_to_the_harvest() -> None:
+    tables = {
+        "swap": of_devices("swap", 0.8, None, 0.8, log_error=0.02),
+        "pbm": of_devices("pbm", 0.8, 0.2, 0.5),
+    }
+    choice = choose(tables, ["device"], SETTINGS)
+    assert choice.table is not None
+    assert second_positions(choice.table)["mobile"] == 0.2
+    assert "swap is narrower" in choice.why
+
+
 def test_the_problem_may_name_one_and_refusals_are_shown_as_such() -> None:
     tables = {name: curve(name, (1, 0.5), 0.1) for name in ("randomized", "pbm")}
     named = PropensitySettings(estimator="pbm")
