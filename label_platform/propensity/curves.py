@@ -7,7 +7,7 @@ import pandas as pd
 
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict
-from label_platform.propensity.estimate import Estimate
+from label_platform.propensity.estimate import Estimate, refused
 from label_platform.propensity.evidence import judge_width
 from label_platform.propensity.gates.identifiability import identify
 from label_platform.propensity.gates.interventions import count_interventions
@@ -58,7 +58,11 @@ def _estimate(
         unknown = np.full(stratum.positions, np.nan)
         reason = "it reads each item by itself, and there are more cells than propensity.max_cells"
         return Estimate(unknown, unknown, none, none, f"{reason} ({settings.max_cells:,})")
-    return estimator.run(stratum, settings.replicates)
+    try:
+        return estimator.run(stratum, settings.replicates)
+    except ValueError as error:  # numpy's LinAlgError is one: the other estimators go on
+        nothing = np.zeros(stratum.positions)
+        return refused(f"{estimator.name} fails on this log: {error}", nothing, nothing)
 
 
 def _shrunk(found: list[Estimate]) -> list[Estimate]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from label_platform.propensity.cells import Cells
+from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.estimate import Estimate, refused
 from label_platform.propensity.estimators.affine import estimate_affine
 from label_platform.propensity.estimators.cascade import estimate_cascade
@@ -101,9 +101,19 @@ def _dual_learning(stratum: Stratum, replicates: int) -> Estimate:
     if stratum.lists is None or stratum.list_features is None:
         return _nothing(stratum, "no numeric feature to learn relevance from")
     found = estimate_dual_learning(
-        stratum.lists, stratum.list_features, replicates=min(replicates, _SLOW_REPLICATES)
+        stratum.lists, _filled(stratum.list_features), replicates=min(replicates, _SLOW_REPLICATES)
     )
     return _full_length(found, stratum)
+
+
+def _filled(features: Floats) -> Floats:
+    """The features, a value that is missing taken to be the mean of those that are known.
+
+    A linear ranker cannot go without it; after standardisation the mean says nothing either way.
+    """
+    known = np.isfinite(features)
+    total = np.where(known, features, 0.0).sum(axis=0)
+    return np.where(known, features, total / np.maximum(known.sum(axis=0), 1))
 
 
 def _nothing(stratum: Stratum, reason: str) -> Estimate:
