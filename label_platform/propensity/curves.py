@@ -19,6 +19,8 @@ from label_platform.propensity_settings import PropensitySettings
 
 _NEGLIGIBLE_SHARE = 0.01
 """Of impressions, at the deepest positions: these may go without a propensity."""
+_NAMED = 5
+"""Positions that a note lists."""
 
 
 def estimate_curves(
@@ -152,15 +154,35 @@ def _judge(
     evidence = f"{clicks:,.0f} clicks on {impressions:,.0f} impressions"
     if clicks < settings.min_clicks:
         return insufficient, f"{evidence}, where at least {settings.min_clicks} clicks are needed"
-    note = ""
+    note, deepest = "", stratum.positions
     if estimator.needs_interventions:
         identified = identify(cells)
         if not identified.connected:
             if not _negligible(cells, identified.comparable):
                 return Verdict.NOT_IDENTIFIED, identified.reason()
-            note = f"; no propensity below position {max(identified.comparable)}"
+            deepest = max(identified.comparable)
+            note = f"; no propensity below position {deepest}"
+    note = _unknown(estimate, estimates, deepest) + note
     verdict, reason = judge_width(estimates, evidence, settings)
     return verdict, reason + note
+
+
+def _unknown(estimate: Estimate, estimates: pd.DataFrame, deepest: int) -> str:
+    """Positions down to the deepest that were shown, but have too few clicks for a propensity."""
+    position = np.arange(1, len(estimate.impressions) + 1)
+    shown = (estimate.impressions > 0) & (position <= deepest)
+    missing = position[shown & ~np.isin(position, estimates["position"])]
+    if not len(missing):
+        return ""
+    named = ", ".join(str(each) for each in missing[:_NAMED])
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    clicks, impressions = (
+        each[missing - 1].sum() for each in (estimate.clicks, estimate.impressions)
+    )
+    clicked = f"with {clicks:,.0f} clicks" if clicks > 0 else "without a click"
+    return (
+        f"; no propensity at position {named}{more}: {impressions:,.0f} impressions there {clicked}"
+    )
 
 
 def _negligible(cells: Cells, comparable: tuple[int, ...]) -> bool:

@@ -71,3 +71,24 @@ def test_what_one_estimator_cannot_read_leaves_the_others() -> None:
     assert "viewport fails on this log: position 1: 3,001 seen, but only 3,000" in refused.reason
     assert not answer.curves["pbm"].verdict.is_refusal
     assert answer.choice.estimator == "pbm"
+
+
+@pytest.mark.parametrize("name", ["pbm", "harvest_all_pairs"])
+def test_a_position_that_nobody_clicked_is_named(name: str) -> None:
+    statistics = statistics_of(1)
+    unclicked = statistics.cells["position"] == 3
+    clicks = statistics.cells["clicks"].mask(unclicked, 0)
+    cells = statistics.cells.assign(clicks=clicks)
+    found = curve_of(name, replace(statistics, cells=cells))
+    assert found.index.tolist() == [1, 2, 4]
+    shown = cells.loc[unclicked, "impressions"].sum()
+    words = f"; no propensity at position 3: {shown:,} impressions there without a click"
+    assert words in found.loc[1, "reason"]
+
+
+def test_a_position_that_was_not_shown_is_not_missed() -> None:
+    statistics = statistics_of(1)
+    cells = statistics.cells[statistics.cells["position"] != 3]
+    found = curve_of("pbm", replace(statistics, cells=cells))
+    assert found.index.tolist() == [1, 2, 4]
+    assert "no propensity at position" not in found.loc[1, "reason"]
