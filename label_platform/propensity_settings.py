@@ -33,6 +33,7 @@ ESTIMATORS = (
     "harvest_adjacent",
     "pbm",
     "pbm_em",
+    "pbm_em_pyclick",
     "regression_em",
     "affine",
     "cascade",

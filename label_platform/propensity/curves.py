@@ -163,6 +163,8 @@ def _judge(
             deepest = max(identified.comparable)
             note = f"; no propensity below position {deepest}"
     note = _unknown(estimate, estimates, deepest) + note
+    if not estimate.details.get("converged", True):
+        note += "; its iterations were stopped before they converged"
     verdict, reason = judge_width(estimates, evidence, settings)
     return verdict, reason + note
 

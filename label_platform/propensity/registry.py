@@ -86,6 +86,14 @@ def _affine(stratum: Stratum, replicates: int) -> Estimate:
     return estimate_affine(stratum.cells, min(replicates, _FEWER_REPLICATES))
 
 
+def _pbm_em(stratum: Stratum, replicates: int) -> Estimate:
+    return estimate_pbm_em(stratum.cells, min(replicates, _FEWER_REPLICATES))
+
+
+def _pbm_em_pyclick(stratum: Stratum, replicates: int) -> Estimate:
+    return estimate_pbm_em(stratum.cells, min(replicates, _FEWER_REPLICATES), compatible=True)
+
+
 def _regression_em(stratum: Stratum, replicates: int) -> Estimate:
     if stratum.cell_features is None or stratum.relevance is None:
         return _nothing(stratum, "no numeric feature to learn relevance from")
@@ -146,7 +154,8 @@ ESTIMATORS = {
         Estimator("harvest_all_pairs", "cells", _of_cells(estimate_harvest_all_pairs)),
         Estimator("harvest_adjacent", "cells", _of_cells(estimate_harvest_adjacent)),
         Estimator("pbm", "cells", _of_cells(estimate_pbm)),
-        Estimator("pbm_em", "cells", _of_cells(estimate_pbm_em)),
+        Estimator("pbm_em", "cells", _pbm_em),
+        Estimator("pbm_em_pyclick", "cells", _pbm_em_pyclick),
         Estimator("affine", "cells", _affine, knows=frozenset({"trust"})),
         Estimator("regression_em", "cells and features", _regression_em),
         Estimator("cascade", "lists", _of_lists(estimate_cascade), _CASCADE),
