@@ -148,10 +148,7 @@ def _judge(
             return insufficient, gap
     if estimate.refusal:
         return insufficient, estimate.refusal
-    clicks, impressions = estimate.clicks.sum(), estimate.impressions.sum()
-    if estimator.reads == "swapped":
-        impressions, clicks = stratum.swap_counts
-    evidence = f"{clicks:,.0f} clicks on {impressions:,.0f} impressions"
+    clicks, evidence = _evidence(estimator, stratum, estimate)
     if clicks < settings.min_clicks:
         return insufficient, f"{evidence}, where at least {settings.min_clicks} clicks are needed"
     note, deepest = "", stratum.positions
@@ -167,6 +164,17 @@ def _judge(
         note += "; its iterations were stopped before they converged"
     verdict, reason = judge_width(estimates, evidence, settings)
     return verdict, reason + note
+
+
+def _evidence(estimator: Estimator, stratum: Stratum, estimate: Estimate) -> tuple[float, str]:
+    """The clicks (for views: items seen) that a curve rests on, and the same in words."""
+    clicks, impressions = float(estimate.clicks.sum()), float(estimate.impressions.sum())
+    if estimator.reads == "swapped":
+        impressions, clicks = stratum.swap_counts
+    if estimator.reads == "views":
+        given = estimate.details["given"]
+        return clicks, f"{clicks:,.0f} items on screen of {impressions:,.0f} {given}"
+    return clicks, f"{clicks:,.0f} clicks on {impressions:,.0f} impressions"
 
 
 def _unknown(estimate: Estimate, estimates: pd.DataFrame, deepest: int) -> str:
