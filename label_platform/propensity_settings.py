@@ -35,6 +35,7 @@ ESTIMATORS = (
     "harvest_adjacent",
     "pbm",
     "pbm_em",
+    "pbm_em_pyclick",
     "regression_em",
     "affine",
     "cascade",

@@ -19,7 +19,7 @@ from label_platform.propensity.estimate import Z
 REFERENCES = ("pbm", "harvest_all_pairs", "randomized", "swap")
 """What others are held against, the first that is not refused."""
 _COMPARED = (
-    *("pbm_em", "regression_em", "dual_learning", "affine"),
+    *("pbm_em", "pbm_em_pyclick", "regression_em", "dual_learning", "affine"),
     *("cascade", "dbn", "sdbn", "ubm", "viewport"),
 )
 _SIGNIFICANCE = 0.01

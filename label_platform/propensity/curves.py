@@ -7,7 +7,7 @@ import pandas as pd
 
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict
-from label_platform.propensity.estimate import Estimate
+from label_platform.propensity.estimate import Estimate, refused
 from label_platform.propensity.evidence import judge_width
 from label_platform.propensity.gates.identifiability import identify
 from label_platform.propensity.gates.interventions import count_interventions
@@ -19,6 +19,8 @@ from label_platform.propensity_settings import PropensitySettings
 
 _NEGLIGIBLE_SHARE = 0.01
 """Of impressions, at the deepest positions: these may go without a propensity."""
+_NAMED = 5
+"""Positions that a note lists."""
 
 
 def estimate_curves(
@@ -58,7 +60,11 @@ def _estimate(
         unknown = np.full(stratum.positions, np.nan)
         reason = "it reads each item by itself, and there are more cells than propensity.max_cells"
         return Estimate(unknown, unknown, none, none, f"{reason} ({settings.max_cells:,})")
-    return estimator.run(stratum, settings.replicates)
+    try:
+        return estimator.run(stratum, settings.replicates)
+    except ValueError as error:  # numpy's LinAlgError is one: the other estimators go on
+        nothing = np.zeros(stratum.positions)
+        return refused(f"{estimator.name} fails on this log: {error}", nothing, nothing)
 
 
 def _shrunk(found: list[Estimate]) -> list[Estimate]:
@@ -142,21 +148,51 @@ def _judge(
             return insufficient, gap
     if estimate.refusal:
         return insufficient, estimate.refusal
-    clicks, impressions = estimate.clicks.sum(), estimate.impressions.sum()
-    if estimator.reads == "swapped":
-        impressions, clicks = stratum.swap_counts
-    evidence = f"{clicks:,.0f} clicks on {impressions:,.0f} impressions"
+    clicks, evidence = _evidence(estimator, stratum, estimate)
     if clicks < settings.min_clicks:
         return insufficient, f"{evidence}, where at least {settings.min_clicks} clicks are needed"
-    note = ""
+    note, deepest = "", stratum.positions
     if estimator.needs_interventions:
         identified = identify(cells)
         if not identified.connected:
             if not _negligible(cells, identified.comparable):
                 return Verdict.NOT_IDENTIFIED, identified.reason()
-            note = f"; no propensity below position {max(identified.comparable)}"
+            deepest = max(identified.comparable)
+            note = f"; no propensity below position {deepest}"
+    note = _unknown(estimate, estimates, deepest) + note
+    if not estimate.details.get("converged", True):
+        note += "; its iterations were stopped before they converged"
     verdict, reason = judge_width(estimates, evidence, settings)
     return verdict, reason + note
+
+
+def _evidence(estimator: Estimator, stratum: Stratum, estimate: Estimate) -> tuple[float, str]:
+    """The clicks (for views: items seen) that a curve rests on, and the same in words."""
+    clicks, impressions = float(estimate.clicks.sum()), float(estimate.impressions.sum())
+    if estimator.reads == "swapped":
+        impressions, clicks = stratum.swap_counts
+    if estimator.reads == "views":
+        given = estimate.details["given"]
+        return clicks, f"{clicks:,.0f} items on screen of {impressions:,.0f} {given}"
+    return clicks, f"{clicks:,.0f} clicks on {impressions:,.0f} impressions"
+
+
+def _unknown(estimate: Estimate, estimates: pd.DataFrame, deepest: int) -> str:
+    """Positions down to the deepest that were shown, but have too few clicks for a propensity."""
+    position = np.arange(1, len(estimate.impressions) + 1)
+    shown = (estimate.impressions > 0) & (position <= deepest)
+    missing = position[shown & ~np.isin(position, estimates["position"])]
+    if not len(missing):
+        return ""
+    named = ", ".join(str(each) for each in missing[:_NAMED])
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    clicks, impressions = (
+        each[missing - 1].sum() for each in (estimate.clicks, estimate.impressions)
+    )
+    clicked = f"with {clicks:,.0f} clicks" if clicks > 0 else "without a click"
+    return (
+        f"; no propensity at position {named}{more}: {impressions:,.0f} impressions there {clicked}"
+    )
 
 
 def _negligible(cells: Cells, comparable: tuple[int, ...]) -> bool:

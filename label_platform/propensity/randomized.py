@@ -18,6 +18,7 @@ import pandas as pd
 
 from label_platform.propensity.curve import REFERENCE_POSITION, PropensityCurve, Verdict
 from label_platform.propensity.evidence import judge
+from label_platform.propensity.shrinkage import MIN_STRATA, shrink
 from label_platform.propensity.strata import StratumCurve, context_name, put_together
 from label_platform.propensity_settings import PropensityGates
 
@@ -34,11 +35,11 @@ def estimate_randomized(
     """Estimate the curve of every context, and the pooled one, from randomised lists.
 
     A context whose evidence is refused takes the pooled curve if that is not refused: its rows
-    are left out and the reason says why. Nothing is shrunk towards the pooled curve (with few
-    contexts that costs coverage). Records without a context value count for the pooled curve
-    only. A log that keeps no lists (every list holds a single record) is taken as lists of one
-    unknown length, which the reason says. The table's first_day and last_day are null: whoever
-    selected the statistics knows them.
+    are left out and the reason says why. With five contexts or more, their curves are shrunk
+    toward their mean as far as they differ by chance (with fewer that costs coverage). Records
+    without a context value count for the pooled curve only. A log that keeps no lists (every list
+    holds a single record) is taken as lists of one unknown length, which the reason says. The
+    table's first_day and last_day are null: whoever selected the statistics knows them.
 
     Args:
         statistics: what ``randomized_statistics_sql`` selects: the context columns, length,
@@ -50,13 +51,17 @@ def estimate_randomized(
         ValueError: columns are missing, or counts contradict each other.
     """
     counts, single = _without_lists(_checked(statistics, context))
-    pooled = _fit(counts, gates, None, "all contexts" if context else "")
+    pooled = _fit(counts, _estimates(counts), gates, None, "all contexts" if context else "")
+    contexts = _contexts(counts, context)
+    shrunk = _shrunk([_estimates(rows) for _, rows in contexts])
     strata = [
-        _fit(rows, gates, key, context_name(context, key))
-        for key, rows in _contexts(counts, context)
+        _fit(rows, estimates, gates, key, context_name(context, key))
+        for (key, rows), estimates in zip(contexts, shrunk, strict=True)
     ]
     notes = ["the log keeps no lists: all are taken to be of one length"] if single else []
     notes.extend(_uncovered(counts, pooled))
+    if len(strata) >= MIN_STRATA:
+        notes.append("curves of contexts are shrunk toward their mean")
     table = put_together(ESTIMATOR, pooled, strata, context, gates, notes)
     return PropensityCurve.from_table(table, context)
 
@@ -161,10 +166,40 @@ def _estimates(counts: pd.DataFrame) -> pd.DataFrame:
     return estimates
 
 
+def _shrunk(curves: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Curves of contexts, as far as their evidence is weak drawn toward their mean.
+
+    Without a click at position 1 a curve is relative to nothing: it stays out, and is refused.
+    """
+    if len(curves) < MIN_STRATA:
+        return curves
+    positions = sorted({position for each in curves for position in each["position"]})
+    rows = [each.set_index("position").reindex(positions) for each in curves]
+    compared = np.array([[each["clicks"].get(REFERENCE_POSITION, 0) > 0] for each in rows])
+    logs, high = (
+        np.stack([np.log(each[column].to_numpy(np.float64)) for each in rows])
+        for column in ("propensity", "ci_high")
+    )
+    errors = np.where(compared, (high - logs) / _Z, np.nan)
+    after, error = shrink(logs, errors)
+    half = np.exp(_Z * error)
+    shrunk = []
+    for each, row, theta, factor in zip(curves, rows, np.exp(after), half, strict=True):
+        known = np.isfinite(factor) & row["propensity"].notna()
+        changed = row.assign(propensity=theta, ci_low=theta / factor, ci_high=theta * factor)
+        own = changed.where(known, row).loc[each["position"]]
+        columns = ["propensity", "ci_low", "ci_high"]
+        shrunk.append(each.assign(**{name: own[name].to_numpy() for name in columns}))
+    return shrunk
+
+
 def _fit(
-    counts: pd.DataFrame, gates: PropensityGates, key: tuple[str, ...] | None, name: str
+    counts: pd.DataFrame,
+    estimates: pd.DataFrame,
+    gates: PropensityGates,
+    key: tuple[str, ...] | None,
+    name: str,
 ) -> StratumCurve:
-    estimates = _estimates(counts)
     judgment = judge(counts, estimates, gates)
     verdicts = pd.Series(judgment.verdict.value, index=estimates.index)
     if judgment.verdict is Verdict.WIDE:

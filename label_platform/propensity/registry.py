@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from label_platform.propensity.cells import Cells
+from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.estimate import Estimate, refused
 from label_platform.propensity.estimators.affine import estimate_affine
 from label_platform.propensity.estimators.cascade import estimate_cascade
@@ -86,6 +86,14 @@ def _affine(stratum: Stratum, replicates: int) -> Estimate:
     return estimate_affine(stratum.cells, min(replicates, _FEWER_REPLICATES))
 
 
+def _pbm_em(stratum: Stratum, replicates: int) -> Estimate:
+    return estimate_pbm_em(stratum.cells, min(replicates, _FEWER_REPLICATES))
+
+
+def _pbm_em_pyclick(stratum: Stratum, replicates: int) -> Estimate:
+    return estimate_pbm_em(stratum.cells, min(replicates, _FEWER_REPLICATES), compatible=True)
+
+
 def _regression_em(stratum: Stratum, replicates: int) -> Estimate:
     if stratum.cell_features is None or stratum.relevance is None:
         return _nothing(stratum, "no numeric feature to learn relevance from")
@@ -101,9 +109,19 @@ def _dual_learning(stratum: Stratum, replicates: int) -> Estimate:
     if stratum.lists is None or stratum.list_features is None:
         return _nothing(stratum, "no numeric feature to learn relevance from")
     found = estimate_dual_learning(
-        stratum.lists, stratum.list_features, replicates=min(replicates, _SLOW_REPLICATES)
+        stratum.lists, _filled(stratum.list_features), replicates=min(replicates, _SLOW_REPLICATES)
     )
     return _full_length(found, stratum)
+
+
+def _filled(features: Floats) -> Floats:
+    """The features, a value that is missing taken to be the mean of those that are known.
+
+    A linear ranker cannot go without it; after standardisation the mean says nothing either way.
+    """
+    known = np.isfinite(features)
+    total = np.where(known, features, 0.0).sum(axis=0)
+    return np.where(known, features, total / np.maximum(known.sum(axis=0), 1))
 
 
 def _nothing(stratum: Stratum, reason: str) -> Estimate:
@@ -136,7 +154,8 @@ ESTIMATORS = {
         Estimator("harvest_all_pairs", "cells", _of_cells(estimate_harvest_all_pairs)),
         Estimator("harvest_adjacent", "cells", _of_cells(estimate_harvest_adjacent)),
         Estimator("pbm", "cells", _of_cells(estimate_pbm)),
-        Estimator("pbm_em", "cells", _of_cells(estimate_pbm_em)),
+        Estimator("pbm_em", "cells", _pbm_em),
+        Estimator("pbm_em_pyclick", "cells", _pbm_em_pyclick),
         Estimator("affine", "cells", _affine, knows=frozenset({"trust"})),
         Estimator("regression_em", "cells and features", _regression_em),
         Estimator("cascade", "lists", _of_lists(estimate_cascade), _CASCADE),

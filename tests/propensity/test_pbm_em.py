@@ -1,12 +1,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from propensity_logs import log_statistics
+from propensity_settings_table import Setting
 
 from benchmarks.row_by_row_pbm import ClickedList, Parameters, fit_row_by_row
 from label_platform.logs.simulators.click_lists import ClickListSettings, simulate_click_lists
+from label_platform.propensity import ESTIMATORS, estimate_all
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.estimators.pbm import pbm_propensities
 from label_platform.propensity.estimators.pbm_em import estimate_pbm_em, pbm_em_fit
+from label_platform.propensity_settings import PropensitySettings
 
 TRUTH = 1 / np.arange(1, 11)
 Cell = tuple[int, int, int, float, float]
@@ -227,3 +231,34 @@ def test_items_that_are_always_clicked_do_no_harm() -> None:
     cells = cells_of((0, 0, 1, 5, 5), (0, 0, 2, 5, 5), (1, 0, 1, 7, 7), (1, 0, 2, 7, 7))
     found: Floats = estimate_pbm_em(cells).propensity
     assert found == pytest.approx([1, 1])
+
+
+def test_what_pyclick_fits_has_a_name_of_its_own() -> None:
+    lists = ClickListSettings(n_lists=3_000, n_queries=100, candidates=8, curves=((1, 0.5, 0.3),))
+    shown = simulate_click_lists(lists, 1)
+    statistics = log_statistics(shown, Setting("small", lists), 1, with_lists=False)
+    settings = PropensitySettings(estimators=("pbm_em_pyclick", "pbm_em"), replicates=20)
+    answer = estimate_all(statistics, settings.estimators, settings)
+    stopped = "its iterations were stopped before they converged"
+    expected = pbm_em_fit(Cells.from_table(statistics.cells), compatible=True).propensity
+    found = answer.tables["pbm_em_pyclick"]
+    assert found["propensity"].tolist() == pytest.approx(expected, abs=1e-6)
+    assert stopped in answer.curves["pbm_em_pyclick"].reason
+    assert stopped not in answer.curves["pbm_em"].reason
+    assert answer.choice.estimator == "pbm_em"
+    alone = estimate_all(statistics, ("pbm_em_pyclick", "pbm"), settings)
+    assert alone.choice.estimator == "pbm"
+    named = PropensitySettings(estimator="pbm_em_pyclick", replicates=20)
+    untested = estimate_all(statistics, ("pbm_em_pyclick",), named).curves["pbm_em_pyclick"]
+    assert "no estimate that assumes less was at hand" in untested.reason
+
+
+@pytest.mark.parametrize("name", ["pbm_em", "pbm_em_pyclick"])
+def test_fifty_replicates_are_enough(name: str) -> None:
+    lists = ClickListSettings(n_lists=600, n_queries=60, candidates=6, curves=((1, 0.5),))
+    shown = simulate_click_lists(lists, 1)
+    statistics = log_statistics(shown, Setting("small", lists), 1, with_lists=False)
+    [stratum] = statistics.strata()
+    run = ESTIMATORS[name].run
+    many, fifty = run(stratum, 5_000), run(stratum, 50)
+    assert many.log_error.tolist() == fifty.log_error.tolist()

@@ -11,6 +11,7 @@ from label_platform.propensity import (
     estimate_randomized,
     expected_error,
 )
+from label_platform.propensity.shrinkage import shrink
 from label_platform.propensity_settings import PropensityGates
 
 GATES = PropensityGates()
@@ -181,3 +182,74 @@ def test_known_truth_is_recovered_with_honest_intervals(ctr: float) -> None:
     errors, coverages, expected = (np.mean(values) for values in zip(*recoveries(ctr), strict=True))
     assert 0.90 <= coverages <= 0.99
     assert 0.5 * expected <= errors <= 1.2 * expected
+
+
+def of_devices(seed: int, devices: int, curve: tuple[float, ...]) -> pd.DataFrame:
+    """Each device's 600 lists, all examined alike."""
+    generator = np.random.default_rng(seed)
+    return pd.concat(
+        [
+            lists(
+                *(
+                    (len(curve), k, 600, int(generator.binomial(600, 0.4 * theta)))
+                    for k, theta in enumerate(curve, start=1)
+                ),
+                device=f"d{number}",
+            )
+            for number in range(devices)
+        ]
+    )
+
+
+def of_contexts(curve: PropensityCurve) -> pd.DataFrame:
+    return curve.table[curve.table["device"].notna() & (curve.table["position"] > 1)]
+
+
+def test_many_contexts_are_shrunk_toward_their_mean_by_the_formula() -> None:
+    statistics = of_devices(1, 6, (1, 0.5, 0.3))
+    curve = estimate_randomized(statistics, ["device"], GATES)
+    alone = pd.concat(
+        [
+            estimate_randomized(rows.drop(columns="device"), (), GATES).table.assign(device=device)
+            for device, rows in statistics.groupby("device")
+        ]
+    ).sort_values(["device", "position"])
+    logs = np.log(alone["propensity"].to_numpy(float)).reshape(6, 3)
+    high = np.log(alone["ci_high"].to_numpy(float)).reshape(6, 3)
+    expected, errors = shrink(logs, (high - logs) / 1.96)
+    found = of_contexts(curve)
+    assert found["propensity"].to_numpy() == pytest.approx(np.exp(expected)[:, 1:].ravel(), 1e-4)
+    ends = np.exp(expected + 1.96 * errors)[:, 1:].ravel()
+    assert found["ci_high"].to_numpy() == pytest.approx(ends, rel=1e-4)
+    assert found["ci_low"].to_numpy() == pytest.approx(
+        np.exp(expected - 1.96 * errors)[:, 1:].ravel(), rel=1e-4
+    )
+    assert found["propensity"].std() < alone.query("position > 1")["propensity"].std()
+    assert "curves of contexts are shrunk toward their mean" in curve.reason
+
+
+def test_shrunk_intervals_hold_the_truth() -> None:
+    inside = []
+    for seed in range(15):
+        found = of_contexts(estimate_randomized(of_devices(seed, 6, (1, 0.5)), ["device"], GATES))
+        inside.extend((found["ci_low"] <= 0.5) & (found["ci_high"] >= 0.5))
+    assert len(inside) == 15 * 6
+    assert 0.9 <= np.mean(inside) <= 1
+
+
+def test_four_contexts_stay_as_they_are() -> None:
+    statistics = of_devices(1, 4, (1, 0.5))
+    curve = estimate_randomized(statistics, ["device"], GATES)
+    first, second = statistics.query("device == 'd0'")["clicks"]
+    assert of_contexts(curve)["propensity"].iloc[0] == round(second / first, 6)
+    assert "shrunk" not in curve.reason
+
+
+def test_a_context_without_a_click_at_the_top_draws_no_other() -> None:
+    statistics = of_devices(1, 6, (1, 0.5))
+    broken = lists((2, 1, 600, 0), (2, 2, 600, 500), device="d9")
+    with_broken = estimate_randomized(pd.concat([statistics, broken]), ["device"], GATES)
+    pd.testing.assert_frame_equal(
+        of_contexts(with_broken), of_contexts(estimate_randomized(statistics, ["device"], GATES))
+    )
+    assert "device = d9 takes this curve" in with_broken.reason

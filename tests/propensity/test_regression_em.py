@@ -60,6 +60,28 @@ def test_the_curve_is_recovered_within_its_intervals() -> None:
     assert np.abs(np.mean(missed, axis=0)).max() < 0.04
 
 
+@pytest.mark.parametrize("curve", [(1, 2, 0.6), (0.5, 0.25, 1), (1, 1, 0.6)])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_position_may_be_examined_more_than_the_first(
+    curve: tuple[float, ...], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    relevance = rng.uniform(0.05, 0.45, 150)
+    rows = []
+    for item, gamma in enumerate(relevance):
+        for position, theta in enumerate(curve, start=1):
+            clicks = int(rng.binomial(200, theta * gamma))
+            rows.append((item, item, position, 200, clicks))
+    cells = cells_of(rows)
+    features = np.log(relevance)[:, None]
+    found = estimate_regression_em(cells, features, mean_by_bin, replicates=8)
+    assert found.propensity == pytest.approx(np.array(curve) / curve[0], rel=0.06)
+    assert found.details["converged"]
+    start = found.propensity[::-1] / found.propensity[-1]
+    warm = regression_em_propensities(cells, features, mean_by_bin, start)
+    assert warm == pytest.approx(found.propensity, rel=0.02)
+
+
 def test_ranks_that_follow_relevance_bend_the_curve() -> None:
     for seed in (1, 2):
         cells, features = simulated(STRONG, seed, noise=2.0)

@@ -1,10 +1,16 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from propensity_logs import log_statistics
+from propensity_settings_table import Setting
 
+from label_platform.logs.simulators.click_lists import ClickListSettings, simulate_click_lists
+from label_platform.propensity.curves import estimate_curves
 from label_platform.propensity.estimators.viewport import estimate_viewport
+from label_platform.propensity_settings import PropensitySettings
 
 
 def test_ratio_of_shares_and_its_error_by_hand() -> None:
@@ -83,3 +89,14 @@ def test_intervals_hold_the_truth_where_people_scroll_down_from_the_top(seed: in
     assert coverage.mean() >= 0.93
     # position 5 hardly depends on position 1: no wider than it must be
     assert coverage[:, -1].mean() <= 0.995
+
+
+def test_the_reason_says_what_the_shares_are_of() -> None:
+    lists = ClickListSettings(n_lists=500, n_queries=20, candidates=5, curves=((1, 0.5),))
+    shown = simulate_click_lists(lists, 1)
+    statistics = log_statistics(shown, Setting("small", lists), 1, with_lists=False)
+    seen = statistics.counts["position"].map({1: 450, 2: 200})
+    viewed = replace(statistics, counts=statistics.counts.assign(viewed=seen))
+    strata = list(viewed.strata())
+    table = estimate_curves("viewport", viewed, strata, PropensitySettings())
+    assert table["reason"][0].startswith("650 items on screen of 1,000 served; the widest")

@@ -11,13 +11,15 @@ impression was examined and its item relevant; of one without a click
     P(relevant) = gamma_i (1 - theta_k) / (1 - theta_k gamma_i)
 
 and a maximisation step: theta_k is the mean P(examined) at k, and f is fitted to each item's mean
-P(relevant), weighted by impressions. theta_1 = 1 throughout: every impression at position 1 counts
-as examined, else theta and gamma could be exchanged for each other but for the little that
-1 - theta gamma says.
+P(relevant), weighted by impressions. The largest theta is 1 throughout: every impression at the
+position that is examined most counts as examined, else theta and gamma could be exchanged for each
+other but for the little that 1 - theta gamma says. That need not be position 1 (a list that people
+scroll past, a banner above it), so theta is divided by theta_1 only in the end.
 
 A mean posterior moves theta_k only by about a share gamma of the way it has to go, which would take
 hundreds of fits of f. So its step is repeated with f as it is until it settles: that is the root of
-sum_i c_ik / theta_k = sum_i (n_ik - c_ik) gamma_i / (1 - theta_k gamma_i), by iteration.
+sum_i c_ik = sum_i (n_ik - c_ik) theta_k gamma_i / (1 - theta_k gamma_i), by Newton's method in
+log theta_k, in which the likelihood is concave.
 
 Trap: where ranks follow relevance beyond what the features say, theta takes that part of relevance
 for position. Where features include what the logging policy ranked by, or the rank itself, f takes
@@ -112,7 +114,7 @@ def regression_em_propensities(
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    """theta, shape (K,), gamma, shape (n_query_items,), and how they were reached."""
+    """theta relative to position 1, shape (K,), gamma, shape (n_query_items,), how reached."""
 
     theta: Floats
     gamma: Floats
@@ -129,34 +131,45 @@ def _learn(
         return _State(np.full(len(clicks), np.nan), np.zeros(cells.n_query_items))
     if start is None:
         start = _State(np.ones(len(clicks)), _mean_relevance(cells))
-    gamma = start.gamma
-    theta = _settled(cells, np.nan_to_num(start.theta, nan=1.0), gamma)
+    theta = np.where(estimated, np.nan_to_num(start.theta, nan=1.0), _LEAST)
+    theta, gamma = _settled(cells, theta / theta.max(), start.gamma)
     rounds, converged = 0, False
     while not converged and rounds < MAX_ROUNDS:
         posterior, weights = _posterior_relevance(cells, theta, gamma)
         gamma = np.clip(fit_relevance(features, posterior, weights), _LEAST, 1 - _LEAST)
-        after = _settled(cells, theta, gamma)
-        change = np.abs(np.log(after[estimated] / theta[estimated])).max()
-        theta, rounds, converged = after, rounds + 1, bool(change < _TOLERANCE)
-    return _State(np.where(estimated, theta, np.nan), gamma, rounds, converged)
+        after, gamma = _settled(cells, theta, gamma)
+        moved = np.log(after[estimated] / after[0]) - np.log(theta[estimated] / theta[0])
+        theta, rounds, converged = after, rounds + 1, bool(np.abs(moved).max() < _TOLERANCE)
+    return _State(np.where(estimated, theta / theta[0], np.nan), gamma, rounds, converged)
 
 
-def _settled(cells: Cells, theta: Floats, gamma: Floats) -> Floats:
-    """The mean posterior examination by position, repeated with gamma as it is; 1 at position 1."""
+def _settled(cells: Cells, theta: Floats, gamma: Floats) -> tuple[Floats, Floats]:
+    """The likeliest theta with gamma as it is but for its scale: the largest theta stays 1.
+
+    It is held at 1 while the others settle, and where one of these exceeds it, all theta are
+    divided and all gamma multiplied by that one, which leaves every P(click) as it was.
+    """
     unclicked = cells.impressions - cells.clicks
-    of_cell = gamma[cells.query_item]
-    at = cells.position - 1
+    of_cell, at = gamma[cells.query_item], cells.position - 1
     clicks = cells.by_position(cells.clicks)
+    moving = clicks > 0
+    moving[theta.argmax()] = False
+    most = np.full(len(theta), _LEAST)
+    np.maximum.at(most, at, of_cell)
     for _ in range(_MAX_SETTLING):
-        expected = cells.by_position(unclicked * of_cell / (1 - theta[at] * of_cell))
-        after = np.divide(clicks, expected, out=np.ones_like(clicks), where=expected > 0)
-        after = np.clip(after, _LEAST, 1)
-        after[0] = 1
+        odds = theta[at] * of_cell / (1 - theta[at] * of_cell)
+        expected = cells.by_position(unclicked * odds)
+        bend = cells.by_position(unclicked * odds * (1 + odds))
+        step = np.divide(clicks - expected, bend, out=np.ones_like(bend), where=bend > 0)
+        ahead = theta * np.exp(np.clip(step, -1, 1))
+        # no P(click) above 1
+        after = np.where(moving, np.clip(ahead, _LEAST, (1 - _LEAST) / most), theta)
         change = np.abs(after - theta).max()
         theta = after
         if change < _SETTLED:
             break
-    return theta
+    largest = theta.max()
+    return theta / largest, np.minimum(gamma * largest, 1 - _LEAST)
 
 
 def _posterior_relevance(cells: Cells, theta: Floats, gamma: Floats) -> tuple[Floats, Floats]:
