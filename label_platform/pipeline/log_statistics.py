@@ -54,7 +54,7 @@ def read_statistics(context: Context, days: tuple[date, ...]) -> LogStatistics:
         read = lists["list"].nunique()
         if read < total:
             notes.append(
-                f"{read:,} of {total:,} lists were read, those of the queries first by md5 "
+                f"{read:,} of {total:,} lists were read, chosen by md5 "
                 f"(propensity.max_lists: {settings.max_lists:,})"
             )
         if "lists and features" in reads:

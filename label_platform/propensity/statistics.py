@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from label_platform.lake import quote_identifier
+from label_platform.propensity.log_statistics import FEWEST_QUERIES
 
 _BUCKETS = 200
 """Groups of queries that a bootstrap draws from where items are pooled."""
@@ -142,7 +143,9 @@ def list_statistics_sql(relation: str, context: Sequence[str], max_lists: int) -
     """SQL of whole lists with their clicks, one row per place of a list.
 
     Columns: the context, list, query and item (codes), position, clicked. Where there are more
-    lists than ``max_lists``, the queries that come first by md5 are taken whole.
+    lists than ``max_lists``, the queries that come first by md5 are taken whole. Where fewer than
+    20 queries fit whole, as in a feed, whose lists are all of one query, the lists that come first
+    by md5 are taken, whatever their query.
 
     Args:
         relation: the days of ``impression_signals``, with a column ``clicked``.
@@ -150,21 +153,41 @@ def list_statistics_sql(relation: str, context: Sequence[str], max_lists: int) -
         max_lists: how many lists to take at most.
     """
     return f"""with lists as (
-    select query_id, count(distinct request_id) as lists from {relation} group by query_id
+    select distinct request_id, query_id from {relation}
 ),
 ordered as (
     select
         query_id,
-        sum(lists) over (
+        sum(count(*)) over (
             order by md5(cast(query_id as varchar)), query_id rows unbounded preceding
         ) as up_to
     from lists
+    group by query_id
+),
+fitting as (
+    select query_id from ordered where up_to <= {max_lists}
+),
+first_lists as (
+    select distinct request_id
+    from lists
+    order by md5(cast(request_id as varchar)), request_id
+    limit {max_lists}
+),
+kept as (
+    select request_id
+    from lists
+    semi join fitting using (query_id)
+    where (select count(*) from fitting) >= {FEWEST_QUERIES}
+    union all
+    select request_id
+    from first_lists
+    where (select count(*) from fitting) < {FEWEST_QUERIES}
 ),
 shown as (
     select
         {_as_text(context)}request_id, query_id, item_id, position, max(clicked) as clicked
     from {relation}
-    semi join (select query_id from ordered where up_to <= {max_lists}) as kept using (query_id)
+    semi join kept using (request_id)
     group by all
 )
 select

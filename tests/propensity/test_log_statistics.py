@@ -129,9 +129,35 @@ def test_lists_are_read_query_by_query_up_to_the_limit() -> None:
     ]
     # with two queries, it is lists that a bootstrap draws
     assert stratum.lists.query.tolist() == [0, 1, 2]
-    # two lists at most: only one of the two queries fits whole, or none
-    limited = frame(list_statistics_sql("statistics", [], 2), shown)
-    assert set(limited["query_id"]) in ({"q1"}, {"q2"})
+
+
+def lists_of(queries: list[str]) -> pd.DataFrame:
+    """A list of one item for each query named."""
+    return pd.DataFrame(
+        {
+            "request_id": range(len(queries)),
+            "query_id": queries,
+            "item_id": "a",
+            "position": 1,
+            "clicked": False,
+        }
+    )
+
+
+def test_of_many_queries_whole_ones_are_read_up_to_the_limit() -> None:
+    shown = lists_of([f"q{number}" for number in range(40)] * 3)
+    read = frame(list_statistics_sql("statistics", [], 3 * 25 + 1), shown)
+    assert read.groupby("query_id")["list"].nunique().tolist() == [3] * 25
+
+
+@pytest.mark.parametrize("others", [0, 30])
+def test_of_one_query_with_more_lists_than_the_limit_some_are_read(others: int) -> None:
+    # with each of ten names: some come early by md5, and exceed the limit at once
+    for name in (f"shop {number}" for number in range(10)):
+        shown = lists_of([name] * 500 + [f"q{number}" for number in range(others)])
+        read = frame(list_statistics_sql("statistics", [], 100), shown)
+        whole = len(read) >= 20 and (read["query_id"] != name).all()
+        assert len(read) == 100 or (others and whole)
 
 
 def test_features_are_those_of_the_last_impression() -> None:
