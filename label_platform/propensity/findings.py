@@ -71,8 +71,8 @@ def model_findings(
 ) -> list[Finding]:
     """Trust, cascade, outliers and drift, in every context against its own curve.
 
-    All contexts together are tested only where there are none: contexts whose curves differ
-    would otherwise look like a misfit.
+    All contexts together are tested only where there are none, or none with a known value:
+    contexts whose curves differ would otherwise look like a misfit.
 
     Args:
         statistics: of the window of days; where items were pooled nothing is tested, since a
@@ -83,7 +83,7 @@ def model_findings(
     if statistics.pooled:
         return [Finding("", None, _POOLED, Verdict.UNTESTED)]
     findings = []
-    for stratum in strata if not statistics.context else strata[:-1]:
+    for stratum in strata[:-1] or strata:
         name = context_name(statistics.context, stratum.key) if stratum.key else ""
         curve = pbm_propensities(stratum.cells.of_several_positions())
         for test, verdict, significance in _tests(stratum, curve, gates):
