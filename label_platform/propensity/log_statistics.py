@@ -28,7 +28,8 @@ class Stratum:
         swapped: cells of lists made by chance, each probability known, as weighted sums.
         swap_counts: the impressions and clicks behind them.
         days: the cells of each day, of items seen at several positions that day.
-        views: impressions and views by position, shape (K, 2); None where nobody logs views.
+        views: impressions and views by position, of days that log views, shape (K, 2); None where
+            nobody logs views.
         lists: whole lists with their clicks; None where no estimator asks for them.
         list_features: of each query_item of ``lists``, shape (query_items, features).
         cell_features: of each query_item of ``cells``.
@@ -154,7 +155,7 @@ def _of_items(
 def _views(counts: pd.DataFrame, positions: int) -> Floats | None:
     if counts["viewed"].isna().all():
         return None
-    summed = counts.groupby("position")[["impressions", "viewed"]].sum()
+    summed = counts.groupby("position")[["viewable", "viewed"]].sum()
     return summed.reindex(range(1, positions + 1), fill_value=0).to_numpy(np.float64)
 
 

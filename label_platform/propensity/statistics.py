@@ -35,12 +35,16 @@ order by {ordered}length, position"""
 
 
 def position_counts_sql(relation: str, context: Sequence[str]) -> str:
-    """SQL of impressions, clicks and views of all lists by context and position."""
+    """SQL of impressions, clicks and views of all lists by context and position.
+
+    ``viewable`` are the impressions of days that log views at all; only they are compared.
+    """
     return f"""select
     {_as_text(context)}position,
     cast(sum(impressions) as bigint) as impressions,
     cast(sum(clicks) as bigint) as clicks,
-    cast(sum(viewed) as bigint) as viewed
+    cast(sum(viewed) as bigint) as viewed,
+    cast(sum(case when viewed is not null then impressions else 0 end) as bigint) as viewable
 from {relation}
 group by all
 order by all"""

@@ -1,5 +1,7 @@
 """The SQL of cells, lists and features, and what estimators make of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,19 @@ def frame(sql: str, rows: pd.DataFrame = ROWS) -> pd.DataFrame:
         return engine.frame(sql)
 
 
+def statistics_of(rows: pd.DataFrame, *, pooled: bool = False) -> LogStatistics:
+    """What is read of a log of one day without contexts."""
+    return LogStatistics(
+        context=(),
+        randomized=pd.DataFrame(),
+        counts=frame(position_counts_sql("statistics", []), rows),
+        cells=frame(cell_statistics_sql("statistics", [], pooled=pooled), rows),
+        cells_by_day=frame(cell_statistics_sql("statistics", []), rows).assign(day="1"),
+        swapped=frame(swap_statistics_sql("statistics", []), rows),
+        pooled=pooled,
+    )
+
+
 def test_cells_sum_what_rankers_showed() -> None:
     cells = frame(cell_statistics_sql("statistics", ["device"]))
     found = cells[["device", "query", "position", "impressions", "clicks"]].to_numpy().tolist()
@@ -70,12 +85,20 @@ def test_days_keep_only_items_seen_at_several_positions() -> None:
 def test_views_and_swaps() -> None:
     counts = frame(position_counts_sql("statistics", []))
     assert counts.to_numpy().tolist() == [
-        [1, 10 + 5 + 6, 3 + 1 + 2, 9 + 5 + 6],
-        [2, 4 + 100 + 7, 1 + 50 + 2, 2 + 90 + 3],
+        [1, 10 + 5 + 6, 3 + 1 + 2, 9 + 5 + 6, 10 + 5 + 6],
+        [2, 4 + 100 + 7, 1 + 50 + 2, 2 + 90 + 3, 4 + 100 + 7],
     ]
     swaps = frame(swap_statistics_sql("statistics", []))
     columns = ["position", "impressions", "clicks", "counted_impressions", "counted_clicks"]
     assert swaps[columns].to_numpy().tolist() == [[1, 20.0, 6.0, 10, 3]]
+
+
+def test_days_that_log_no_views_are_not_days_without_a_view() -> None:
+    half = pd.concat([ROWS, ROWS.assign(viewed=np.nan)])
+    statistics = statistics_of(half)
+    (stratum,) = statistics.strata()
+    assert stratum.views is not None
+    assert stratum.views.tolist() == [[10 + 5 + 6, 9 + 5 + 6], [4 + 100 + 7, 2 + 90 + 3]]
 
 
 def many_cells(seed: int) -> pd.DataFrame:
@@ -108,17 +131,8 @@ def test_lists_are_read_query_by_query_up_to_the_limit() -> None:
             "clicked": [True, False, False, True, False],
         }
     )
-    statistics = LogStatistics(
-        context=(),
-        randomized=pd.DataFrame(),
-        counts=frame(position_counts_sql("statistics", [])),
-        cells=frame(cell_statistics_sql("statistics", [])),
-        cells_by_day=frame(cell_statistics_sql("statistics", []), ROWS.assign(day="1")).assign(
-            day="1"
-        ),
-        swapped=frame(swap_statistics_sql("statistics", [])),
-        lists=frame(list_statistics_sql("statistics", [], 10), shown),
-    )
+    lists = frame(list_statistics_sql("statistics", [], 10), shown)
+    statistics = replace(statistics_of(ROWS), lists=lists)
     (stratum,) = statistics.strata()
     assert stratum.lists is not None
     assert stratum.lists.query_item.tolist() == [[0, 1, -1], [1, -1, 0], [2, -1, -1]]
