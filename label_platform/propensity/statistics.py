@@ -55,6 +55,7 @@ def cell_statistics_sql(
     context: Sequence[str],
     *,
     pooled: bool = False,
+    max_cells: int | None = None,
     by_day: bool = False,
     with_ids: bool = False,
 ) -> str:
@@ -70,17 +71,12 @@ def cell_statistics_sql(
             with the same impressions at the same positions have the same place in the likelihoods
             of ``pbm`` and of the harvests, whatever their relevance, so that these lose nothing;
             a query's code is then that of one of 200 groups of queries, chosen by md5.
+        max_cells: where pooling leaves more cells, the sums that come first by md5 are taken up to
+            so many. Exposure chooses them, not clicks, so that this biases nothing.
         by_day: with a column ``day``, and only items seen at several positions of a day.
         with_ids: with query_id and item_id too, for ``features_sql``.
     """
     day = "day, " if by_day else ""
-    several = f"""
-    semi join (
-        select {day}{_quoted(context)}query_id, item_id
-        from shown
-        group by all
-        having count(*) > 1
-    ) as several using ({day}{_quoted(context)}query_id, item_id)"""
     shown = f"""with shown as (
     select
         {day}{_as_text(context)}query_id,
@@ -90,9 +86,13 @@ def cell_statistics_sql(
     from {relation}
     where not randomized
     group by all
+),
+several as (
+    select * from shown
+    qualify count(*) over (partition by {day}{_quoted(context)}query_id, item_id) > 1
 )"""
     if pooled:
-        return _pooled(shown, context, several)
+        return _pooled(shown, context, max_cells)
     return f"""{shown}
 select
     {day}{_quoted(context)}dense_rank() over (order by query_id) as query,
@@ -102,7 +102,7 @@ select
     clicks,
     impressions_below_click,
     clicks_below_click{", query_id, item_id" if with_ids else ""}
-from shown{several if by_day else ""}
+from {"several" if by_day else "shown"}
 order by {day}query, item, position"""
 
 
@@ -235,8 +235,13 @@ group by codes.item
 order by codes.item"""
 
 
-def _pooled(shown: str, context: Sequence[str], several: str) -> str:
+def _pooled(shown: str, context: Sequence[str], max_cells: int | None) -> str:
     keys = _quoted(context)
+    same = " and ".join(
+        f"several.{name} is not distinct from exposures.{name}"
+        for name in (*map(quote_identifier, context), "query_id", "item_id")
+    )
+    first = f"where up_to <= {max_cells}" if max_cells is not None else ""
     return f"""{shown},
 exposures as (
     select
@@ -245,28 +250,41 @@ exposures as (
         cast(concat('0x', substr(md5(cast(query_id as varchar)), 1, 8)) as bigint)
             % {_BUCKETS} as bucket,
         string_agg(concat(position, ':', impressions), ',' order by position) as exposure
-    from shown{several}
+    from several
     group by all
 ),
 summed as (
     select
-        {keys}bucket,
+        {"".join(f"several.{name}, " for name in map(quote_identifier, context))}bucket,
         exposure,
         position,
         {_sums("impressions", "clicks", "impressions_below_click", "clicks_below_click")}
-    from shown
-    inner join exposures using ({keys}query_id, item_id)
+    from several
+    inner join exposures on {same}
     group by all
+),
+coded as (
+    select *, dense_rank() over (order by {keys}bucket, exposure) as item from summed
+),
+sized as (
+    select
+        item,
+        sum(count(*)) over (
+            order by md5(concat(bucket, ' ', exposure)), item rows unbounded preceding
+        ) as up_to
+    from coded
+    group by item, bucket, exposure
 )
 select
     {keys}bucket as query,
-    dense_rank() over (order by {keys}bucket, exposure) as item,
+    item,
     position,
     impressions,
     clicks,
     impressions_below_click,
     clicks_below_click
-from summed
+from coded
+semi join (select item from sized {first}) as kept using (item)
 order by query, item, position"""
 
 

@@ -121,6 +121,38 @@ def test_pooling_items_of_equal_exposure_changes_no_estimate(seed: int) -> None:
         assert of_pooled == pytest.approx(of_whole, rel=1e-5)
 
 
+def test_pooling_takes_as_many_cells_as_the_limit_without_a_bias() -> None:
+    rows = many_cells(1)
+    # no two items of a query have equal exposure
+    rows["impressions"] = rows["impressions"] * 1_000 + np.arange(len(rows))
+    rows["clicks"] *= 1_000
+    uncapped = frame(cell_statistics_sql("statistics", [], pooled=True), rows)
+    limit = len(uncapped) // 3
+    capped = frame(cell_statistics_sql("statistics", [], pooled=True, max_cells=limit), rows)
+    assert limit - 5 < len(capped) <= limit
+    # whole items, of all groups of queries
+    sizes = uncapped.groupby("item").size()
+    kept = capped.groupby("item").size()
+    assert kept.tolist() == sizes[kept.index].tolist()
+    assert capped["query"].nunique() == uncapped["query"].nunique()
+    rate, kept_rate = (
+        each["clicks"].sum() / each["impressions"].sum() for each in (uncapped, capped)
+    )
+    assert kept_rate == pytest.approx(rate, rel=0.05)
+
+
+@pytest.mark.parametrize("way", ["pooled", "by_day"])
+def test_lists_of_an_unknown_context_are_counted(way: str) -> None:
+    rows = ROWS.iloc[:4].assign(device=None, day="1")
+    cells = frame(
+        cell_statistics_sql(
+            "statistics", ["device"], pooled=way == "pooled", by_day=way == "by_day"
+        ),
+        rows,
+    )
+    assert cells[["position", "impressions"]].to_numpy().tolist() == [[1, 10 + 5], [2, 4]]
+
+
 def test_lists_are_read_query_by_query_up_to_the_limit() -> None:
     shown = pd.DataFrame(
         {
