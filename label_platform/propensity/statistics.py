@@ -6,7 +6,7 @@ from label_platform.lake import quote_identifier
 from label_platform.propensity.log_statistics import FEWEST_QUERIES
 
 _BUCKETS = 200
-"""Groups of queries that a bootstrap draws from where items are pooled."""
+"""Groups of queries or items that a bootstrap draws from where items are pooled."""
 
 
 def randomized_statistics_sql(relation: str, context: Sequence[str]) -> str:
@@ -70,7 +70,8 @@ def cell_statistics_sql(
         pooled: sum items of equal exposure, and leave out those seen at one position. Two items
             with the same impressions at the same positions have the same place in the likelihoods
             of ``pbm`` and of the harvests, whatever their relevance, so that these lose nothing;
-            a query's code is then that of one of 200 groups of queries, chosen by md5.
+            a query's code is then that of one of 200 groups of queries, chosen by md5; of fewer
+            than 20 queries, of items.
         max_cells: where pooling leaves more cells, the sums that come first by md5 are taken up to
             so many. Exposure chooses them, not clicks, so that this biases nothing.
         by_day: with a column ``day``, and only items seen at several positions of a day.
@@ -156,9 +157,7 @@ def list_statistics_sql(relation: str, context: Sequence[str], max_lists: int) -
         context: the context columns; they come back as text.
         max_lists: how many lists to take at most.
     """
-    return f"""with lists as (
-    select distinct request_id, query_id from {relation}
-),
+    return f"""with lists as (select distinct request_id, query_id from {relation}),
 ordered as (
     select
         query_id,
@@ -168,9 +167,7 @@ ordered as (
     from lists
     group by query_id
 ),
-fitting as (
-    select query_id from ordered where up_to <= {max_lists}
-),
+fitting as (select query_id from ordered where up_to <= {max_lists}),
 first_lists as (
     select distinct request_id
     from lists
@@ -241,14 +238,15 @@ def _pooled(shown: str, context: Sequence[str], max_cells: int | None) -> str:
         f"several.{name} is not distinct from exposures.{name}"
         for name in (*map(quote_identifier, context), "query_id", "item_id")
     )
+    few = f"(select count(distinct query_id) from shown) < {FEWEST_QUERIES}"
+    drawn = f"case when {few} then concat(query_id, ' ', item_id) else concat(query_id) end"
     first = f"where up_to <= {max_cells}" if max_cells is not None else ""
     return f"""{shown},
 exposures as (
     select
         {keys}query_id,
         item_id,
-        cast(concat('0x', substr(md5(cast(query_id as varchar)), 1, 8)) as bigint)
-            % {_BUCKETS} as bucket,
+        cast(concat('0x', substr(md5({drawn}), 1, 8)) as bigint) % {_BUCKETS} as bucket,
         string_agg(concat(position, ':', impressions), ',' order by position) as exposure
     from several
     group by all

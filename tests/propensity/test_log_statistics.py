@@ -121,6 +121,30 @@ def test_pooling_items_of_equal_exposure_changes_no_estimate(seed: int) -> None:
         assert of_pooled == pytest.approx(of_whole, rel=1e-5)
 
 
+def test_pooled_items_of_one_query_have_intervals_as_wide_as_unpooled_ones() -> None:
+    rng = np.random.default_rng(1)
+    # each item ten times at a position and ten times at the next: two exposures in all
+    item = np.repeat(np.arange(1_000), 2)
+    position = 1 + item % 2 + np.tile([0, 1], 1_000)
+    shown = {"query_id": "window", "item_id": item, "position": position, "impressions": 10}
+    clicks = rng.binomial(10, rng.uniform(0.2, 0.8, 1_000)[item] / position)
+    zero = dict.fromkeys(COLUMNS[7:], 0)
+    rows = pd.DataFrame({**shown, "clicks": clicks, "randomized": False, **zero})
+    errors = []
+    for pooled in (False, True):
+        (stratum,) = statistics_of(rows, pooled=pooled).strata()
+        errors.append(estimate_pbm(stratum.cells, replicates=200).log_error[1:])
+    assert errors[1] == pytest.approx(errors[0], rel=0.25)
+
+
+def test_pooled_lists_of_one_query_are_drawn_each() -> None:
+    places = pd.DataFrame({"list": [1, 2], "query": 1, "item": 1, "position": 1, "clicked": True})
+    statistics = replace(statistics_of(many_cells(1), pooled=True), lists=places)
+    (stratum,) = statistics.strata()
+    assert stratum.lists is not None
+    assert stratum.lists.query.tolist() == [0, 1]
+
+
 def test_pooling_takes_as_many_cells_as_the_limit_without_a_bias() -> None:
     rows = many_cells(1)
     # no two items of a query have equal exposure
