@@ -43,7 +43,16 @@ from label_platform.propensity import (
 from label_platform.propensity_settings import PropensitySettings
 
 QUICK = ("randomized", "swap", "harvest_all_pairs", "harvest_adjacent", "pbm", "affine", "auto")
-SLOW = ("pbm_em", "regression_em", "cascade", "dbn", "sdbn", "ubm", "dual_learning")
+SLOW = (
+    "pbm_em",
+    "pbm_em_pyclick",
+    "regression_em",
+    "cascade",
+    "dbn",
+    "sdbn",
+    "ubm",
+    "dual_learning",
+)
 AUTO = "auto"
 WRONG = 0.2
 READS_LISTS = {"lists", "lists and features", "cells and features"}

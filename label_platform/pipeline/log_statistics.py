@@ -44,17 +44,24 @@ def read_statistics(context: Context, days: tuple[date, ...]) -> LogStatistics:
     (n_cells,) = engine.row(count_cells_sql(relation, columns))
     pooled = n_cells > settings.max_cells
     with_features = "cells and features" in reads and not pooled
-    cells = engine.frame(
-        cell_statistics_sql(relation, columns, pooled=pooled, with_ids=with_features)
-    )
-    notes = [_pooling(n_cells, len(cells), settings)] if pooled else []
+    cells_sql = cell_statistics_sql(relation, columns, pooled=pooled, with_ids=with_features)
+    notes = []
+    if pooled:
+        n_pooled, clicks = engine.row(f"select count(*), sum(clicks) from ({cells_sql})")
+        cells_sql = cell_statistics_sql(
+            relation, columns, pooled=True, max_cells=settings.max_cells
+        )
+        notes.append(_pooling(n_cells, n_pooled, settings))
+    cells = engine.frame(cells_sql)
+    if pooled and len(cells) < n_pooled:
+        notes.append(_left_out(cells, n_pooled, clicks))
     lists = list_features = None
     if reads & {"lists", "lists and features"}:
         lists, total = _lists(context, days)
         read = lists["list"].nunique()
         if read < total:
             notes.append(
-                f"{read:,} of {total:,} lists were read, those of the queries first by md5 "
+                f"{read:,} of {total:,} lists were read, chosen by md5 "
                 f"(propensity.max_lists: {settings.max_lists:,})"
             )
         if "lists and features" in reads:
@@ -86,6 +93,14 @@ def _pooling(n_cells: int, n_pooled: int, settings: PropensitySettings) -> str:
         f"{n_cells:,} cells are more than propensity.max_cells ({settings.max_cells:,}): items of "
         f"equal exposure were summed into {n_pooled:,}, which changes no estimate, and those seen "
         "at one position left out"
+    )
+
+
+def _left_out(cells: pd.DataFrame, n_pooled: int, clicks: int) -> str:
+    left_out = int(clicks) - int(cells["clicks"].sum())
+    return (
+        f"of these {len(cells):,} were read, chosen by md5, and {n_pooled - len(cells):,} with "
+        f"{left_out:,} of {int(clicks):,} clicks left out"
     )
 
 

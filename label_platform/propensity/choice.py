@@ -79,7 +79,8 @@ def choose(
     other = _first_usable(OTHERS, tables, context)
     if other:
         return Choice(other, "neither lists made by chance nor changes of rank support an estimate")
-    shown = next(name for name in (*BY_CHANCE, *HARVESTED, *OTHERS) if name in tables)
+    ordered = (*BY_CHANCE, *HARVESTED, *OTHERS, *tables)
+    shown = next(name for name in ordered if name in tables)
     return Choice(shown, "every estimate was refused")
 
 

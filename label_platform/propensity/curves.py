@@ -17,6 +17,8 @@ from label_platform.propensity.shrinkage import MIN_STRATA, shrink
 from label_platform.propensity.strata import StratumCurve, context_name, put_together
 from label_platform.propensity_settings import PropensitySettings
 
+_LEAST = 1e-6
+"""A propensity below it, or above its inverse, is one that the clicks do not bound."""
 _NEGLIGIBLE_SHARE = 0.01
 """Of impressions, at the deepest positions: these may go without a propensity."""
 _NAMED = 5
@@ -114,7 +116,8 @@ def _curve(
 def _estimates(estimate: Estimate) -> pd.DataFrame:
     """The positions with a propensity and an interval; position 1 is always among them."""
     known = np.isfinite(estimate.propensity) & np.isfinite(estimate.log_error)
-    known &= estimate.propensity > 0
+    with np.errstate(invalid="ignore"):
+        known &= (estimate.propensity >= _LEAST) & (estimate.propensity <= 1 / _LEAST)
     table = pd.DataFrame(
         {
             "position": np.arange(1, len(known) + 1),

@@ -9,7 +9,7 @@ from label_platform.propensity.cells import Floats
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict
 from label_platform.propensity.estimators.pbm import pbm_propensities
 from label_platform.propensity.gates.chi_square import MisfitTest
-from label_platform.propensity.gates.drift import drift_test
+from label_platform.propensity.gates.drift import drift_test, joint_drift
 from label_platform.propensity.gates.misfit import cascade_misfit, outlier_misfit, trust_misfit
 from label_platform.propensity.log_statistics import LogStatistics, Stratum
 from label_platform.propensity.registry import ESTIMATORS
@@ -29,8 +29,8 @@ class Finding:
     """One test of one context's clicks.
 
     Attributes:
-        context: the context in words; empty where there are none.
-        key: the context's values; None for all together.
+        context: the context in words; empty where it concerns all.
+        key: the context's values; None where it concerns all.
         test: name, p value, power and sentence.
         verdict: drift or misfit where the test fires; untested where it is too weak to; else ok.
     """
@@ -69,10 +69,10 @@ class Finding:
 def model_findings(
     statistics: LogStatistics, strata: Sequence[Stratum], gates: PropensityGates
 ) -> list[Finding]:
-    """Trust, cascade, outliers and drift, in every context against its own curve.
+    """Trust, cascade and outliers in every context against its own curve, and drift once.
 
-    All contexts together are tested only where there are none: contexts whose curves differ
-    would otherwise look like a misfit.
+    All contexts together are tested only where there are none, or none with a known value:
+    contexts whose curves differ would otherwise look like a misfit.
 
     Args:
         statistics: of the window of days; where items were pooled nothing is tested, since a
@@ -82,15 +82,20 @@ def model_findings(
     """
     if statistics.pooled:
         return [Finding("", None, _POOLED, Verdict.UNTESTED)]
-    findings = []
-    for stratum in strata if not statistics.context else strata[:-1]:
+    findings, drifts = [], {}
+    for stratum in strata[:-1] or strata:
         name = context_name(statistics.context, stratum.key) if stratum.key else ""
         curve = pbm_propensities(stratum.cells.of_several_positions())
-        for test, verdict, significance in _tests(stratum, curve, gates):
-            if test.p_value >= significance:
-                blind = test.name == _DECISIVE and test.power < _ENOUGH_POWER
-                verdict = Verdict.UNTESTED if blind else Verdict.OK  # noqa: PLW2901 - as found
-            findings.append(Finding(name, stratum.key, test, verdict))
+        findings += [
+            _finding(name, stratum.key, test, Verdict.MISFIT, gates.misfit_significance)
+            for test in _misfits(stratum, curve)
+        ]
+        if len(stratum.days) > 1:
+            drifts[name] = drift_test(stratum.days, curve)
+    if drifts:
+        # one test of all contexts: with one for each, some would fire by chance
+        joint = joint_drift(drifts)
+        findings.append(_finding("", None, joint, Verdict.DRIFT, gates.drift_significance))
     return findings
 
 
@@ -111,7 +116,8 @@ def flagged(
 ) -> pd.DataFrame:
     """An estimator's table with the findings that concern it in verdicts and reasons.
 
-    A finding of one context concerns that context's curve and the pooled one.
+    A finding of one context concerns that context's curve and the pooled one, one of no context
+    concerns all curves.
 
     Args:
         table: rows of the ``propensities`` table, of one estimator.
@@ -125,9 +131,10 @@ def flagged(
     ]
     flagged = table.copy()
     for each in fired:
-        rows = flagged[list(context)].isna().all(axis=1)
+        rows = pd.Series(True, index=flagged.index)  # noqa: FBT003 - a value, not a flag
         if each.key is not None:
             keys: Mapping[str, str] = dict(zip(context, each.key, strict=True))
+            rows = flagged[list(context)].isna().all(axis=1)
             rows |= (flagged[list(keys)] == pd.Series(keys)).all(axis=1)
         if each.verdict is Verdict.UNTESTED:
             rows &= ~_refused(flagged)
@@ -143,16 +150,23 @@ def _refused(table: pd.DataFrame) -> pd.Series:
     return table["verdict"].map(lambda verdict: Verdict(verdict).is_refusal).astype(bool)
 
 
-def _tests(
-    stratum: Stratum, curve: Floats, gates: PropensityGates
-) -> list[tuple[MisfitTest, Verdict, float]]:
-    cells, misfit = stratum.cells, gates.misfit_significance
-    below = stratum.below_click
-    found = [
-        (trust_misfit(cells, curve), Verdict.MISFIT, misfit),
-        (cascade_misfit(cells, below[:, 0], below[:, 1]), Verdict.MISFIT, misfit),
-        (outlier_misfit(cells, curve), Verdict.MISFIT, misfit),
+def _finding(
+    context: str,
+    key: tuple[str, ...] | None,
+    test: MisfitTest,
+    verdict: Verdict,
+    significance: float,
+) -> Finding:
+    if test.p_value >= significance:
+        blind = test.name == _DECISIVE and test.power < _ENOUGH_POWER
+        verdict = Verdict.UNTESTED if blind else Verdict.OK
+    return Finding(context, key, test, verdict)
+
+
+def _misfits(stratum: Stratum, curve: Floats) -> list[MisfitTest]:
+    cells, below = stratum.cells, stratum.below_click
+    return [
+        trust_misfit(cells, curve),
+        cascade_misfit(cells, below[:, 0], below[:, 1]),
+        outlier_misfit(cells, curve),
     ]
-    if len(stratum.days) > 1:
-        found.append((drift_test(stratum.days, curve), Verdict.DRIFT, gates.drift_significance))
-    return found

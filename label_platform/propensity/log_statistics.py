@@ -28,7 +28,8 @@ class Stratum:
         swapped: cells of lists made by chance, each probability known, as weighted sums.
         swap_counts: the impressions and clicks behind them.
         days: the cells of each day, of items seen at several positions that day.
-        views: impressions and views by position, shape (K, 2); None where nobody logs views.
+        views: impressions and views by position, of days that log views, shape (K, 2); None where
+            nobody logs views.
         lists: whole lists with their clicks; None where no estimator asks for them.
         list_features: of each query_item of ``lists``, shape (query_items, features).
         cell_features: of each query_item of ``cells``.
@@ -99,14 +100,16 @@ class LogStatistics:
 
         A feed or a shop window has one query or none; its items are drawn instead.
         """
-        return bool(self.cells["query"].nunique() < FEWEST_QUERIES)
+        return _are_few(self.cells) and not self.pooled
 
     def _stratum(self, key: tuple[str, ...] | None) -> Stratum:
         counts = self._of(self.counts, key)
         positions = int(counts["position"].max()) if len(counts) else 1
-        cells, by_day, swapped = (
-            self._drawn(self._of(each, key))
-            for each in (self.cells, self.cells_by_day, self.swapped)
+        cells = self._of(self.cells, key)
+        if not self.pooled:  # pooled cells name what is drawn already
+            cells = _drawn(cells, self.cells)
+        by_day, swapped = (
+            _drawn(self._of(each, key), each) for each in (self.cells_by_day, self.swapped)
         )
         table = cells.sort_values(["query", "item", "position"], kind="stable")
         days = [rows for _, rows in by_day.groupby("day", sort=True)]
@@ -125,13 +128,10 @@ class LogStatistics:
             self.relevance,
         )
 
-    def _drawn(self, cells: pd.DataFrame) -> pd.DataFrame:
-        """The cells with what a bootstrap draws in place of the query."""
-        return cells.assign(query=cells["item"]) if self.few_queries else cells
-
     def _lists(self, places: pd.DataFrame) -> ListClicks:
         lists = _list_clicks(places)
-        return replace(lists, query=np.arange(len(lists))) if self.few_queries else lists
+        few = self.lists is not None and _are_few(self.lists)
+        return replace(lists, query=np.arange(len(lists))) if few else lists
 
     def _of(self, table: pd.DataFrame, key: tuple[str, ...] | None) -> pd.DataFrame:
         if key is None:
@@ -140,6 +140,15 @@ class LogStatistics:
         for column, value in zip(self.context, key, strict=True):
             same &= (table[column] == value).to_numpy(bool, na_value=False)
         return table[same]
+
+
+def _are_few(rows: pd.DataFrame) -> bool:
+    return bool(rows["query"].nunique() < FEWEST_QUERIES)
+
+
+def _drawn(cells: pd.DataFrame, of_all: pd.DataFrame) -> pd.DataFrame:
+    """Cells with what a bootstrap draws in place of the query where all contexts have few."""
+    return cells.assign(query=cells["item"]) if _are_few(of_all) else cells
 
 
 def _of_items(
@@ -154,7 +163,7 @@ def _of_items(
 def _views(counts: pd.DataFrame, positions: int) -> Floats | None:
     if counts["viewed"].isna().all():
         return None
-    summed = counts.groupby("position")[["impressions", "viewed"]].sum()
+    summed = counts.groupby("position")[["viewable", "viewed"]].sum()
     return summed.reindex(range(1, positions + 1), fill_value=0).to_numpy(np.float64)
 
 

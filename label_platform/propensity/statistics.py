@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from label_platform.lake import quote_identifier
+from label_platform.propensity.log_statistics import FEWEST_QUERIES
 
 _BUCKETS = 200
-"""Groups of queries that a bootstrap draws from where items are pooled."""
+"""Groups of queries or items that a bootstrap draws from where items are pooled."""
 
 
 def randomized_statistics_sql(relation: str, context: Sequence[str]) -> str:
@@ -34,12 +35,16 @@ order by {ordered}length, position"""
 
 
 def position_counts_sql(relation: str, context: Sequence[str]) -> str:
-    """SQL of impressions, clicks and views of all lists by context and position."""
+    """SQL of impressions, clicks and views of all lists by context and position.
+
+    ``viewable`` are the impressions of days that log views at all; only they are compared.
+    """
     return f"""select
     {_as_text(context)}position,
     cast(sum(impressions) as bigint) as impressions,
     cast(sum(clicks) as bigint) as clicks,
-    cast(sum(viewed) as bigint) as viewed
+    cast(sum(viewed) as bigint) as viewed,
+    cast(sum(case when viewed is not null then impressions else 0 end) as bigint) as viewable
 from {relation}
 group by all
 order by all"""
@@ -50,6 +55,7 @@ def cell_statistics_sql(
     context: Sequence[str],
     *,
     pooled: bool = False,
+    max_cells: int | None = None,
     by_day: bool = False,
     with_ids: bool = False,
 ) -> str:
@@ -64,18 +70,14 @@ def cell_statistics_sql(
         pooled: sum items of equal exposure, and leave out those seen at one position. Two items
             with the same impressions at the same positions have the same place in the likelihoods
             of ``pbm`` and of the harvests, whatever their relevance, so that these lose nothing;
-            a query's code is then that of one of 200 groups of queries, chosen by md5.
+            a query's code is then that of one of 200 groups of queries, chosen by md5; of fewer
+            than 20 queries, of items.
+        max_cells: where pooling leaves more cells, the sums that come first by md5 are taken up to
+            so many. Exposure chooses them, not clicks, so that this biases nothing.
         by_day: with a column ``day``, and only items seen at several positions of a day.
         with_ids: with query_id and item_id too, for ``features_sql``.
     """
     day = "day, " if by_day else ""
-    several = f"""
-    semi join (
-        select {day}{_quoted(context)}query_id, item_id
-        from shown
-        group by all
-        having count(*) > 1
-    ) as several using ({day}{_quoted(context)}query_id, item_id)"""
     shown = f"""with shown as (
     select
         {day}{_as_text(context)}query_id,
@@ -85,9 +87,13 @@ def cell_statistics_sql(
     from {relation}
     where not randomized
     group by all
+),
+several as (
+    select * from shown
+    qualify count(*) over (partition by {day}{_quoted(context)}query_id, item_id) > 1
 )"""
     if pooled:
-        return _pooled(shown, context, several)
+        return _pooled(shown, context, max_cells)
     return f"""{shown}
 select
     {day}{_quoted(context)}dense_rank() over (order by query_id) as query,
@@ -97,7 +103,7 @@ select
     clicks,
     impressions_below_click,
     clicks_below_click{", query_id, item_id" if with_ids else ""}
-from shown{several if by_day else ""}
+from {"several" if by_day else "shown"}
 order by {day}query, item, position"""
 
 
@@ -142,29 +148,47 @@ def list_statistics_sql(relation: str, context: Sequence[str], max_lists: int) -
     """SQL of whole lists with their clicks, one row per place of a list.
 
     Columns: the context, list, query and item (codes), position, clicked. Where there are more
-    lists than ``max_lists``, the queries that come first by md5 are taken whole.
+    lists than ``max_lists``, the queries that come first by md5 are taken whole. Where fewer than
+    20 queries fit whole, as in a feed, whose lists are all of one query, the lists that come first
+    by md5 are taken, whatever their query.
 
     Args:
         relation: the days of ``impression_signals``, with a column ``clicked``.
         context: the context columns; they come back as text.
         max_lists: how many lists to take at most.
     """
-    return f"""with lists as (
-    select query_id, count(distinct request_id) as lists from {relation} group by query_id
-),
+    return f"""with lists as (select distinct request_id, query_id from {relation}),
 ordered as (
     select
         query_id,
-        sum(lists) over (
+        sum(count(*)) over (
             order by md5(cast(query_id as varchar)), query_id rows unbounded preceding
         ) as up_to
     from lists
+    group by query_id
+),
+fitting as (select query_id from ordered where up_to <= {max_lists}),
+first_lists as (
+    select distinct request_id
+    from lists
+    order by md5(cast(request_id as varchar)), request_id
+    limit {max_lists}
+),
+kept as (
+    select request_id
+    from lists
+    semi join fitting using (query_id)
+    where (select count(*) from fitting) >= {FEWEST_QUERIES}
+    union all
+    select request_id
+    from first_lists
+    where (select count(*) from fitting) < {FEWEST_QUERIES}
 ),
 shown as (
     select
         {_as_text(context)}request_id, query_id, item_id, position, max(clicked) as clicked
     from {relation}
-    semi join (select query_id from ordered where up_to <= {max_lists}) as kept using (query_id)
+    semi join kept using (request_id)
     group by all
 )
 select
@@ -208,38 +232,57 @@ group by codes.item
 order by codes.item"""
 
 
-def _pooled(shown: str, context: Sequence[str], several: str) -> str:
+def _pooled(shown: str, context: Sequence[str], max_cells: int | None) -> str:
     keys = _quoted(context)
+    same = " and ".join(
+        f"several.{name} is not distinct from exposures.{name}"
+        for name in (*map(quote_identifier, context), "query_id", "item_id")
+    )
+    few = f"(select count(distinct query_id) from shown) < {FEWEST_QUERIES}"
+    drawn = f"case when {few} then concat(query_id, ' ', item_id) else concat(query_id) end"
+    first = f"where up_to <= {max_cells}" if max_cells is not None else ""
     return f"""{shown},
 exposures as (
     select
         {keys}query_id,
         item_id,
-        cast(concat('0x', substr(md5(cast(query_id as varchar)), 1, 8)) as bigint)
-            % {_BUCKETS} as bucket,
+        cast(concat('0x', substr(md5({drawn}), 1, 8)) as bigint) % {_BUCKETS} as bucket,
         string_agg(concat(position, ':', impressions), ',' order by position) as exposure
-    from shown{several}
+    from several
     group by all
 ),
 summed as (
     select
-        {keys}bucket,
+        {"".join(f"several.{name}, " for name in map(quote_identifier, context))}bucket,
         exposure,
         position,
         {_sums("impressions", "clicks", "impressions_below_click", "clicks_below_click")}
-    from shown
-    inner join exposures using ({keys}query_id, item_id)
+    from several
+    inner join exposures on {same}
     group by all
+),
+coded as (
+    select *, dense_rank() over (order by {keys}bucket, exposure) as item from summed
+),
+sized as (
+    select
+        item,
+        sum(count(*)) over (
+            order by md5(concat(bucket, ' ', exposure)), item rows unbounded preceding
+        ) as up_to
+    from coded
+    group by item, bucket, exposure
 )
 select
     {keys}bucket as query,
-    dense_rank() over (order by {keys}bucket, exposure) as item,
+    item,
     position,
     impressions,
     clicks,
     impressions_below_click,
     clicks_below_click
-from summed
+from coded
+semi join (select item from sized {first}) as kept using (item)
 order by query, item, position"""
 
 

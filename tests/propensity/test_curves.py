@@ -64,7 +64,8 @@ def test_a_feature_without_any_value_is_no_feature() -> None:
 
 def test_what_one_estimator_cannot_read_leaves_the_others() -> None:
     statistics = statistics_of(1)
-    counts = statistics.counts.assign(viewed=statistics.counts["impressions"] + 1)
+    shown = statistics.counts["impressions"]
+    counts = statistics.counts.assign(viewable=shown, viewed=shown + 1)
     answer = estimate_all(replace(statistics, counts=counts), ("viewport", "pbm"), SETTINGS)
     refused = answer.curves["viewport"]
     assert refused.verdict is Verdict.INSUFFICIENT_INTERVENTIONS

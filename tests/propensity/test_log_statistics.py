@@ -1,5 +1,7 @@
 """The SQL of cells, lists and features, and what estimators make of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,19 @@ def frame(sql: str, rows: pd.DataFrame = ROWS) -> pd.DataFrame:
         return engine.frame(sql)
 
 
+def statistics_of(rows: pd.DataFrame, *, pooled: bool = False) -> LogStatistics:
+    """What is read of a log of one day without contexts."""
+    return LogStatistics(
+        context=(),
+        randomized=pd.DataFrame(),
+        counts=frame(position_counts_sql("statistics", []), rows),
+        cells=frame(cell_statistics_sql("statistics", [], pooled=pooled), rows),
+        cells_by_day=frame(cell_statistics_sql("statistics", []), rows).assign(day="1"),
+        swapped=frame(swap_statistics_sql("statistics", []), rows),
+        pooled=pooled,
+    )
+
+
 def test_cells_sum_what_rankers_showed() -> None:
     cells = frame(cell_statistics_sql("statistics", ["device"]))
     found = cells[["device", "query", "position", "impressions", "clicks"]].to_numpy().tolist()
@@ -70,12 +85,20 @@ def test_days_keep_only_items_seen_at_several_positions() -> None:
 def test_views_and_swaps() -> None:
     counts = frame(position_counts_sql("statistics", []))
     assert counts.to_numpy().tolist() == [
-        [1, 10 + 5 + 6, 3 + 1 + 2, 9 + 5 + 6],
-        [2, 4 + 100 + 7, 1 + 50 + 2, 2 + 90 + 3],
+        [1, 10 + 5 + 6, 3 + 1 + 2, 9 + 5 + 6, 10 + 5 + 6],
+        [2, 4 + 100 + 7, 1 + 50 + 2, 2 + 90 + 3, 4 + 100 + 7],
     ]
     swaps = frame(swap_statistics_sql("statistics", []))
     columns = ["position", "impressions", "clicks", "counted_impressions", "counted_clicks"]
     assert swaps[columns].to_numpy().tolist() == [[1, 20.0, 6.0, 10, 3]]
+
+
+def test_days_that_log_no_views_are_not_days_without_a_view() -> None:
+    half = pd.concat([ROWS, ROWS.assign(viewed=np.nan)])
+    statistics = statistics_of(half)
+    (stratum,) = statistics.strata()
+    assert stratum.views is not None
+    assert stratum.views.tolist() == [[10 + 5 + 6, 9 + 5 + 6], [4 + 100 + 7, 2 + 90 + 3]]
 
 
 def many_cells(seed: int) -> pd.DataFrame:
@@ -98,6 +121,62 @@ def test_pooling_items_of_equal_exposure_changes_no_estimate(seed: int) -> None:
         assert of_pooled == pytest.approx(of_whole, rel=1e-5)
 
 
+def test_pooled_items_of_one_query_have_intervals_as_wide_as_unpooled_ones() -> None:
+    rng = np.random.default_rng(1)
+    # each item ten times at a position and ten times at the next: two exposures in all
+    item = np.repeat(np.arange(1_000), 2)
+    position = 1 + item % 2 + np.tile([0, 1], 1_000)
+    shown = {"query_id": "window", "item_id": item, "position": position, "impressions": 10}
+    clicks = rng.binomial(10, rng.uniform(0.2, 0.8, 1_000)[item] / position)
+    zero = dict.fromkeys(COLUMNS[7:], 0)
+    rows = pd.DataFrame({**shown, "clicks": clicks, "randomized": False, **zero})
+    errors = []
+    for pooled in (False, True):
+        (stratum,) = statistics_of(rows, pooled=pooled).strata()
+        errors.append(estimate_pbm(stratum.cells, replicates=200).log_error[1:])
+    assert errors[1] == pytest.approx(errors[0], rel=0.25)
+
+
+def test_pooled_lists_of_one_query_are_drawn_each() -> None:
+    places = pd.DataFrame({"list": [1, 2], "query": 1, "item": 1, "position": 1, "clicked": True})
+    statistics = replace(statistics_of(many_cells(1), pooled=True), lists=places)
+    (stratum,) = statistics.strata()
+    assert stratum.lists is not None
+    assert stratum.lists.query.tolist() == [0, 1]
+
+
+def test_pooling_takes_as_many_cells_as_the_limit_without_a_bias() -> None:
+    rows = many_cells(1)
+    # no two items of a query have equal exposure
+    rows["impressions"] = rows["impressions"] * 1_000 + np.arange(len(rows))
+    rows["clicks"] *= 1_000
+    uncapped = frame(cell_statistics_sql("statistics", [], pooled=True), rows)
+    limit = len(uncapped) // 3
+    capped = frame(cell_statistics_sql("statistics", [], pooled=True, max_cells=limit), rows)
+    assert limit - 5 < len(capped) <= limit
+    # whole items, of all groups of queries
+    sizes = uncapped.groupby("item").size()
+    kept = capped.groupby("item").size()
+    assert kept.tolist() == sizes[kept.index].tolist()
+    assert capped["query"].nunique() == uncapped["query"].nunique()
+    rate, kept_rate = (
+        each["clicks"].sum() / each["impressions"].sum() for each in (uncapped, capped)
+    )
+    assert kept_rate == pytest.approx(rate, rel=0.05)
+
+
+@pytest.mark.parametrize("way", ["pooled", "by_day"])
+def test_lists_of_an_unknown_context_are_counted(way: str) -> None:
+    rows = ROWS.iloc[:4].assign(device=None, day="1")
+    cells = frame(
+        cell_statistics_sql(
+            "statistics", ["device"], pooled=way == "pooled", by_day=way == "by_day"
+        ),
+        rows,
+    )
+    assert cells[["position", "impressions"]].to_numpy().tolist() == [[1, 10 + 5], [2, 4]]
+
+
 def test_lists_are_read_query_by_query_up_to_the_limit() -> None:
     shown = pd.DataFrame(
         {
@@ -108,17 +187,8 @@ def test_lists_are_read_query_by_query_up_to_the_limit() -> None:
             "clicked": [True, False, False, True, False],
         }
     )
-    statistics = LogStatistics(
-        context=(),
-        randomized=pd.DataFrame(),
-        counts=frame(position_counts_sql("statistics", [])),
-        cells=frame(cell_statistics_sql("statistics", [])),
-        cells_by_day=frame(cell_statistics_sql("statistics", []), ROWS.assign(day="1")).assign(
-            day="1"
-        ),
-        swapped=frame(swap_statistics_sql("statistics", [])),
-        lists=frame(list_statistics_sql("statistics", [], 10), shown),
-    )
+    lists = frame(list_statistics_sql("statistics", [], 10), shown)
+    statistics = replace(statistics_of(ROWS), lists=lists)
     (stratum,) = statistics.strata()
     assert stratum.lists is not None
     assert stratum.lists.query_item.tolist() == [[0, 1, -1], [1, -1, 0], [2, -1, -1]]
@@ -129,9 +199,35 @@ def test_lists_are_read_query_by_query_up_to_the_limit() -> None:
     ]
     # with two queries, it is lists that a bootstrap draws
     assert stratum.lists.query.tolist() == [0, 1, 2]
-    # two lists at most: only one of the two queries fits whole, or none
-    limited = frame(list_statistics_sql("statistics", [], 2), shown)
-    assert set(limited["query_id"]) in ({"q1"}, {"q2"})
+
+
+def lists_of(queries: list[str]) -> pd.DataFrame:
+    """A list of one item for each query named."""
+    return pd.DataFrame(
+        {
+            "request_id": range(len(queries)),
+            "query_id": queries,
+            "item_id": "a",
+            "position": 1,
+            "clicked": False,
+        }
+    )
+
+
+def test_of_many_queries_whole_ones_are_read_up_to_the_limit() -> None:
+    shown = lists_of([f"q{number}" for number in range(40)] * 3)
+    read = frame(list_statistics_sql("statistics", [], 3 * 25 + 1), shown)
+    assert read.groupby("query_id")["list"].nunique().tolist() == [3] * 25
+
+
+@pytest.mark.parametrize("others", [0, 30])
+def test_of_one_query_with_more_lists_than_the_limit_some_are_read(others: int) -> None:
+    # with each of ten names: some come early by md5, and exceed the limit at once
+    for name in (f"shop {number}" for number in range(10)):
+        shown = lists_of([name] * 500 + [f"q{number}" for number in range(others)])
+        read = frame(list_statistics_sql("statistics", [], 100), shown)
+        whole = len(read) >= 20 and (read["query_id"] != name).all()
+        assert len(read) == 100 or (others and whole)
 
 
 def test_features_are_those_of_the_last_impression() -> None:

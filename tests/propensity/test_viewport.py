@@ -96,7 +96,10 @@ def test_the_reason_says_what_the_shares_are_of() -> None:
     shown = simulate_click_lists(lists, 1)
     statistics = log_statistics(shown, Setting("small", lists), 1, with_lists=False)
     seen = statistics.counts["position"].map({1: 450, 2: 200})
-    viewed = replace(statistics, counts=statistics.counts.assign(viewed=seen))
+    viewed = replace(
+        statistics,
+        counts=statistics.counts.assign(viewable=statistics.counts["impressions"], viewed=seen),
+    )
     strata = list(viewed.strata())
     table = estimate_curves("viewport", viewed, strata, PropensitySettings())
     assert table["reason"][0].startswith("650 items on screen of 1,000 served; the widest")

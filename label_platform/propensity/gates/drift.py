@@ -5,11 +5,14 @@ items may gain and lose relevance from day to day, only the ratios between posit
 A test per day and position would cry wolf on most days, so there is one, at .001. The covariance
 is clustered by query within the day and pooled over days, since a day alone has too few clicks to
 tell its own. People who come back on several days make days alike, which makes the test shy.
+Contexts have curves of their own, and are still one test: the sum of independent chi-squares is
+one with the sum of their degrees of freedom and of their noncentralities.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.special import chdtrc, chdtri, chndtr, chndtrinc
 
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.gates.chi_square import NOT_TESTED, JointTest, MisfitTest
@@ -17,6 +20,8 @@ from label_platform.propensity.gates.score_test import GroupedClicks, stacked
 
 SIGNIFICANCE = 0.001
 EXPONENT_ALTERNATIVE = 0.2
+_HIGHEST_POWER = 1 - 1e-6
+"""From more, the noncentrality cannot be told to the digit."""
 
 
 def drift_test(cells_by_day: Sequence[Cells], propensity: Floats) -> MisfitTest:
@@ -54,6 +59,47 @@ def drift_test(cells_by_day: Sequence[Cells], propensity: Floats) -> MisfitTest:
         f"freedom, p = {found.p_value:.2g}); a change halfway from 1/k to "
         f"1/k^{1 + EXPONENT_ALTERNATIVE:g} would be found {found.power:.0%} of times",
     )
+
+
+def joint_drift(found: Mapping[str, MisfitTest]) -> MisfitTest:
+    """Whether each context's curve holds on all days: one test of all of them.
+
+    Args:
+        found: ``drift_test`` of each context by its name, at least one.
+
+    Returns:
+        The sum of their chi-squares. Power: if all contexts change as ``drift_test`` says.
+    """
+    if len(found) == 1:
+        return next(iter(found.values()))
+    tested = {name: test for name, test in found.items() if test.degrees_of_freedom > 0}
+    if not tested:
+        return _result(NOT_TESTED, f"drift could not be tested in any of {len(found)} contexts")
+    statistic = sum(test.statistic for test in tested.values())
+    freedom = sum(test.degrees_of_freedom for test in tested.values())
+    distance = sum(_noncentrality(test) for test in tested.values())
+    power = 1 - float(chndtr(chdtri(freedom, SIGNIFICANCE), freedom, distance))
+    joint = JointTest(statistic, freedom, float(chdtrc(freedom, statistic)), power)
+    if joint.p_value < SIGNIFICANCE:
+        most = min(tested, key=lambda name: tested[name].p_value)
+        finding = f"position curves changed within these days, most clearly that of {most}"
+    else:
+        finding = "one position curve of each context holds on all days as far as their clicks tell"
+    return _result(
+        joint,
+        f"{finding} (chi-square {statistic:.4g} with {freedom} degrees of freedom over "
+        f"{len(tested)} contexts, p = {joint.p_value:.2g}); a change of all of them halfway from "
+        f"1/k to 1/k^{1 + EXPONENT_ALTERNATIVE:g} would be found at least {power:.0%} of times",
+    )
+
+
+def _noncentrality(test: MisfitTest) -> float:
+    """What gives a test its power; too low where that is nearly 1, or few clusters lower it."""
+    if test.power <= SIGNIFICANCE:
+        return 0.0
+    critical = chdtri(test.degrees_of_freedom, SIGNIFICANCE)
+    missed = 1 - min(test.power, _HIGHEST_POWER)
+    return float(chndtrinc(critical, test.degrees_of_freedom, missed))
 
 
 def _result(found: JointTest, sentence: str) -> MisfitTest:
