@@ -89,6 +89,15 @@ PROPENSITY_CHECKS = (
         _if_found("trust", "cascade", "outliers", "agreement"),
     ),
     PropensityCheck(
+        "position_model_could_be_tested",
+        "trust bias of .1 would have been found more often than not",
+        lambda attributes: "; ".join(
+            f"{each['context']} {each['test']}: found {each['power']:.0%} of times".strip()
+            for each in attributes.get("findings", [])
+            if each.get("verdict") == Verdict.UNTESTED
+        ),
+    ),
+    PropensityCheck(
         "curve_stays_the_same",
         "no drift over the days of the window",
         _if_found("drift"),

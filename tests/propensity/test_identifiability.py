@@ -2,7 +2,7 @@ import pandas as pd
 
 from label_platform.logs.simulators.click_lists import ClickListSettings, simulate_click_lists
 from label_platform.propensity.cells import Cells
-from label_platform.propensity.gates.identifiability import identify, identify_contexts
+from label_platform.propensity.gates.identifiability import identify
 
 COLUMNS = ["query", "item", "position", "impressions", "clicks"]
 
@@ -78,40 +78,6 @@ def test_one_ranker_compares_nothing_and_two_compare_all() -> None:
         assert len(found.fixes) == components - 1
         if rankers == 1:
             assert "3 with 4, 4 with 5, 5 more such pairs if" in found.reason()
-
-
-def test_contexts_help_each_other_through_shared_items() -> None:
-    rows = [
-        ("phone", "q", "a", 1, 10, 3),
-        ("desktop", "q", "a", 3, 10, 3),
-        ("phone", "q", "b", 2, 10, 3),
-        ("desktop", "q", "b", 3, 10, 3),
-    ]
-    table = pd.DataFrame(rows, columns=["device", *COLUMNS])
-
-    desktop, phone = identify_contexts(table, ["device"])
-
-    assert phone.components == ((1, 2),)
-    assert desktop.components == ((1,), (2,), (3,))
-    assert desktop.reason().startswith("in device desktop, no clicked item")
-    phone_alone = Cells.from_table(table[table["device"] == "phone"])
-    assert identify(phone_alone).components == ((1,), (2,))
-
-
-def test_contexts_that_share_no_item_stand_alone() -> None:
-    rows = [
-        (device, "q", f"{device} {item}", at, 10, 3)
-        for device, shown in (("phone", (1, 2)), ("tv", (2, 3)))
-        for item in "ab"
-        for at in shown
-    ]
-    table = pd.DataFrame(rows, columns=["device", *COLUMNS])
-
-    phone, tv = identify_contexts(table, ["device"])
-
-    assert phone.components == ((1, 2),)
-    assert tv.components == ((1,), (2, 3))
-    assert tv.fixes == ((1, 2),)
 
 
 def test_nothing_was_shown() -> None:

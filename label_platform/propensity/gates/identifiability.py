@@ -4,8 +4,7 @@ An edge joins two positions if some (query, item) with a click was shown at both
 cancels, and the ratio of the two propensities can be estimated. Positions that no path of edges
 joins have curves that may be scaled against each other at will; the clicks are the same (Chen et
 al. 2023, "Identifiability matters: revealing the hidden recoverable condition in unbiased learning
-to rank"). With curves per context a node is a (context, position), and items that are shown in
-several contexts join those too.
+to rank"). Each context has a graph of its own, as an item's relevance may differ between them.
 
 A swap of two neighbouring positions (or showing their order by chance) on some lists adds the edge
 that is missing; merging them, which assumes that they are examined equally, removes the need.
@@ -13,11 +12,9 @@ Components can always be joined across places where neighbours belong to differe
 swap or merge per missing component suffices, and fewer cannot.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
@@ -36,12 +33,10 @@ class Identifiability:
         components: positions that can be compared with each other; the one with position 1 comes
             first.
         fixes: pairs of neighbouring positions to swap or merge, one per missing component.
-        context: what the curve is of, for the sentence; may be empty.
     """
 
     components: tuple[tuple[int, ...], ...]
     fixes: tuple[tuple[int, int], ...]
-    context: str = ""
 
     @property
     def connected(self) -> bool:
@@ -60,9 +55,8 @@ class Identifiability:
         groups = " | ".join(_positions(component) for component in self.components)
         swaps = _joined([f"{upper} and {lower}" for upper, lower in self.fixes])
         merges = _joined([f"{upper} with {lower}" for upper, lower in self.fixes])
-        where = f"in {self.context}, " if self.context else ""
         return (
-            f"{where}no clicked item was seen on both sides of the bars, so that positions "
+            "no clicked item was seen on both sides of the bars, so that positions "
             f"{groups} cannot be compared; to compare them, swap positions {swaps} on some lists, "
             f"or merge position {merges} if people look at them equally often"
         )
@@ -76,42 +70,7 @@ def identify(cells: Cells) -> Identifiability:
     """
     node = cells.position - 1
     labels = _components(cells.query_item, node, cells.impressions, cells.clicks, cells.positions)
-    return _of_labels(labels, "")
-
-
-def identify_contexts(
-    table: pd.DataFrame, context: Sequence[str], positions: int | None = None
-) -> tuple[Identifiability, ...]:
-    """Which positions each context's clicks can compare, if contexts share (query, item).
-
-    An item has one relevance in all contexts here: one that phones show at 1 and desktops at 3,
-    another that phones show at 2 and desktops at 3, together compare 1 and 2 on phones.
-
-    Args:
-        table: columns query, item, position, impressions, clicks, and the context columns.
-        context: columns that name the context.
-        positions: K; by default each context's deepest position.
-
-    Returns:
-        One per context, ordered by its values.
-    """
-    columns = list(context)
-    keys = table[columns].drop_duplicates().sort_values(columns).reset_index(drop=True)
-    code = table[columns].merge(keys.assign(_code=keys.index), how="left", on=columns)["_code"]
-    length = int(positions or table["position"].max())
-    labels = _components(
-        table.groupby(["query", "item"]).ngroup().to_numpy().astype(np.int64),
-        (code.to_numpy(np.int64) * length + table["position"].to_numpy(np.int64) - 1),
-        table["impressions"].to_numpy(np.float64),
-        table["clicks"].to_numpy(np.float64),
-        length * len(keys),
-    ).reshape(len(keys), length)
-    deepest = table.groupby(code.to_numpy())["position"].max().to_numpy()
-    found = []
-    for number, values in enumerate(keys.itertuples(index=False)):
-        name = ", ".join(f"{column} {value}" for column, value in zip(columns, values, strict=True))
-        found.append(_of_labels(labels[number, : positions or deepest[number]], name))
-    return tuple(found)
+    return _of_labels(labels)
 
 
 def _components(
@@ -132,7 +91,7 @@ def _components(
     return np.asarray(csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _of_labels(labels: Integers, context: str) -> Identifiability:
+def _of_labels(labels: Integers) -> Identifiability:
     """Components as lists of positions, and the pairs of neighbours that join them all."""
     positions = np.arange(1, len(labels) + 1)
     firsts = np.sort(np.unique(labels, return_index=True)[1])
@@ -144,7 +103,7 @@ def _of_labels(labels: Integers, context: str) -> Identifiability:
         if joined[upper] != joined[upper + 1]:
             fixes.append((upper + REFERENCE_POSITION, upper + 1 + REFERENCE_POSITION))
             joined[joined == joined[upper + 1]] = joined[upper]
-    return Identifiability(tuple(components), tuple(fixes), context)
+    return Identifiability(tuple(components), tuple(fixes))
 
 
 def _positions(component: tuple[int, ...]) -> str:
