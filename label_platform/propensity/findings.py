@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from label_platform.propensity.cells import Floats
-from label_platform.propensity.curve import REFERENCE_POSITION, Verdict
+from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, is_pooled
 from label_platform.propensity.estimators.pbm import pbm_propensities
 from label_platform.propensity.gates.chi_square import MisfitTest
 from label_platform.propensity.gates.drift import drift_test, joint_drift
@@ -134,7 +134,7 @@ def flagged(
         rows = pd.Series(True, index=flagged.index)  # noqa: FBT003 - a value, not a flag
         if each.key is not None:
             keys: Mapping[str, str] = dict(zip(context, each.key, strict=True))
-            rows = flagged[list(context)].isna().all(axis=1)
+            rows = is_pooled(flagged, context)
             rows |= (flagged[list(keys)] == pd.Series(keys)).all(axis=1)
         if each.verdict is Verdict.UNTESTED:
             rows &= ~_refused(flagged)
@@ -142,6 +142,9 @@ def flagged(
             Verdict.worst([verdict, each.verdict]).value for verdict in flagged.loc[rows, "verdict"]
         ]
         speaks = rows & (flagged["position"] == REFERENCE_POSITION)
+        if each.verdict is Verdict.UNTESTED or each.key is None:
+            # the pooled curve says it for all; to say it again for each context helps nobody
+            speaks &= is_pooled(flagged, context)
         flagged.loc[speaks, "reason"] += f"; {each.sentence}"
     return flagged
 

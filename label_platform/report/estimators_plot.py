@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from label_platform.propensity import is_pooled
+from label_platform.propensity import Verdict, is_pooled
 
 # Okabe and Ito's palette, told apart also by people who do not see red and green (a brown stands in
 # for their pale yellow); the markers tell the curves apart without any colour.
@@ -19,7 +19,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "<", ">", "p", "h", "*")
 _CHOSEN_COLOR, _CHOSEN_MARKER = "black", "X"
 _NAIVE_COLOR = "0.55"
 _SOUND = "ok"
-_REFUSALS = frozenset({"insufficient_interventions", "not_identified"})
+_REFUSALS = frozenset(each.value for each in Verdict if each.is_refusal)
 _WIDTH_INCHES = 10
 _LINE_INCHES = 0.165
 _NAME_LETTERS = 24
@@ -105,19 +105,11 @@ def _curves(pooled: pd.DataFrame) -> list[_Curve]:
             style = (_COLORS[others % len(_COLORS)], _MARKERS[others % len(_MARKERS)])
             others += 1
         ordered = rows.sort_values("position")
-        verdict = _verdict(ordered["verdict"])
+        verdict = Verdict.worst(ordered["verdict"]).value
         reasons = [str(text) for text in ordered["reason"].dropna() if str(text)]
         reason = reasons[0] if reasons else ""
         found.append(_Curve(str(name), ordered, verdict, reason, chosen, *style))
     return sorted(found, key=lambda curve: (not curve.chosen, curve.refused, curve.name))
-
-
-def _verdict(verdicts: pd.Series) -> str:
-    """Of the whole curve: a refusal, or else a flag, wherever it stands."""
-    found = [str(verdict) for verdict in verdicts.dropna().unique()]
-    return min(
-        found, key=lambda verdict: (verdict not in _REFUSALS, verdict == _SOUND), default="no curve"
-    )
 
 
 def _draw_naive(axes: Axes, naive: pd.DataFrame, size: float) -> None:
