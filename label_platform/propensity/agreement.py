@@ -92,7 +92,7 @@ def held_against(
         if name not in tables or not _usable(tables[name], context):
             continue
         if not usable:
-            checked[name] = _flagged(
+            checked[name] = with_flag(
                 tables[name],
                 Verdict.UNTESTED,
                 "no estimate that assumes less was at hand to compare with",
@@ -101,7 +101,7 @@ def held_against(
         gap = widest_gap(tables[name], tables[usable[0]], context)
         if gap is not None:
             sentence = f"it disagrees with {usable[0]} beyond their intervals ({gap.sentence})"
-            checked[name] = _flagged(tables[name], Verdict.DISAGREEMENT, sentence)
+            checked[name] = with_flag(tables[name], Verdict.DISAGREEMENT, sentence)
     return checked
 
 
@@ -109,7 +109,8 @@ def _usable(table: pd.DataFrame, context: Sequence[str]) -> bool:
     return not Verdict.worst(table.loc[is_pooled(table, context), "verdict"]).is_refusal
 
 
-def _flagged(table: pd.DataFrame, verdict: Verdict, sentence: str) -> pd.DataFrame:
+def with_flag(table: pd.DataFrame, verdict: Verdict, sentence: str) -> pd.DataFrame:
+    """An estimator's table with a verdict that is at least this bad, and the reason for it."""
     worst = [Verdict.worst([each, verdict]).value for each in table["verdict"]]
     speaks = table["position"] == REFERENCE_POSITION
     reason = table["reason"].where(~speaks, table["reason"] + f"; {sentence}")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from label_platform.propensity.agreement import held_against
-from label_platform.propensity.choice import Choice, choose
+from label_platform.propensity.agreement import held_against, with_flag
+from label_platform.propensity.choice import BY_CHANCE, HARVESTED, Choice, choose
 from label_platform.propensity.curve import PropensityCurve, Verdict
 from label_platform.propensity.curves import estimate_curves
 from label_platform.propensity.findings import Finding, disagreement, flagged, model_findings
@@ -87,7 +87,7 @@ def estimate_all(
         tables[choice.estimator] = flagged(choice.table, choice.estimator, context, findings)
     if choice.gap is not None:
         findings.append(disagreement(choice.why, choice.gap.p_value))
-        chosen = tables[choice.estimator]
-        worst = [Verdict.worst([each, Verdict.DISAGREEMENT]).value for each in chosen["verdict"]]
-        tables[choice.estimator] = chosen.assign(verdict=worst)
+        # which of them is wrong is not known
+        for name in {choice.estimator, *BY_CHANCE, *HARVESTED} & set(tables):
+            tables[name] = with_flag(tables[name], Verdict.DISAGREEMENT, choice.why)
     return Answer(tables, choice, findings, tuple(context))

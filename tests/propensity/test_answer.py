@@ -162,3 +162,24 @@ def test_what_was_pooled_is_said_and_not_tested() -> None:
     assert "no test of the position model was made" in answer.curves["pbm"].reason
     assert answer.curves["pbm_em"].verdict is Verdict.INSUFFICIENT_INTERVENTIONS
     assert "more cells than propensity.max_cells" in answer.curves["pbm_em"].reason
+
+
+def test_random_lists_and_ranks_that_disagree_are_flagged_alike() -> None:
+    """As where half of the unclicked first places of rankers' lists never reached the log."""
+    shown = simulate_click_lists(replace(SMALL, n_lists=40_000, logger="random"), 4)
+    statistics = log_statistics(shown, Setting("small", SMALL), 4, with_lists=False)
+    cells = statistics.cells
+    unclicked = cells["impressions"] - cells["clicks"]
+    first = cells["position"] == 1
+    cut = cells.assign(
+        impressions=cells["impressions"].where(~first, cells["clicks"] + unclicked // 2)
+    )
+    answer = estimate_all(
+        replace(statistics, cells=cut[cut["impressions"] > 0]), ("randomized", "pbm"), SETTINGS
+    )
+    assert answer.choice.estimator == "randomized"
+    for name in ("randomized", "pbm"):
+        assert answer.curves[name].verdict is Verdict.DISAGREEMENT
+        assert "disagree beyond their intervals" in answer.curves[name].reason
+    (found,) = [each for each in answer.findings if each.test.name == "agreement"]
+    assert found.test.p_value < 0.01
