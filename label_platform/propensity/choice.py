@@ -81,7 +81,9 @@ def choose(
         return Choice(other, "neither lists made by chance nor changes of rank support an estimate")
     ordered = (*BY_CHANCE, *HARVESTED, *OTHERS, *tables)
     shown = next(name for name in ordered if name in tables)
-    return Choice(shown, "every estimate was refused")
+    other = next((name for name in (*HARVESTED, *BY_CHANCE) if name in tables), shown)
+    also = f" ({other}: {_pooled_reason(tables[other], context)})" if other != shown else ""
+    return Choice(shown, f"every estimate was refused{also}")
 
 
 def _first_usable(
@@ -91,6 +93,11 @@ def _first_usable(
         if name in tables and not _pooled_verdict(tables[name], context).is_refusal:
             return name
     return None
+
+
+def _pooled_reason(table: pd.DataFrame, context: Sequence[str]) -> str:
+    speaks = is_pooled(table, context) & (table["position"] == REFERENCE_POSITION)
+    return str(table.loc[speaks, "reason"].iloc[0])
 
 
 def _pooled_verdict(table: pd.DataFrame, context: Sequence[str]) -> Verdict:

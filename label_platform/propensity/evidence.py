@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict
+from label_platform.propensity.estimate import Z
 from label_platform.propensity.flatness import flatness_p_value
 from label_platform.propensity_settings import PropensityGates
 
@@ -144,5 +146,7 @@ def judge_width(
 
 
 def _holds_flat(others: pd.DataFrame) -> bool:
-    """Whether every interval holds 1."""
-    return bool(((others["ci_low"] <= 1) & (others["ci_high"] >= 1)).all())
+    """Whether a flat curve would give intervals as far from 1 (Bonferroni over positions)."""
+    error = np.log(others["ci_high"] / others["ci_low"]) / (2 * Z)
+    apart = (np.log(others["propensity"]).abs() / error).max()
+    return bool(2 * ndtr(-apart) * len(others) > _SIGNIFICANCE)

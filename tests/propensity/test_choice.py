@@ -178,6 +178,8 @@ def test_the_problem_may_name_one_and_refusals_are_shown_as_such() -> None:
     refused = {
         name: rows.assign(verdict=Verdict.NOT_IDENTIFIED.value) for name, rows in tables.items()
     }
-    assert choose(refused, ["device"], SETTINGS).why == "every estimate was refused"
+    refused["pbm"] = refused["pbm"].assign(reason="too few changes of rank")
+    why = choose(refused, ["device"], SETTINGS).why
+    assert why == "every estimate was refused (pbm: too few changes of rank)"
     with pytest.raises(ValueError, match="no estimator was run"):
         choose({}, ["device"], SETTINGS)
