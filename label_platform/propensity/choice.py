@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from label_platform.propensity.agreement import Gap, log_error, widest_gap
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, is_pooled, lay_out
@@ -166,6 +167,8 @@ def _with_contexts_of(
 def _combined(
     both: pd.DataFrame, context: Sequence[str], settings: PropensitySettings
 ) -> pd.DataFrame:
+    # an interval that reaches down to nothing says nothing, and may be the only one of its row
+    both = both[_bounded(both, "") | _bounded(both, "_2")]
     precision, logs = [], []
     for suffix in ("", "_2"):
         error = np.maximum(log_error(both, suffix), _LEAST_ERROR)
@@ -209,6 +212,12 @@ def _reason(rows: pd.DataFrame, context: Sequence[str], settings: PropensitySett
     if is_pooled(rows, context).all():
         return f"all contexts: {reason}" if context else reason
     return f"{context_name(context, [str(rows[name].iloc[0]) for name in context])}: {reason}"
+
+
+def _bounded(table: pd.DataFrame, suffix: str) -> NDArray[np.bool_]:
+    """Which rows have an interval with both ends; missing rows have none."""
+    low, high = (table[f"{name}{suffix}"].to_numpy(np.float64) for name in ("ci_low", "ci_high"))
+    return np.asarray((low > 0) & np.isfinite(high), dtype=np.bool_)
 
 
 def _verdicts(table: pd.DataFrame, settings: PropensitySettings) -> list[str]:

@@ -183,3 +183,16 @@ def test_the_problem_may_name_one_and_refusals_are_shown_as_such() -> None:
     assert why == "every estimate was refused (pbm: too few changes of rank)"
     with pytest.raises(ValueError, match="no estimator was run"):
         choose({}, ["device"], SETTINGS)
+
+
+def test_an_interval_without_a_lower_end_says_nothing() -> None:
+    unbounded = curve("pbm", (1, 0.4, 0.3), 0.1, device="mobile")
+    unbounded.loc[2, "ci_low"] = 0.0  # as written with six digits
+    tables = {
+        "randomized": curve("randomized", (1, 0.5, 0.3), 0.1),
+        "pbm": pd.concat([unbounded, curve("pbm", (1, 0.5, 0.3), 0.1)]),
+    }
+    choice = choose(tables, ["device"], SETTINGS)
+    assert choice.table is not None
+    mobile = choice.table[choice.table["device"] == "mobile"]
+    assert mobile["position"].tolist() == [1, 2]
