@@ -37,9 +37,12 @@ def project_of(logs: Path, data: Path, *, narrow: bool) -> Project:
         click = signals["click"].model_copy(update={"window": timedelta(seconds=20)})
         signals = signals | {"click": click}
     policies = tuple(policy for policy in project.policies if policy.name in POLICIES)
+    # most of a rebuild would be bootstraps, and most kills would hit nothing that is written
+    propensity = project.problem.propensity.model_copy(update={"replicates": 20})
+    changes = {"signals": signals, "propensity": propensity}
     return replace(
         project,
-        problem=project.problem.model_copy(update={"signals": signals}),
+        problem=project.problem.model_copy(update=changes),
         policies=policies,
     )
 
