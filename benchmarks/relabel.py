@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 
 from label_platform.lake import Engine, Lake, Partition
-from label_platform.policy import compile_labels, load_policy
+from label_platform.policy import LabelInputs, compile_labels, load_policy
 from label_platform.problem import Problem, load_problem
 
 PROJECT = Path(__file__).parents[1]
@@ -83,7 +83,7 @@ def measure(problem: Problem, rows: int, ids: str, pairs: int) -> dict[str, dict
             policy = load_policy(PROJECT / "policies" / f"{name}.yaml")
             keys = columns if ids == "integer" else ("request_id", "item_id", *columns)
             copy = f"select {', '.join(keys)} from {wide}"
-            labels = compile_labels(policy, problem, wide, curve())
+            labels = compile_labels(policy, problem, LabelInputs(wide, curve()))
             sides: dict[str, list[float]] = {"copy_s": [], "policy_s": []}
             for pair in range(pairs + 1):
                 for side, query in (("copy_s", copy), ("policy_s", labels)):

@@ -158,6 +158,31 @@ def estimate_delays(counts: DelayCounts, window_s: int) -> DelayEstimate:
     )
 
 
+_ARRIVAL_STEPS = 1000
+
+
+def arrival_curve(counts: DelayCounts, window_s: int) -> tuple[Counts, NDArray[np.float64]]:
+    """The share of the feedback within a window that has come by an age.
+
+    Args:
+        counts: of all impressions.
+        window_s: the signal's window: F(window_s) = 1.
+
+    Returns:
+        Ages in seconds at which the share rises, ascending, and the share from each on, at most
+        1,000 of them; both empty without events.
+    """
+    seconds, events, at_risk, _leaving = _by_second(counts)
+    known = (seconds <= window_s) & (events > 0)
+    if not known.any():
+        return np.zeros(0, np.int64), np.zeros(0)
+    share = 1 - np.cumprod(1 - events[known] / at_risk[known])
+    share /= share[-1]
+    step = np.floor(share * _ARRIVAL_STEPS)
+    kept = np.append(step[1:] != step[:-1], True)
+    return seconds[known][kept], share[kept]
+
+
 @dataclass(frozen=True)
 class _Curve:
     """F at each event delay, with the ends of its interval."""

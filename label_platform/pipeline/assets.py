@@ -12,6 +12,7 @@ from label_platform.logs import IngestReport, ingest, unreconciled
 from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.checks import checks_for, stops
 from label_platform.pipeline.context import Context, Project
+from label_platform.pipeline.label_statistics import needs_statistics
 from label_platform.pipeline.matching import reversal_days, window_days
 from label_platform.pipeline.metadata import (
     comparison_metadata,
@@ -55,7 +56,7 @@ def build_assets(
             _table_asset(project, step, policy)
             for policy in project.policies
             for step in STEPS
-            if step.per_policy
+            if step.per_policy and step.needed_by(policy)
         ),
     ]
 
@@ -218,7 +219,8 @@ def _code_version(project: Project, step: Step, policy: Policy | None) -> str:
     if policy is None:
         models = load_models()
         return models[step.table].version if step.table in models else "1"
-    version = label_version if step.table == "labels" else policy_version
+    of_labels = step.table in {"label_statistics", "labels"}
+    version = label_version if of_labels else policy_version
     return version(policy, project.problem)
 
 
@@ -249,6 +251,7 @@ def _dependencies(project: Project, step: Step, policy: str) -> list[dg.AssetDep
             ("orphaned_interactions", "", -after, -before),
         ],
         "propensities": [("position_statistics", "", -training.window.days, 0)],
+        "label_statistics": [("impression_signals", "", -training.window.days, 0)],
         "labels": [("impression_signals", "", 0, 0), ("propensities", "", 0, 0)],
         "examples": [
             ("labels", policy, -trained, 0),
@@ -263,6 +266,9 @@ def _dependencies(project: Project, step: Step, policy: str) -> list[dg.AssetDep
         ],
         "comparisons": [("evaluations", each.name, 0, 0) for each in project.policies],
     }
+    active = {each.name: each for each in project.policies}
+    if policy and needs_statistics(active[policy]):
+        by_table["labels"].append(("label_statistics", policy, 0, 0))
     return [
         dg.AssetDep(
             asset_key(project, table, of_policy),

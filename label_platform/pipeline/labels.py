@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from label_platform.crafting import compile_watch_time
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.label_statistics import as_of_if_immature, needs_statistics
 from label_platform.pipeline.propensity_judgment import may_use
 from label_platform.policy import (
+    LabelInputs,
     Policy,
     compile_labels,
     label_version,
+    labels_need_propensities,
 )
 
 
@@ -18,7 +22,7 @@ def uses_propensities(context: Context, policy: Policy, partition: Partition) ->
     Raises:
         PropensityRefusedError: the policy asks for a curve that was refused.
     """
-    if policy.debias.method == "none":
+    if not labels_need_propensities(policy):
         return False
     return may_use(context, policy, partition.day)
 
@@ -26,24 +30,23 @@ def uses_propensities(context: Context, policy: Policy, partition: Partition) ->
 def labels_recipe(context: Context, partition: Partition) -> dict[str, Any]:
     """What a day of a policy's labels is made from."""
     policy = context.project.policy(partition.policy)
-    debiased = policy.debias.method != "none"
-    return {
+    debiased = labels_need_propensities(policy)
+    recipe = {
         "impression_signals": context.content("impression_signals", partition.day),
         "propensities": context.content("propensities", partition.day) if debiased else None,
         "gates": context.problem.propensity.model_dump() if debiased else None,
         "label_version": label_version(policy, context.problem),
     }
+    if needs_statistics(policy):
+        recipe["statistics"] = context.content("label_statistics", partition.day, policy.name)
+        recipe["as_of"] = str(as_of_if_immature(context, policy, partition.day))
+    return recipe
 
 
 def build_labels(context: Context, partition: Partition) -> Manifest:
     """Turn a day's signals into labels, as the policy says."""
     policy = context.project.policy(partition.policy)
-    debiased = uses_propensities(context, policy, partition)
-    days = [partition.day]
-    propensities = context.lake.scan("propensities", days) if debiased else None
-    query = compile_labels(
-        policy, context.problem, context.lake.scan("impression_signals", days), propensities
-    )
+    query, debiased = labels_sql(context, policy, partition)
     return context.lake.publish(
         context.engine,
         partition,
@@ -51,3 +54,28 @@ def build_labels(context: Context, partition: Partition) -> Manifest:
         recipe=recipe_hash(labels_recipe(context, partition)),
         attributes={"label_version": label_version(policy, context.problem), "debiased": debiased},
     )
+
+
+def labels_sql(context: Context, policy: Policy, partition: Partition) -> tuple[str, bool]:
+    """SQL of a day's labels, and whether they are debiased.
+
+    Args:
+        context: the piece of work.
+        policy: an active policy, or another version of one.
+        partition: of ``labels``; its policy's statistics are read.
+    """
+    debiased = uses_propensities(context, policy, partition)
+    days = [partition.day]
+    inputs = LabelInputs(
+        context.lake.scan("impression_signals", days),
+        context.lake.scan("propensities", days) if debiased else None,
+        (
+            context.lake.scan("label_statistics", days, partition.policy)
+            if needs_statistics(policy)
+            else None
+        ),
+        as_of_if_immature(context, policy, partition.day),
+    )
+    if policy.watch_time is not None:
+        return compile_watch_time(policy, inputs), debiased
+    return compile_labels(policy, context.problem, inputs), debiased

@@ -27,7 +27,7 @@ def may_use(context: Context, policy: Policy, day: date) -> bool:
     Raises:
         PropensityRefusedError: the curve was refused, and the policy does not fall back.
     """
-    judged = _judged(context, day, policy.debias.propensity)
+    judged = _judged(context, day, policy.debias.estimator)
     return require_propensities(
         policy,
         str(judged["verdict"]),

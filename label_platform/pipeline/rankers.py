@@ -10,7 +10,13 @@ from label_platform.pipeline.examples import feature_columns
 from label_platform.pipeline.labels import uses_propensities
 from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.propensity_judgment import judgment_of
-from label_platform.policy import Policy, RankerSpec, label_version, policy_version
+from label_platform.policy import (
+    Policy,
+    RankerSpec,
+    label_version,
+    labels_need_propensities,
+    policy_version,
+)
 from label_platform.ranking import Ranker, TrainingData, TrainingError, fit_ranker
 from label_platform.tracking import RankerRecord, TrackingStore
 
@@ -100,7 +106,7 @@ def _record(
     last_training_day = context.split(partition.day).train[-1]
     labels = Partition("labels", last_training_day, policy.name)
     pictures = pictures_of(context, labels)
-    if policy.debias.method != "none":
+    if labels_need_propensities(policy):
         pictures |= pictures_of(context, Partition("propensities", last_training_day))
     return store.log_ranker(
         RankerRecord(
@@ -127,10 +133,10 @@ def _tags(
 ) -> dict[str, str]:
     split = context.split(partition.day)
     curve = Partition("propensities", split.train[-1])
-    debiased = policy.debias.method != "none"
+    debiased = labels_need_propensities(policy)
     if debiased:
         debiased = uses_propensities(context, policy, Partition("labels", split.train[-1]))
-    verdict, reason = judgment_of(context, split.train[-1], policy.debias.propensity)
+    verdict, reason = judgment_of(context, split.train[-1], policy.debias.estimator)
     attributes = context.require(curve).attributes
     return {
         "kind": "ranker",
@@ -145,8 +151,8 @@ def _tags(
         "propensity_version": context.require(curve).content_hash if debiased else "none",
         "propensity_estimator": (
             str(attributes["estimator"])
-            if policy.debias.propensity == "auto"
-            else policy.debias.propensity
+            if policy.debias.estimator == "auto"
+            else policy.debias.estimator
         ),
         "propensity_verdict": verdict,
         "propensity_reason": reason[:_LONGEST_TAG],

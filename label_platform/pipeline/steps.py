@@ -15,6 +15,7 @@ from label_platform.pipeline import (
     comparisons,
     evaluations,
     examples,
+    label_statistics,
     labels,
     matching,
     orphans,
@@ -22,6 +23,7 @@ from label_platform.pipeline import (
     rankers,
 )
 from label_platform.pipeline.context import Context
+from label_platform.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Step:
             is built for has (a training set and all that follows from it).
         recipe: what a partition is made from.
         build: makes and publishes a partition.
+        needed_by: of a table per policy, which policies have it.
     """
 
     table: str
@@ -44,6 +47,7 @@ class Step:
     recipe: Callable[[Context, Partition], dict[str, Any]]
     build: Callable[[Context, Partition], Manifest]
     of_events: bool = False
+    needed_by: Callable[[Policy], bool] = lambda _policy: True
 
 
 STEPS = (
@@ -83,6 +87,14 @@ STEPS = (
         every_day=True,
         recipe=propensities.propensities_recipe,
         build=propensities.build_propensities,
+    ),
+    Step(
+        "label_statistics",
+        per_policy=True,
+        every_day=True,
+        recipe=label_statistics.label_statistics_recipe,
+        build=label_statistics.build_label_statistics,
+        needed_by=label_statistics.needs_statistics,
     ),
     Step(
         "labels",
@@ -156,6 +168,8 @@ def build_partition(context: Context, partition: Partition) -> tuple[Manifest, b
 
 def partitions_of(context: Context, step: Step, policy: str, last_day: date) -> list[Partition]:
     """The partitions that a step should have when the log ends on a day."""
+    if step.per_policy and not step.needed_by(context.project.policy(policy)):
+        return []
     if step.of_events:
         days = _days_of_events(context, last_day)
     elif step.every_day:

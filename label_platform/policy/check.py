@@ -5,12 +5,14 @@ The rules and their reasons are those of METHODS, sections 3, 4 and 7, told agai
 
 from collections.abc import Iterator
 
+from label_platform.policy.label_spec import Quality
 from label_platform.policy.propensities import examples_need_propensities, labels_need_propensities
-from label_platform.policy.spec import Policy, Quality, RankerSpec
+from label_platform.policy.spec import Policy
+from label_platform.policy.training_spec import RankerSpec
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
 
-_IMPRESSION_BLOCKS = ("skip_above", "examined", "unexamined", "random")
+_IMPRESSION_BLOCKS = ("skip_above", "skip_next", "examined", "unexamined", "random", "hard")
 
 
 def check_policy(policy: Policy, problem: Problem) -> None:
@@ -57,20 +59,40 @@ def _quality(name: str, quality: Quality, problem: Problem) -> Iterator[str]:
 
 
 def _debias(policy: Policy) -> Iterator[str]:
-    if policy.debias.method == "ips" and policy.grain == "query_item":
-        yield (
-            "debias.method: ips is for grain impression: averaged over a query and item, 1/theta "
-            "lets single clicks far down decide; use coec, which divides sums once"
-        )
-    if policy.debias.method == "coec" and policy.grain == "impression":
+    debias = policy.debias
+    if debias.method == "coec" and policy.grain == "impression":
         yield (
             "debias.method: coec is for grain query_item: it divides the clicks of many "
             "impressions by the examinations they should have had; use ips"
         )
+    if debias.method == "posterior" and policy.grain == "query_item":
+        yield (
+            "debias.method: posterior is for grain impression: it weighs each impression without "
+            "a click; use coec"
+        )
+    if debias.method in {"affine", "doubly_robust"} and len(policy.signals) != 1:
+        yield (
+            f"debias.method: {debias.method} is for one signal, the one that propensities are "
+            f"estimated from: the trust offset is one of its rates; found {len(policy.signals)}"
+        )
+    if debias.into == "weight" and (debias.method != "ips" or policy.grain == "query_item"):
+        yield "debias.into: weight is for method ips at grain impression"
+    if debias.self_normalise and debias.into != "weight":
+        yield (
+            "debias.self_normalise: is for into: weight; one factor for all labels changes no "
+            "ranking"
+        )
+    if debias.prior is not None and debias.method != "coec":
+        yield f"debias.prior: is for method coec, found {debias.method}"
+    if policy.watch_time is not None and labels_need_propensities(policy):
+        yield (
+            f"debias.method: {debias.method} is for signals: watch time is not a rate that an "
+            "unseen impression lowers; leave it out"
+        )
 
 
 def _propensity(policy: Policy, problem: Problem) -> Iterator[str]:
-    wanted, settings = policy.debias.propensity, problem.propensity
+    wanted, settings = policy.debias.estimator, problem.propensity
     if not (labels_need_propensities(policy) or examples_need_propensities(policy)):
         return
     if wanted not in {"auto", settings.estimator, *settings.estimators}:
@@ -177,7 +199,7 @@ def _rankers(policy: Policy) -> Iterator[str]:
 
 def _position_problem(policy: Policy, ranker: RankerSpec) -> str:
     said = ranker.position
-    debiased = labels_need_propensities(policy)
+    debiased = policy.debias.method != "none"
     if policy.grain == "query_item" and ranker.uses_position_feature:
         instead = "debias_only" if debiased else "none"
         return (

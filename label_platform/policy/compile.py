@@ -1,29 +1,68 @@
 """A policy as SQL: labels from ``impression_signals``.
 
-    gain  = sum (or max) over signals of gain_s * value_s * quality_s
-    none:   label = gain                                   one row per impression
-    ips:    label = gain / max(theta, clip)                one row per impression
-    coec:   gain_sum = sum gain, expected_examinations = sum max(theta, clip)
-                                                           one row per query, item and day
+With g the gain, theta and beta examination and trust offset, t = max(theta, clip):
+
+                     impression grain                query-item grain, sums over a day
+    none             g                               sum g                 / n
+    ips              g / t                           sum g / t             / n
+    ips into weight  g, rewarded rows weigh 1 / t
+    posterior        g
+    coec                                             sum g                 / sum t
+    affine           (g - beta) / t                  sum (g - beta)        / sum t
+    doubly_robust    (g - beta) / t + r (1 - theta/t)    the same sums, + r (1 - sum theta / sum t)
+
+The terms with r, a prediction, are added where it is known: in the training examples, as are
+posterior weights. Query-item labels are additive parts: examples divide once, over all days.
 
 Attribution is paid once, in ``impression_signals``; a policy only scans that table.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from label_platform.lake import quote_identifier
-from label_platform.policy.examination import EXAMINATION, with_examination
+from label_platform.policy.arrival import arrived_columns, with_arrival
+from label_platform.policy.examination import EXAMINATION, TRUST_OFFSET, with_examination
+from label_platform.policy.gains import (
+    clip_sql,
+    combined_gain_sql,
+    gain_sql,
+    is_dense_sql,
+    weight_sql,
+)
+from label_platform.policy.label_spec import DualPositives
 from label_platform.policy.propensities import falls_back, labels_need_propensities
 from label_platform.policy.signals import click_signal
-from label_platform.policy.spec import Policy, Quality, SignalGain
+from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
 
 _SUM = "decimal(18, 6)"
 """Sums of decimals do not depend on the order in which threads add them, floating sums do."""
 
+_LEAST_RELEVANCE = 1e-6
+PREDICTION_SHARE = "prediction_share"
+"""The factor of r in a doubly robust label."""
 
-def compile_labels(
-    policy: Policy, problem: Problem, impression_signals: str, propensities: str | None
-) -> str:
-    """SQL of the policy's labels, in the layout of the ``labels`` table.
+
+@dataclass(frozen=True)
+class LabelInputs:
+    """What a policy's labels are made from.
+
+    Attributes:
+        impression_signals: the days to label: a table's name or a scan.
+        propensities: one day of the ``propensities`` table; None builds without debiasing.
+        statistics: the policy's ``label_statistics``; None where it needs none.
+        as_of: what came later is not known; None where no row is immature.
+    """
+
+    impression_signals: str
+    propensities: str | None = None
+    statistics: str | None = None
+    as_of: datetime | None = None
+
+
+def compile_labels(policy: Policy, problem: Problem, inputs: LabelInputs) -> str:
+    """SQL of the labels of a policy with signals, in the layout of the ``labels`` table.
 
     Impressions with an ``excluded_reason`` get no label. At query-item grain without debiasing
     every impression counts as examined.
@@ -31,71 +70,109 @@ def compile_labels(
     Args:
         policy: a checked policy.
         problem: the problem it was checked against.
-        impression_signals: the days to label: a table's name or a scan.
-        propensities: one day of the ``propensities`` table; None builds without debiasing.
+        inputs: the relations.
 
     Raises:
         ValueError: propensities are None, and the policy neither does without them nor falls back.
     """
-    debias = labels_need_propensities(policy) and propensities is not None
+    debias = labels_need_propensities(policy) and inputs.propensities is not None
     if labels_need_propensities(policy) and not debias and not falls_back(policy):
         raise ValueError(f"{policy.name} cannot be compiled without propensities")
-    source = f"(select * from {impression_signals} where excluded_reason is null)"
-    if debias and propensities is not None:
-        source = f"(\n{with_examination(policy, problem, source, propensities)}\n)"
+    source = f"(select * from {inputs.impression_signals} where excluded_reason is null)"
+    arrived: dict[str, str] = {}
+    if policy.delay.immature == "reweight" and inputs.statistics and inputs.as_of:
+        source = f"(\n{with_arrival(policy, source, inputs.statistics, inputs.as_of)}\n)"
+        arrived = arrived_columns(policy)
+    if debias and inputs.propensities is not None:
+        source = f"(\n{with_examination(policy, problem, source, inputs.propensities)}\n)"
     if policy.grain == "impression":
-        return _impression_labels(policy, source, debias=debias)
-    return _query_item_labels(policy, problem, source, debias=debias)
+        return _impression_labels(policy, source, arrived, debias=debias)
+    return _query_item_labels(policy, problem, source, arrived, debias=debias)
 
 
-def _impression_labels(policy: Policy, source: str, *, debias: bool) -> str:
-    label = gain_sql(policy)
+def _impression_labels(
+    policy: Policy, source: str, arrived: dict[str, str], *, debias: bool
+) -> str:
+    label, weight, more = gain_sql(policy, arrived), weight_sql(policy), ""
     if debias:
-        label = f"({label}) / {_clipped(policy)}"
+        label, weight = _debiased(policy, label, weight, source)
+        if policy.debias.method == "doubly_robust":
+            more += f",\n    round(1 - {EXAMINATION} / {_clipped(policy)}, 6) as {PREDICTION_SHARE}"
+    if isinstance(policy.combine, DualPositives):
+        more += f",\n    {is_dense_sql(policy)} as is_dense"
+    if policy.auxiliary is not None:
+        auxiliary = combined_gain_sql(policy.auxiliary.signals, policy.auxiliary.combine)
+        more += f",\n    round(cast({auxiliary} as double), 6) as auxiliary_label"
     return f"""select
     impression_id,
-    round({label}, 6) as label,
-    cast(1 as double) as weight
+    round(cast({label} as double), 6) as label,
+    round(cast({weight} as double), 6) as weight{more}
 from {source}"""
 
 
-def _query_item_labels(policy: Policy, problem: Problem, source: str, *, debias: bool) -> str:
-    examinations = f"sum(cast({_clipped(policy)} as {_SUM}))" if debias else "count(*)"
+def _debiased(policy: Policy, gain: str, weight: str, source: str) -> tuple[str, str]:
+    """Label and weight of an impression."""
+    debias, theta = policy.debias, _clipped(policy)
+    if debias.method == "ips" and debias.into == "label":
+        return f"({gain}) / {theta}", weight
+    if debias.method == "ips":
+        mean = "1"
+        if debias.self_normalise:
+            total = f"sum(cast(1 / {theta} as {_SUM}))"
+            mean = f"(select {total} / count(*) from {source} where ({gain}) > 0)"
+        return gain, f"{weight} * (case when ({gain}) > 0 then 1 / {theta} / {mean} else 1 end)"
+    return f"(({gain}) - {_offset(policy)}) / {theta}", weight
+
+
+def _query_item_labels(
+    policy: Policy, problem: Problem, source: str, arrived: dict[str, str], *, debias: bool
+) -> str:
+    single = list(arrived.values()) if len(arrived) == 1 else []
+    gain = gain_sql(policy, {} if single else arrived)
+    method = policy.debias.method if debias else "none"
+    examined = " * ".join([_clipped(policy) if debias else "1", *single])
+    summed, expected, more = gain, f"sum(cast({examined} as {_SUM}))", ""
+    if method == "ips":
+        summed = f"({gain}) / {_clipped(policy)}"
+        expected = f"sum(cast({' * '.join(['1', *single])} as {_SUM}))"
+    elif method in {"affine", "doubly_robust"}:
+        summed = f"({gain}) - {_offset(policy)}"
+        more = _evidence(policy, source, summed)
+    elif not debias and not single:
+        expected = "count(*)"
+    if policy.auxiliary is not None:
+        auxiliary = combined_gain_sql(policy.auxiliary.signals, policy.auxiliary.combine)
+        more += f",\n    cast(sum(cast({auxiliary} as {_SUM})) as {_SUM}) as auxiliary_gain_sum"
     click = quote_identifier(click_signal(problem))
     return f"""select
     query_id,
     item_id,
-    cast(sum(cast({gain_sql(policy)} as {_SUM})) as {_SUM}) as gain_sum,
-    cast({examinations} as {_SUM}) as expected_examinations,
+    cast(sum(cast({summed} as {_SUM})) as {_SUM}) as gain_sum,
+    cast({expected} as {_SUM}) as expected_examinations,
     count(*) as impressions,
-    count(case when {click} > 0 then 1 end) as clicks
+    count(case when {click} > 0 then 1 end) as clicks{more}
 from {source}
 group by query_id, item_id"""
 
 
-def gain_sql(policy: Policy) -> str:
-    """The gain of one impression as an SQL expression over the columns of its signals."""
-    # sorted, because floating sums depend on their order and a version does not on that of keys
-    terms = [_term(name, gain) for name, gain in sorted(policy.signals.items())]
-    if policy.combine == "max" and len(terms) > 1:
-        return f"greatest({', '.join(terms)})"
-    return " + ".join(terms)
+def _evidence(policy: Policy, source: str, summed: str) -> str:
+    """More sums: how much evidence an affine label rests on, and theta as it is before the clip."""
+    theta, clipped = EXAMINATION, _clipped(policy)
+    mean = (
+        f"(select greatest(sum(cast({summed} as {_SUM})) / sum(cast({clipped} as {_SUM})), "
+        f"{_LEAST_RELEVANCE!r}) from {source})"
+    )
+    information = f"{clipped} * {clipped} / ({clipped} * {mean} + {TRUST_OFFSET})"
+    return f""",
+    cast(sum(cast({information} as {_SUM})) as {_SUM}) as information,
+    cast(sum(cast({theta} as {_SUM})) as {_SUM}) as unclipped_examinations"""
+
+
+def _offset(policy: Policy) -> str:
+    """What clicks that trust alone explains are worth."""
+    (gain,) = policy.signals.values() if len(policy.signals) == 1 else (None,)
+    return TRUST_OFFSET if gain is None else f"{gain.gain!r} * {TRUST_OFFSET}"
 
 
 def _clipped(policy: Policy) -> str:
-    return f"greatest({EXAMINATION}, {policy.debias.clip!r})"
-
-
-def _term(name: str, gain: SignalGain) -> str:
-    term = f"{gain.gain!r} * {quote_identifier(name)}"
-    return term if gain.quality is None else f"{term} * {_quality(gain.quality)}"
-
-
-def _quality(quality: Quality) -> str:
-    value = quote_identifier(quality.of)
-    share = f"greatest({value}, 0) / {quality.cap!r}"
-    if quality.shape == "log":
-        return f"least(1, ln(1 + {share}) / ln(2))"
-    if quality.shape == "linear":
-        return f"least(1, {share})"
-    return f"(case when {value} >= {quality.cap!r} then 1 else 0 end)"
+    return f"greatest({EXAMINATION}, {clip_sql(policy)})"

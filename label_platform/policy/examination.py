@@ -13,6 +13,9 @@ from label_platform.problem import Problem
 EXAMINATION = "examination_probability"
 """The column that ``with_examination`` adds."""
 
+TRUST_OFFSET = "trust_offset"
+"""What it adds beside it where labels are made from clicks of trust too: beta, 0 if unknown."""
+
 _NO_CURVE = "the propensities hold no pooled estimate at or above this position"
 
 
@@ -30,6 +33,15 @@ def with_examination(policy: Policy, problem: Problem, relation: str, propensiti
     """
     context = [quote_identifier(column) for column in problem.context]
     pooled = " and ".join(f"{column} is null" for column in context) or "true"
+    uses_offset = policy.debias.method in {"affine", "doubly_robust"}
+    offset_of_pooled, offset = "", ""
+    if uses_offset:
+        # what has no offset is given one, so that arg_max takes that of the same position
+        known = f"coalesce(curve.{TRUST_OFFSET}, 0)"
+        offset_of_pooled = f",\n        arg_max({known}, curve.position) as {TRUST_OFFSET}"
+        own = f"when own.position is not null then own.{TRUST_OFFSET} " if context else ""
+        value = f"case {own}else pooled.{TRUST_OFFSET} end" if own else f"pooled.{TRUST_OFFSET}"
+        offset = f",\n    coalesce({value}, 0) as {TRUST_OFFSET}"
     return f"""with curve as (
     select * from {propensities}
     where {_estimator(policy)}
@@ -40,7 +52,9 @@ positions as (
 ),
 
 pooled as (
-    select positions.position, arg_max(curve.propensity, curve.position) as propensity
+    select
+        positions.position,
+        arg_max(curve.propensity, curve.position) as propensity{offset_of_pooled}
     from positions
     inner join curve on curve.position <= positions.position
     where {pooled}
@@ -56,13 +70,13 @@ select
     shown.* exclude (curve_position),
     coalesce({"own.propensity, " if context else ""}pooled.propensity, error({
         quote_literal(_NO_CURVE)
-    })) as {EXAMINATION}
+    })) as {EXAMINATION}{offset}
 from shown
 {_own_curve(context)}left join pooled on shown.curve_position = pooled.position"""
 
 
 def _estimator(policy: Policy) -> str:
-    wanted = policy.debias.propensity
+    wanted = policy.debias.estimator
     return "chosen" if wanted == "auto" else f"estimator = {quote_literal(wanted)}"
 
 

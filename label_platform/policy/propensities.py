@@ -1,6 +1,7 @@
 """Whether a policy may use an examination curve."""
 
-from label_platform.policy.spec import FallBack, Policy
+from label_platform.policy.label_spec import FallBack
+from label_platform.policy.spec import Policy
 from label_platform.propensity import Verdict
 from label_platform.propensity_settings import PropensityGates
 
@@ -24,13 +25,22 @@ class PropensityRefusedError(RuntimeError):
 
 def labels_need_propensities(policy: Policy) -> bool:
     """Whether the label's formula divides by propensities."""
-    return policy.debias.method != "none"
+    return policy.debias.method not in {"none", "posterior"}
 
 
 def examples_need_propensities(policy: Policy) -> bool:
     """Whether some training row is weighted by its propensity."""
     examined = policy.negatives.examined
-    return examined is not None and examined.weight == "theta"
+    weighted = examined is not None and examined.weight in {"theta", "posterior"}
+    return weighted or policy.debias.method in {"posterior", "doubly_robust"}
+
+
+def examples_need_predictions(policy: Policy) -> bool:
+    """Whether some training row needs a model's prediction of its relevance."""
+    debias, examined = policy.debias, policy.negatives.examined
+    posterior = examined is not None and examined.weight == "posterior"
+    toward_model = debias.prior is not None and debias.prior.toward == "model"
+    return posterior or toward_model or debias.method in {"posterior", "doubly_robust"}
 
 
 def falls_back(policy: Policy) -> bool:

@@ -7,9 +7,15 @@ from label_platform.problem import Problem
 
 
 def used_signals(policy: Policy) -> tuple[str, ...]:
-    """The signals that the label's formula reads, sorted: those with a gain, and their quality."""
-    describing = {gain.quality.of for gain in policy.signals.values() if gain.quality is not None}
-    return tuple(sorted(describing.union(policy.signals)))
+    """The signals that the labels' formulas read, sorted: those with a gain, and their quality."""
+    names = {policy.watch_time.watch_s} if policy.watch_time is not None else set()
+    sources = [policy.signals, *(segment.signals for segment in policy.segments)]
+    if policy.auxiliary is not None:
+        sources.append(policy.auxiliary.signals)
+    for signals in sources:
+        names.update(signals)
+        names.update(gain.quality.of for gain in signals.values() if gain.quality is not None)
+    return tuple(sorted(names))
 
 
 def click_signal(problem: Problem) -> str:
@@ -20,8 +26,8 @@ def click_signal(problem: Problem) -> str:
 def longest_window(policy: Policy, problem: Problem) -> timedelta:
     """How long after an impression the policy's label can still change.
 
-    Zero for a policy that trains on provisional rows: it waits for nothing.
+    Zero for a policy that trains on provisional or reweighted rows: it waits for nothing.
     """
-    if policy.delay.immature == "provisional":
+    if policy.delay.immature != "exclude":
         return timedelta(0)
     return max(problem.signals[name].window for name in used_signals(policy))

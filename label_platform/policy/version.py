@@ -7,6 +7,7 @@ that a change of rankers rebuilds no labels.
 from typing import Any
 
 from label_platform.lake import recipe_hash
+from label_platform.policy.label_spec import DualPositives
 from label_platform.policy.propensities import examples_need_propensities, labels_need_propensities
 from label_platform.policy.signals import click_signal, used_signals
 from label_platform.policy.spec import Policy
@@ -23,17 +24,27 @@ def label_version(policy: Policy, problem: Problem) -> str:
     return recipe_hash(_label_recipe(policy, problem))[:_DIGITS]
 
 
+_OF_LABELS = ("watch_time", "segments")
+_OF_TRAINING = ("negatives", "delay", "rankers")
+_OF_TRAINING_IF_SAID = ("decay", "grading", "teacher")
+
+
 def policy_version(policy: Policy, problem: Problem) -> str:
-    """Identity of the policy's labels, negatives, treatment of delay and rankers: 12 hex digits."""
+    """Identity of all that training sees: labels, negatives, delays, rankers: 12 hex digits."""
     content = policy.model_dump(mode="json", exclude_defaults=True)
     recipe = {
         "labels": _label_recipe(policy, problem),
-        "negatives": content.get("negatives", {}),
-        "delay": content.get("delay", {}),
-        "rankers": content["rankers"],
+        **{key: content.get(key, {}) for key in _OF_TRAINING},
+        **{key: content[key] for key in _OF_TRAINING_IF_SAID if key in content},
     }
     if examples_need_propensities(policy):
         recipe["examination"] = _debias_recipe(policy, problem)
+    if policy.debias.prior is not None:
+        recipe["prior"] = policy.debias.prior.model_dump(mode="json")
+    if policy.auxiliary is not None:
+        recipe["tune"] = policy.auxiliary.tune
+    if isinstance(policy.combine, DualPositives):
+        recipe["dense_share"] = policy.combine.dense_share
     return recipe_hash(recipe)[:_DIGITS]
 
 
@@ -42,17 +53,25 @@ def _label_recipe(policy: Policy, problem: Problem) -> dict[str, Any]:
     recipe = {
         "semantics": SEMANTICS,
         "grain": policy.grain,
-        "signals": content["signals"],
-        "combine": policy.combine,
+        "signals": content.get("signals", {}),
+        "combine": content.get("combine", "sum"),
         "definitions": _definitions(policy, problem),
+        **{key: content[key] for key in _OF_LABELS if key in content},
     }
+    if isinstance(policy.combine, DualPositives):
+        recipe["combine"] = {"dual": sorted(policy.combine.dual)}
+    if policy.auxiliary is not None:
+        auxiliary = policy.auxiliary.model_dump(mode="json", exclude_defaults=True)
+        recipe["auxiliary"] = {key: auxiliary[key] for key in auxiliary if key != "tune"}
+    if policy.delay.immature == "reweight":
+        recipe["delay"] = "reweight"
     if labels_need_propensities(policy):
         recipe["debias"] = _debias_recipe(policy, problem)
     return recipe
 
 
 def _debias_recipe(policy: Policy, problem: Problem) -> dict[str, Any]:
-    content = policy.debias.model_dump(mode="json", exclude_defaults=True)
+    content = policy.debias.model_dump(mode="json", exclude_defaults=True, exclude={"prior"})
     return content | {"context": list(problem.context)}
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from label_platform.examples import ExampleRelations, examples_sql
 from label_platform.lake import Engine, Lake, Partition
-from label_platform.policy import Policy, compile_labels, load_policy
+from label_platform.policy import LabelInputs, Policy, compile_labels, load_policy
 from label_platform.problem import Problem, load_problem
 
 DAYS = (date(2026, 10, 1), date(2026, 10, 2))
@@ -107,9 +107,8 @@ class Shop:
             self.engine.register("rows", pd.DataFrame(rows))
             query = f"select {SIGNALS} from rows"
             self.lake.publish(self.engine, Partition("impression_signals", day), query, recipe="r")
-            labels = compile_labels(
-                policy, self.problem, self.lake.scan("impression_signals", [day]), propensities
-            )
+            inputs = LabelInputs(self.lake.scan("impression_signals", [day]), propensities)
+            labels = compile_labels(policy, self.problem, inputs)
             partition = Partition("labels", day, policy.name)
             self.lake.publish(self.engine, partition, labels, recipe="r")
         train = [day for day in self.shown if day != VALIDATE]

@@ -73,10 +73,10 @@ REFUSALS: list[tuple[Changes, str]] = [
         ),
     ),
     (
-        COEC | {"debias": {"method": "ips"}},
+        COEC | {"debias": {"method": "posterior"}, "rankers": [{"objective": "pointwise"}]},
         (
-            "debias.method: ips is for grain impression: averaged over a query and item, 1/theta "
-            "lets single clicks far down decide; use coec, which divides sums once"
+            "debias.method: posterior is for grain impression: it weighs each impression without "
+            "a click; use coec"
         ),
     ),
     (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from label_platform.lake import Engine, Lake, Partition, SqlError
-from label_platform.policy import Policy, compile_labels, load_policies
+from label_platform.policy import LabelInputs, Policy, compile_labels, load_policies
 from label_platform.problem import Problem
 
 Publish = Callable[..., str]
@@ -69,7 +69,7 @@ def test_impression_labels_by_hand(
     expected: dict[int, float],
 ) -> None:
     signals = publish(ROWS)
-    sql = compile_labels(shipped(problem, name), problem, signals, curve)
+    sql = compile_labels(shipped(problem, name), problem, LabelInputs(signals, curve))
     assert labels_by_key(engine, sql, signals) == pytest.approx(expected)
 
 
@@ -97,7 +97,7 @@ def test_query_item_labels_by_hand(
     name: str,
     gains: dict[int, float],
 ) -> None:
-    sql = compile_labels(shipped(problem, name), problem, publish(ROWS), curve)
+    sql = compile_labels(shipped(problem, name), problem, LabelInputs(publish(ROWS), curve))
     rows = engine.frame(sql).set_index("item_id").astype(float)
     assert rows["gain_sum"].to_dict() == pytest.approx(gains, abs=1e-6)
     assert rows["expected_examinations"].to_dict() == pytest.approx(EXAMINATIONS)
@@ -109,13 +109,15 @@ def test_columns_are_those_of_the_labels_table(
     engine: Engine, problem: Problem, publish: Publish, curve: str
 ) -> None:
     signals = publish(ROWS)
-    impression = compile_labels(shipped(problem, "ips_click"), problem, signals, curve)
+    impression = compile_labels(shipped(problem, "ips_click"), problem, LabelInputs(signals, curve))
     assert engine.schema(f"({impression})") == {
         "impression_id": "UUID",
         "label": "DOUBLE",
         "weight": "DOUBLE",
     }
-    query_item = compile_labels(shipped(problem, "coec_multi_signal"), problem, signals, curve)
+    query_item = compile_labels(
+        shipped(problem, "coec_multi_signal"), problem, LabelInputs(signals, curve)
+    )
     assert engine.schema(f"({query_item})") == {
         "query_id": "BIGINT",
         "item_id": "BIGINT",
@@ -145,7 +147,7 @@ def test_quality_shapes_below_and_above_the_cap(
     quality = {"of": "dwell_s", "shape": shape, "cap": 100}
     policy = make_policy(signals={"click": {"gain": 1, "quality": quality}})
     signals = publish(ROWS)
-    labels = labels_by_key(engine, compile_labels(policy, problem, signals, None), signals)
+    labels = labels_by_key(engine, compile_labels(policy, problem, LabelInputs(signals)), signals)
     assert labels[1] == pytest.approx(expected, abs=1e-6)
     assert labels[2] == 1
     assert labels[3] == 0
@@ -157,7 +159,7 @@ def test_max_takes_the_best_signal(
     gains = {"click": {"gain": 0.3}, "add_to_cart": {"gain": 0.5}, "purchase": {"gain": 1.0}}
     policy = make_policy(signals=gains, combine="max")
     signals = publish(ROWS)
-    labels = labels_by_key(engine, compile_labels(policy, problem, signals, None), signals)
+    labels = labels_by_key(engine, compile_labels(policy, problem, LabelInputs(signals)), signals)
     assert labels == pytest.approx({1: 0.3, 2: 0.5, 3: 0, 4: 1.0, 5: 0.3, 6: 0})
 
 
@@ -169,7 +171,9 @@ def test_the_order_of_keys_does_not_reach_the_sql(
     policy = make_policy(signals=gains)
     other = policy.model_copy(update={"signals": dict(reversed(policy.signals.items()))})
     assert list(other.signals) != list(policy.signals)
-    assert compile_labels(other, problem, "s", None) == compile_labels(policy, problem, "s", None)
+    assert compile_labels(other, problem, LabelInputs("s")) == compile_labels(
+        policy, problem, LabelInputs("s")
+    )
 
 
 def test_a_policy_that_falls_back_builds_without_propensities(
@@ -177,13 +181,13 @@ def test_a_policy_that_falls_back_builds_without_propensities(
 ) -> None:
     signals = publish(ROWS)
     with pytest.raises(ValueError, match="ips_click cannot be compiled without propensities"):
-        compile_labels(shipped(problem, "ips_click"), problem, signals, None)
+        compile_labels(shipped(problem, "ips_click"), problem, LabelInputs(signals))
     fall_back = {"fall_back_to": "none"}
     ips = make_policy(debias={"method": "ips", "on_refusal": fall_back})
-    labels = labels_by_key(engine, compile_labels(ips, problem, signals, None), signals)
+    labels = labels_by_key(engine, compile_labels(ips, problem, LabelInputs(signals)), signals)
     assert labels == {1: 1, 2: 1, 3: 0, 4: 1, 5: 1, 6: 0}
     coec = make_policy(grain="query_item", debias={"method": "coec", "on_refusal": fall_back})
-    cells = engine.frame(compile_labels(coec, problem, signals, None)).set_index("item_id")
+    cells = engine.frame(compile_labels(coec, problem, LabelInputs(signals))).set_index("item_id")
     assert cells["expected_examinations"].astype(float).to_dict() == {1: 3, 2: 2, 3: 1}
 
 
@@ -196,7 +200,7 @@ def test_without_context_the_pooled_curve_is_all(
     problem = make_problem(context=[])
     signals = publish(ROWS)
     pooled = f"(select * exclude (device) from {curve} where device is null)"
-    sql = compile_labels(shipped(problem, "ips_click"), problem, signals, pooled)
+    sql = compile_labels(shipped(problem, "ips_click"), problem, LabelInputs(signals, pooled))
     labels = labels_by_key(engine, sql, signals)
     assert labels == pytest.approx(
         {1: 1, 2: 1 / 0.6, 3: 0, 4: 1 / 0.6, 5: 1 / 0.05, 6: 0}, abs=1e-6
@@ -207,7 +211,9 @@ def test_a_curve_without_a_pooled_estimate_is_an_error_and_no_null(
     engine: Engine, problem: Problem, publish: Publish, curve: str
 ) -> None:
     partial = f"(select * from {curve} where device is not null)"
-    sql = compile_labels(shipped(problem, "ips_click"), problem, publish(ROWS), partial)
+    sql = compile_labels(
+        shipped(problem, "ips_click"), problem, LabelInputs(publish(ROWS), partial)
+    )
     with pytest.raises(SqlError, match="no pooled estimate at or above this position"):
         engine.rows(sql)
 
@@ -222,7 +228,7 @@ def test_labels_do_not_depend_on_row_order_or_files(
     one_file = lake.publish(
         engine,
         Partition("labels", day, "one"),
-        compile_labels(policy, problem, publish(rows), curve),
+        compile_labels(policy, problem, LabelInputs(publish(rows), curve)),
         recipe="r",
     )
     thirds = [rows[third::3][::-1] for third in range(3)]
@@ -230,7 +236,7 @@ def test_labels_do_not_depend_on_row_order_or_files(
     three_files = lake.publish(
         engine,
         Partition("labels", day, "three"),
-        compile_labels(policy, problem, scans[-1], curve),
+        compile_labels(policy, problem, LabelInputs(scans[-1], curve)),
         recipe="r",
     )
     assert three_files.rows == one_file.rows

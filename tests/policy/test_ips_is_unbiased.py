@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from label_platform.lake import Engine
-from label_platform.policy import Policy, compile_labels
+from label_platform.policy import LabelInputs, Policy, compile_labels
 from label_platform.problem import Problem
 
 RELEVANCE = np.array([0.9, 0.6, 0.4, 0.2, 0.1])
@@ -51,7 +51,7 @@ def test_ips_labels_average_to_relevance_and_raw_clicks_do_not(
         policy = make_policy(
             debias={"method": method}, rankers=[{"objective": "pointwise", "position": position}]
         )
-        labels = compile_labels(policy, problem, "log", "curve")
+        labels = compile_labels(policy, problem, LabelInputs("log", "curve"))
         found = engine.rows(
             f"select item_id, avg(label) from ({labels}) as labels "
             "inner join log using (impression_id) group by item_id order by item_id"

@@ -1,0 +1,100 @@
+"""impression_signals of other days -> what a policy's labels are scaled by: bins, delays."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from label_platform.crafting import fit_watch_time, needs_watch_statistics
+from label_platform.lake import Manifest, Partition, recipe_hash
+from label_platform.pipeline.as_of import end_of
+from label_platform.pipeline.context import Context
+from label_platform.pipeline.delays import arrival_curves
+from label_platform.policy import ARRIVED, Policy, label_version, used_signals
+
+_LAYOUT = pa.schema(
+    [
+        ("statistic", pa.string()),
+        ("name", pa.string()),
+        ("bucket", pa.int64()),
+        ("at", pa.float64()),
+        ("value", pa.float64()),
+    ]
+)
+
+
+def needs_statistics(policy: Policy) -> bool:
+    """Whether a policy's labels are scaled by what was fitted on other days."""
+    return needs_watch_statistics(policy) or policy.delay.immature == "reweight"
+
+
+def fitting_days(context: Context, day: date) -> tuple[date, ...]:
+    """The days that a day's labels are scaled by: a trailing window that ends the day before.
+
+    At the beginning of a log, where a full window does not exist yet, the window reaches forward
+    to the last training day. So what validates is never fitted on.
+    """
+    days = context.log_days
+    length = context.problem.training.window.days
+    last_training_day = context.last_training_day(days[-1])
+    full_window = days[0] + timedelta(days=length - 1)
+    last = max(day - timedelta(days=1), min(full_window, last_training_day))
+    first = max(days[0], last - timedelta(days=length - 1))
+    return tuple(known for known in days if first <= known <= last)
+
+
+def as_of_if_immature(context: Context, policy: Policy, day: date) -> datetime | None:
+    """The end of what is known, where a policy reweights and a day's windows were open then."""
+    if policy.delay.immature != "reweight":
+        return None
+    known = context.project.as_of or end_of(context.log_days[-1])
+    window = max(context.problem.signals[name].window for name in used_signals(policy))
+    return known if end_of(day) + window > known else None
+
+
+def label_statistics_recipe(context: Context, partition: Partition) -> dict[str, Any]:
+    """What a day's statistics are made from."""
+    policy = context.project.policy(partition.policy)
+    days = fitting_days(context, partition.day) if needs_watch_statistics(policy) else ()
+    moment = as_of_if_immature(context, policy, partition.day)
+    followed = tuple(context.event_days) if moment else ()
+    return {
+        "impression_signals": {
+            str(day): context.content("impression_signals", day) for day in days
+        },
+        "followed": context.contents("matched_interactions", followed),
+        "as_of": str(moment),
+        "label_version": label_version(policy, context.problem),
+    }
+
+
+def build_label_statistics(context: Context, partition: Partition) -> Manifest:
+    """Fit what a day's labels are scaled by, on other days."""
+    policy = context.project.policy(partition.policy)
+    found = [_LAYOUT.empty_table()]
+    attributes = {}
+    if needs_watch_statistics(policy):
+        days = fitting_days(context, partition.day)
+        attributes = {"first_day": str(days[0]), "last_day": str(days[-1])}
+        signals = context.lake.scan("impression_signals", days)
+        found.append(fit_watch_time(policy, context.engine, signals).cast(_LAYOUT))
+    if as_of_if_immature(context, policy, partition.day):
+        found.append(_arrived_shares(context, policy))
+    context.engine.register("fitted_statistics", pa.concat_tables(found))
+    return context.lake.publish(
+        context.engine,
+        partition,
+        "from fitted_statistics",
+        recipe=recipe_hash(label_statistics_recipe(context, partition)),
+        attributes=attributes,
+    )
+
+
+def _arrived_shares(context: Context, policy: Policy) -> pa.Table:
+    """By signal and age, the share of its feedback that has come."""
+    rows = [
+        {"statistic": ARRIVED, "name": signal, "bucket": 0, "at": float(at), "value": float(share)}
+        for signal, (ages_s, shares) in arrival_curves(context, sorted(policy.signals)).items()
+        for at, share in zip(ages_s, shares, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=_LAYOUT)

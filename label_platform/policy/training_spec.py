@@ -1,0 +1,166 @@
+"""What a policy file may say of training: negatives, rankers, and when its labels look ill."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from label_platform.strict_yaml import StrictModel
+
+
+class SkipAbove(StrictModel):
+    """Unclicked items above the list's last click: seen and passed over."""
+
+    weight: float = Field(default=1.0, gt=0)
+
+
+class SkipNext(StrictModel):
+    """The unclicked items right below a click: the next ones that were passed over.
+
+    Attributes:
+        depth: how many positions below each click.
+        weight: of each.
+    """
+
+    depth: int = Field(default=1, ge=1)
+    weight: float = Field(default=1.0, gt=0)
+
+
+class Examined(StrictModel):
+    """Unclicked items just below the list's last click.
+
+    Attributes:
+        depth: how many positions below the last click.
+        weight: theta (probability of examination), posterior (that it was examined though it was
+            not clicked) or a constant.
+    """
+
+    depth: int = Field(default=2, ge=1)
+    weight: Literal["theta", "posterior"] | float = "theta"
+
+
+class Unexamined(StrictModel):
+    """Unclicked items further below, and all items of lists without a click.
+
+    Attributes:
+        rate: the share kept, chosen by md5 of the impression.
+        weight: inverse_rate (1/rate, keeps their mass) or a constant.
+    """
+
+    rate: float = Field(gt=0, le=1)
+    weight: Literal["inverse_rate"] | float = "inverse_rate"
+
+
+class RandomCatalogue(StrictModel):
+    """Items of the catalogue that the list did not show, behind a guard against positives.
+
+    Attributes:
+        per_positive: how many for each positive.
+        weight: of each.
+        draw: uniform, or by how often items were shown.
+        log_q: with draw: popularity, weigh each by (uniform chance)/(chance it was drawn with),
+            which is the logQ correction of a sampled softmax as a row weight.
+    """
+
+    per_positive: int = Field(default=1, ge=1, le=100)
+    weight: float = Field(default=1.0, gt=0)
+    draw: Literal["uniform", "popularity"] = "uniform"
+    log_q: bool = True
+
+
+class Hard(StrictModel):
+    """Unrewarded items of the list that are easily taken for its positive.
+
+    Attributes:
+        per_positive: how many for each positive, the nearest first.
+        by: features: the least distance over standardised features; rank: the nearest position,
+            which is how the logging ranker's score ordered them.
+        weight: of each.
+    """
+
+    per_positive: int = Field(default=1, ge=1, le=100)
+    by: Literal["features", "rank"] = "features"
+    weight: float = Field(default=1.0, gt=0)
+
+
+class NeverExamined(StrictModel):
+    """Query-item grain: cells without gain that were hardly ever examined.
+
+    Attributes:
+        rate: the share kept, chosen by md5 of the cell, at weight 1/rate.
+        below: the expected examinations under which a cell counts as never examined.
+    """
+
+    rate: float = Field(gt=0, le=1)
+    below: float = Field(default=0.5, gt=0)
+
+
+class Negatives(StrictModel):
+    """Which unrewarded rows train; without this key at impression grain, all that were shown.
+
+    Attributes:
+        near_duplicates: a random or hard negative is refused if each of its standardised features
+            is within this of those of a positive of the same query.
+        at_most_per_list: the most negatives of a list that train, the surest blocks first.
+    """
+
+    skip_above: SkipAbove | None = None
+    skip_next: SkipNext | None = None
+    examined: Examined | None = None
+    unexamined: Unexamined | None = None
+    random: RandomCatalogue | None = None
+    hard: Hard | None = None
+    never_examined: NeverExamined | None = None
+    near_duplicates: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    at_most_per_list: int | None = Field(default=None, ge=1)
+
+
+class RankerSpec(StrictModel):
+    """One ranker to train on the policy's examples.
+
+    Attributes:
+        objective: pointwise (L2 on the label) or lambdarank (label gains quantised finely).
+        weight: what multiplies a row's own weight; information is the inverse variance of an
+            affine label up to a constant, sum theta^2/(theta m + beta).
+        position: none: position is not used at all; feature: position is a feature, fixed to 1
+            when scoring; debias_only: position only enters through propensities; both.
+        auxiliary: combine: a second ranker learns the policy's auxiliary label, and scores are
+            z(s1) + lambda z(s2); transfer: training starts on the auxiliary label and goes on
+            with the label.
+    """
+
+    objective: Literal["pointwise", "lambdarank"]
+    weight: Literal["one", "impressions", "expected_examinations", "information"] = "one"
+    position: Literal["none", "feature", "debias_only", "both"] = "none"
+    auxiliary: Literal["none", "combine", "transfer"] = "none"
+
+    @property
+    def title(self) -> str:
+        """What tells the ranker from the policy's others, for people: never twice in a policy."""
+        position = "" if self.position in {"none", "debias_only"} else f", position {self.position}"
+        weight = "" if self.weight == "one" else f", weight {self.weight}"
+        auxiliary = "" if self.auxiliary == "none" else f", auxiliary {self.auxiliary}"
+        return f"{self.objective}{position}{weight}{auxiliary}"
+
+    @property
+    def uses_position_feature(self) -> bool:
+        """Whether position is among the features."""
+        return self.position in {"feature", "both"}
+
+
+class LabelHealth(StrictModel):
+    """When a day's labels deserve a look; changes no label and no version.
+
+    Attributes:
+        positive_share: the least and the most of labels above 0.
+        clip_share: the most of impressions whose propensity is raised to the clip.
+        effective_share: the least effective sample size, as a share of the rows with a label
+            above 0 (sum of labels)^2 / sum of squared labels.
+        psi: the most population stability index against the trailing window.
+        immature_share: the most of rows whose windows have not closed.
+    """
+
+    positive_share: tuple[float, float] = (0.0, 1.0)
+    clip_share: float = Field(default=0.5, ge=0, le=1)
+    effective_share: float = Field(default=0.05, ge=0, le=1)
+    psi: float = Field(default=0.25, gt=0)
+    immature_share: float = Field(default=1.0, ge=0, le=1)
