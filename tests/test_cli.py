@@ -17,6 +17,7 @@ from label_platform.problem import load_problem
 PROJECT = Path(__file__).parents[1]
 COMMANDS = (
     "simulate product_search",
+    "simulate short_video",
     "init",
     "doctor",
     "run",
