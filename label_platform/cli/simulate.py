@@ -107,7 +107,7 @@ def _simulate(
     from rich.progress import Progress
 
     started = time.perf_counter()
-    with Progress(console=console, transient=True) as bars:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task("simulated days", total=days)
         try:
             summary = simulate(lambda done, _days: bars.update(task, completed=done))
