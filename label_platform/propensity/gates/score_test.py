@@ -62,13 +62,7 @@ class GroupedClicks:
         """
         theta = np.where(np.isfinite(propensity), propensity, 0.0)
         usable = (theta > 0)[cells.position - 1] & (cells.impressions > 0)
-        kept = replace(
-            cells,
-            query_item=cells.query_item[usable],
-            position=cells.position[usable],
-            impressions=cells.impressions[usable],
-            clicks=cells.clicks[usable],
-        ).of_several_positions()
+        kept = cells.where(usable).of_several_positions()
         found = cls(kept, group, groups, theta)
         for _ in range(_STEPS):
             score = kept.by_position(found.scores())
