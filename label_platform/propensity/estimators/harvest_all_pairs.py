@@ -30,7 +30,7 @@ from scipy.special import xlog1py, xlogy
 
 from label_platform.propensity.bootstrap import REPLICATES, bootstrap_log_error
 from label_platform.propensity.cells import Cells, Floats, Integers
-from label_platform.propensity.estimate import Estimate, refused
+from label_platform.propensity.estimate import Estimate, refused, without_first_click
 
 NAME = "harvest_all_pairs"
 MAX_POSITIONS = 50
@@ -88,10 +88,7 @@ def refusal(positions: int, impressions: Floats, clicks: Floats) -> str:
             f"{positions:,} positions make {positions * (positions - 1) // 2:,} pairs; pairs are "
             f"compared for up to {MAX_POSITIONS} positions, beyond that use the estimator pbm"
         )
-    if clicks[0] == 0:
-        reason = f"no click at position 1 on the {impressions[0]:,.0f} impressions there of items"
-        return f"{reason} that were seen at another position too"
-    return ""
+    return without_first_click(impressions, clicks, of_several=True)
 
 
 @dataclass(frozen=True, eq=False)
