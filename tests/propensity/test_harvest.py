@@ -15,11 +15,10 @@ from label_platform.propensity.estimators.harvest_adjacent import (
     estimate_harvest_adjacent,
 )
 from label_platform.propensity.estimators.harvest_all_pairs import (
-    PairStatistics,
     all_pairs_propensities,
     estimate_harvest_all_pairs,
-    pairs_of_cells,
 )
+from label_platform.propensity.estimators.pairs import PairStatistics, pairs_of_cells
 
 TRUTH = 1 / np.arange(1, 11)
 Estimator = Callable[..., Estimate]

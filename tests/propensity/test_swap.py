@@ -6,10 +6,8 @@ import pandas as pd
 import pytest
 
 from label_platform.propensity.cells import Cells, Floats
-from label_platform.propensity.estimators.harvest_all_pairs import (
-    PairStatistics,
-    estimate_harvest_all_pairs,
-)
+from label_platform.propensity.estimators.harvest_all_pairs import estimate_harvest_all_pairs
+from label_platform.propensity.estimators.pairs import PairStatistics
 from label_platform.propensity.estimators.swap import estimate_swap, swap_propensities
 
 TRUTH = np.array([1, 0.6, 0.45, 0.3, 0.35, 0.2])
