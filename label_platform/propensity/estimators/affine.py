@@ -41,7 +41,6 @@ from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.estimate import Estimate, refused
 from label_platform.propensity.estimators.pbm import pbm_propensities
 
-NAME = "affine"
 _MIN_STRENGTH = 3.2
 """Standard errors that the covariance of gamma and its instrument lies above 0; squared, the
 usual limit of 10 on the F statistic of an instrument."""

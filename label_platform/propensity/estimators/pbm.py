@@ -26,7 +26,6 @@ from label_platform.propensity.bootstrap import REPLICATES, bootstrap_log_error
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.estimate import Estimate, refused, without_first_click
 
-NAME = "pbm"
 _TOLERANCE = 1e-8
 _REPLICATE_TOLERANCE = 1e-4
 """Far below any standard error."""

@@ -42,7 +42,6 @@ from label_platform.propensity.bootstrap import REPLICATES, bootstrap_log_error
 from label_platform.propensity.cells import Cells, Floats, Integers
 from label_platform.propensity.estimate import Estimate, refused, without_first_click
 
-NAME = "pbm_em"
 COMPATIBLE_ITERATIONS = 50
 _START = 0.5
 _TOLERANCE = 1e-6
