@@ -1,14 +1,9 @@
 import numpy as np
-import pandas as pd
 
 from label_platform.logs.simulators.click_lists import ClickListSettings, simulate_click_lists
 from label_platform.propensity.cells import Cells
 from label_platform.propensity.gates.interventions import count_interventions
-
-
-def cells_of(*rows: tuple[str, str, int, int, int], positions: int | None = None) -> Cells:
-    columns = ["query", "item", "position", "impressions", "clicks"]
-    return Cells.from_table(pd.DataFrame(rows, columns=columns), positions)
+from tests.propensity.written_cells import cells_of
 
 
 def test_counts_by_hand() -> None:
