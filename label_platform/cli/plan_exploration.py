@@ -16,7 +16,7 @@ from label_platform.strict_yaml import ConfigurationError
 
 if TYPE_CHECKING:
     from label_platform.pipeline.exploration import LoggedTraffic, PlannedTraffic, PlanTerms
-    from label_platform.propensity.cells import Floats
+    from label_platform.propensity import Floats
     from label_platform.propensity.exploration import Plan
 
 app = typer.Typer()

@@ -8,7 +8,7 @@ give back what it was given.
 import lightgbm as lgb
 import numpy as np
 
-from label_platform.propensity.cells import Floats
+from label_platform.propensity import Floats
 from label_platform.ranking.errors import TrainingError
 
 _ROUNDS = 40
