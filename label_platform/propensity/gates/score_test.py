@@ -82,10 +82,9 @@ class GroupedClicks:
         """C_i p_ik of each cell."""
         return self.cells.by_query_item(self.cells.clicks)[self.cells.query_item] * self.shares()
 
-    def scores(self, clicks: Floats | None = None) -> Floats:
-        """c_ik - C_i p_ik of each cell, of these clicks or the cells' own."""
-        seen = self.cells.clicks if clicks is None else clicks
-        return seen - self.cells.by_query_item(seen)[self.cells.query_item] * self.shares()
+    def scores(self) -> Floats:
+        """c_ik - C_i p_ik of each cell."""
+        return self.cells.clicks - self.expected_clicks()
 
     def information(self) -> Floats:
         """H_g of each group, shape (groups, K, K)."""
