@@ -23,7 +23,6 @@ _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6
 _MARKERS = ("o", "s", "^", "D", "v", "P", "<", ">", "p", "h", "*")
 _CHOSEN_COLOR, _CHOSEN_MARKER = "black", "X"
 _NAIVE_COLOR = "0.55"
-_REFUSALS = frozenset(each.value for each in Verdict if each.is_refusal)
 _WIDTH_INCHES = 10
 _LINE_INCHES = 0.165
 _NAME_LETTERS = 24
@@ -45,7 +44,7 @@ class _Curve:
 
     @property
     def refused(self) -> bool:
-        return self.verdict in _REFUSALS
+        return Verdict(self.verdict).is_refusal
 
     @property
     def drawn(self) -> pd.DataFrame:
