@@ -11,7 +11,7 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from label_platform.propensity.cells import Floats
+from label_platform.propensity import Floats
 from label_platform.ranking.errors import TrainingError
 
 _ROUNDS = 40
