@@ -24,7 +24,6 @@ def check_policy(policy: Policy, problem: Problem) -> None:
     found = [
         *_signals(policy, problem),
         *_debias(policy),
-        *_propensity(policy, problem),
         *_negative_blocks(policy),
         *_negative_weights(policy),
         *_random(policy, problem),
@@ -88,17 +87,6 @@ def _debias(policy: Policy) -> Iterator[str]:
         yield (
             f"debias.method: {debias.method} is for signals: watch time is not a rate that an "
             "unseen impression lowers; leave it out"
-        )
-
-
-def _propensity(policy: Policy, problem: Problem) -> Iterator[str]:
-    wanted, settings = policy.debias.estimator, problem.propensity
-    if not (labels_need_propensities(policy) or examples_need_propensities(policy)):
-        return
-    if wanted not in {"auto", settings.estimator, *settings.estimators}:
-        yield (
-            f"debias.propensity: the problem does not estimate {wanted!r}; add it to the problem "
-            f"file's propensity.estimators, which has {', '.join(settings.estimators)}"
         )
 
 
