@@ -1,10 +1,14 @@
 from math import log2
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from label_platform.policy import RankerSpec
+from label_platform.ranking import TrainingData
 from label_platform.ranking.agreement import mean_ndcg_at_10, rank_correlation
+from label_platform.ranking.auxiliary import choose_weight
 
 
 def test_ndcg_is_the_mean_over_lists_that_can_be_ordered_wrongly() -> None:
@@ -58,3 +62,31 @@ def test_rank_correlation_of_what_does_not_vary() -> None:
     assert rank_correlation(np.ones(3), np.arange(3.0)) is None
     assert rank_correlation(np.zeros(0), np.zeros(0)) is None
     assert rank_correlation(np.arange(3.0), np.ones(3)) == 0
+
+
+def test_the_weight_is_the_best_of_the_grid_and_the_smaller_of_two() -> None:
+    """By hand: the second score turns a list round from the weight on at which it outweighs."""
+    frame = pd.DataFrame(
+        {
+            "part": "validate",
+            "group_id": [1, 1, 2, 2],
+            "query_id": [1, 1, 2, 2],
+            "item_id": range(4),
+            "label": [1.0, 0.0, 1.0, 0.0],
+            "auxiliary_label": [0.0, 1.0, 0.0, 1.0],
+            "weight": 1.0,
+            "raw_label": 0.0,
+            "raw_weight": 1.0,
+            "f_a": 0.0,
+        }
+    )
+    spec = RankerSpec(objective="pointwise", auxiliary="combine")
+    rows = TrainingData.from_examples(frame, spec, ["f_a"], "validate")
+    own = np.array([0.0, 0.3, 5.0, 0.0])
+
+    # list 1 needs 0.3 < lambda, list 2 needs lambda < 5: 0.5, 1 and 2 are as good
+    second = np.array([1.0, 0.0, 0.0, 1.0])
+    assert choose_weight(own, second, rows, "label") == (0.5, "nDCG@10 of label")
+    # the auxiliary label wants the opposite by as much: both together do not care
+    weight, tuned_by = choose_weight(own, second, rows, "both")
+    assert (weight, tuned_by) == (0.0, "nDCG@10 of label and nDCG@10 of auxiliary_label")

@@ -9,7 +9,7 @@ import pytest
 from label_platform.policy import RankerSpec
 from label_platform.ranking import Ranker, RankerTrainer, TrainingData, TrainingError, fit_ranker
 from label_platform.ranking.agreement import mean_ndcg_at_10, rank_correlation
-from label_platform.ranking.auxiliary import WEIGHTS, choose_weight
+from label_platform.ranking.auxiliary import WEIGHTS
 from label_platform.ranking.booster_trainer import BoosterTrainer, Start
 
 FEATURES = ["f_a", "f_b", "f_c"]
@@ -187,34 +187,6 @@ def test_a_dense_label_helps_a_sparse_one(mode: str) -> None:
 
     assert min(gains) > 0
     assert np.mean(gains) > 0.02
-
-
-def test_the_weight_is_the_best_of_the_grid_and_the_smaller_of_two() -> None:
-    """By hand: the second score turns a list round from the weight on at which it outweighs."""
-    frame = pd.DataFrame(
-        {
-            "part": "validate",
-            "group_id": [1, 1, 2, 2],
-            "query_id": [1, 1, 2, 2],
-            "item_id": range(4),
-            "label": [1.0, 0.0, 1.0, 0.0],
-            "auxiliary_label": [0.0, 1.0, 0.0, 1.0],
-            "weight": 1.0,
-            "raw_label": 0.0,
-            "raw_weight": 1.0,
-            **dict.fromkeys(FEATURES, 0.0),
-        }
-    )
-    spec = spec_of("pointwise", "combine")
-    rows = TrainingData.from_examples(frame, spec, FEATURES, "validate")
-    own = np.array([0.0, 0.3, 5.0, 0.0])
-
-    # list 1 needs 0.3 < lambda, list 2 needs lambda < 5: 0.5, 1 and 2 are as good
-    second = np.array([1.0, 0.0, 0.0, 1.0])
-    assert choose_weight(own, second, rows, "label") == (0.5, "nDCG@10 of label")
-    # the auxiliary label wants the opposite by as much: both together do not care
-    weight, tuned_by = choose_weight(own, second, rows, "both")
-    assert (weight, tuned_by) == (0.0, "nDCG@10 of label and nDCG@10 of auxiliary_label")
 
 
 def test_lists_of_one_item_are_judged_by_rank_correlation() -> None:
