@@ -86,7 +86,9 @@ def more_columns(policy: Policy) -> dict[str, str]:
         )
         columns[PREDICTION_SHARE] = f"round(1 - {unclipped} / {examined}, 6)"
     if policy.auxiliary is not None:
-        columns["auxiliary_label"] = "cast(sum(auxiliary_gain_sum) / sum(impressions) as double)"
+        columns["auxiliary_label"] = (
+            "cast(sum(auxiliary_gain_sum) / sum(expected_examinations) as double)"
+        )
     return columns
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import date, timedelta
+from hashlib import sha256
 from typing import Any
 
 from label_platform.examples import (
@@ -43,8 +44,11 @@ def examples_recipe(context: Context, partition: Partition) -> dict[str, Any]:
     split = context.split(partition.day)
     days = (*split.train, *split.validate)
     weighted = examples_need_propensities(policy)
-    semantics = {"semantics": SEMANTICS} if needs_finish(policy) else {}
-    return semantics | {
+    fitting: dict[str, Any] = {"semantics": SEMANTICS} if needs_finish(policy) else {}
+    if policy.teacher is not None:
+        content = (policy.path.parent / policy.teacher.model).read_bytes()
+        fitting["teacher"] = sha256(content).hexdigest()
+    return fitting | {
         "policy_version": policy_version(policy, context.problem),
         "features": [context.problem.features, context.problem.item_features],
         "train": split.train,

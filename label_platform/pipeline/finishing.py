@@ -10,6 +10,7 @@ from label_platform.crafting import fit_empirical_bayes
 from label_platform.examples import (
     BASE,
     PREDICTED,
+    TAUGHT,
     Fitted,
     base_sql,
     bounds_sql,
@@ -26,7 +27,7 @@ from label_platform.policy import (
     examples_need_predictions,
     falls_back,
 )
-from label_platform.ranking import cross_fitted_labels, read_features
+from label_platform.ranking import cross_fitted_labels, load_teacher, read_features, teacher_scores
 
 _FEWEST_QUERIES = 20
 _DIGITS = 6
@@ -52,6 +53,9 @@ def finished_examples(
     rows = engine.arrow(f"from {BASE} order by row_id")
     if examples_need_predictions(policy):
         _keep(engine, PREDICTED, "prediction", _predictions(policy, rows, features))
+    if policy.teacher is not None:
+        teacher = load_teacher(policy.path.parent / policy.teacher.model, features)
+        _keep(engine, TAUGHT, "score", teacher_scores(teacher, rows))
     fitted = _fit(engine, policy, rows)
     return finished_sql(policy, fitted), fitted
 
