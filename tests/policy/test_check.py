@@ -35,7 +35,7 @@ def quality(of: str, signal: str = "click") -> Changes:
     }
 
 
-def negatives(**blocks: Changes) -> Changes:
+def negatives(**blocks: object) -> Changes:
     return {"negatives": blocks}
 
 
@@ -96,9 +96,12 @@ REFUSALS: list[tuple[Changes, str]] = [
         )
         for block, keys in (
             ("skip_above", {}),
+            ("skip_next", {}),
             ("examined", {"weight": 1}),
             ("unexamined", {"rate": 0.2}),
+            ("hard", {}),
             ("random", {}),
+            ("at_most_per_list", 5),
         )
     ],
     (
@@ -117,7 +120,7 @@ REFUSALS: list[tuple[Changes, str]] = [
     ),
     (
         negatives(examined={"weight": -1}),
-        "negatives.examined.weight: expected theta or a number above 0, found -1",
+        "negatives.examined.weight: expected theta, posterior or a number above 0, found -1",
     ),
     (
         negatives(unexamined={"rate": 0.2, "weight": 0}),
@@ -166,6 +169,88 @@ REFUSALS: list[tuple[Changes, str]] = [
             "was clicked, so another weight than inverse_rate is wrong"
         ),
     ),
+    (
+        IPS | negatives(skip_above={}, skip_next={"weight": 2}, unexamined={"rate": 0.2}),
+        (
+            "negatives.skip_next.weight: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so another weight than 1 corrects twice"
+        ),
+    ),
+    (
+        IPS | negatives(skip_above={}, hard={"weight": 0.5}, unexamined={"rate": 0.2}),
+        (
+            "negatives.hard.weight: ips already corrects for examination, by 1/theta on what was "
+            "clicked, so another weight than 1 corrects twice"
+        ),
+    ),
+    (
+        IPS | negatives(at_most_per_list=5),
+        (
+            "negatives.at_most_per_list: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so leaving rows out corrects twice"
+        ),
+    ),
+    (
+        IPS | negatives(skip_above={}, examined={"weight": "posterior"}, unexamined={"rate": 0.2}),
+        (
+            "negatives.examined.weight: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so posterior on what was not corrects twice; write weight: 1"
+        ),
+    ),
+    *[
+        (
+            IPS | {"debias": {"method": "posterior"}} | negatives(**{key: value}),
+            (
+                f"negatives.{key}: posterior already weighs every row without a click by whether "
+                "it was examined, so choosing among them corrects twice; leave it out"
+            ),
+        )
+        for key, value in (
+            ("skip_above", {}),
+            ("skip_above", {"weight": 0.5}),
+            ("skip_next", {}),
+            ("examined", {}),
+            ("examined", {"weight": "posterior"}),
+            ("unexamined", {"rate": 0.2}),
+            ("hard", {}),
+            ("at_most_per_list", 5),
+        )
+    ],
+    *[
+        (
+            IPS | {"debias": {"method": method, "propensity": "pbm"}} | negatives(skip_above={}),
+            (
+                f"negatives.skip_above: {method} already says by the label of a row without a "
+                "click what it is worth, so choosing among them corrects twice; leave it out"
+            ),
+        )
+        for method in ("affine", "doubly_robust")
+    ],
+    *[
+        (
+            negatives(examined={"weight": "posterior"}, **{key: {"weight": weight}}),
+            (
+                f"negatives.{key}.weight: full weight ({weight}) beside examined.weight: posterior "
+                "corrects twice: by the posterior no row without a click counts in full, above a "
+                "click either; write a weight below 1, or examined.weight: theta"
+            ),
+        )
+        for key, weight in (("skip_above", 1), ("skip_above", 2), ("skip_next", 1))
+    ],
+    (
+        negatives(skip_above={}, near_duplicates=0.1),
+        (
+            "negatives.near_duplicates: is for the blocks random and hard, there are none: what "
+            "was shown and not clicked is no duplicate by chance"
+        ),
+    ),
+    *[
+        (
+            negatives(**{key: {"weight": float("inf")}}),
+            f"negatives.{key}.weight: expected a number above 0, found inf",
+        )
+        for key in ("skip_above", "skip_next", "hard")
+    ],
     (
         negatives(random={}),
         (
@@ -253,7 +338,12 @@ def test_a_contradiction_is_refused_with_file_key_and_reason(
         # all that was shown, at its own mass
         IPS | negatives(skip_above={}, examined={"weight": 1}, unexamined={"rate": 0.2}),
         IPS | negatives(skip_above={}, unexamined={"rate": 0.2, "weight": 5}),
+        IPS | negatives(skip_above={}, skip_next={}, hard={}, unexamined={"rate": 0.2}),
+        IPS | {"debias": {"method": "posterior"}},
         negatives(skip_above={}, examined={}, unexamined={"rate": 0.2}),
+        negatives(skip_above={"weight": 0.9}, examined={"weight": "posterior"}),
+        negatives(hard={}, near_duplicates=0.1),
+        negatives(at_most_per_list=5),
         COEC | negatives(never_examined={"rate": 0.1}),
         COEC | rankers(position="debias_only", weight="expected_examinations"),
         COEC
@@ -285,6 +375,30 @@ def test_random_negatives_need_features_of_items_alone(
         f"{tmp_path / 'mine.yaml'}: negatives.random: an item that was not shown has no position, "
         "which rankers.0.position: feature makes a feature"
     )
+    with pytest.raises(ConfigurationError, match="needs the problem's item_features, it has none"):
+        check_policy(policy, make_problem(features=[], item_features=[]))
+
+
+def test_hard_negatives_by_features_need_features(
+    tmp_path: Path, make_problem: Callable[..., Problem], make_policy: MakePolicy
+) -> None:
+    without = make_problem(features=[], item_features=[])
+    with pytest.raises(ConfigurationError) as refusal:
+        check_policy(make_policy(**negatives(hard={})), without)
+    assert str(refusal.value) == (
+        f"{tmp_path / 'mine.yaml'}: negatives.hard.by: features needs the problem's features or "
+        "item_features, it has none; use rank"
+    )
+    check_policy(make_policy(**negatives(hard={"by": "rank"})), without)
+    for one in ({"features": []}, {"item_features": []}):
+        check_policy(make_policy(**negatives(hard={})), make_problem(**one))
+
+
+def test_draws_by_popularity_need_items_too(
+    make_problem: Callable[..., Problem], make_policy: MakePolicy
+) -> None:
+    policy = make_policy(**negatives(random={"draw": "popularity"}, near_duplicates=0.1))
+    check_policy(policy, make_problem(features=[]))
     with pytest.raises(ConfigurationError, match="needs the problem's item_features, it has none"):
         check_policy(policy, make_problem(features=[], item_features=[]))
 
