@@ -96,8 +96,9 @@ def looked_at_ctes(
     select distinct candidates.positive_id, candidates.draw
     from candidates
     inner join known_alike
-        on candidates.query_id = known_alike.query_id and {alike}
+        on candidates.query_id = known_alike.query_id
     cross join statistics
+    where {alike}
 ),
 
 judged as (
