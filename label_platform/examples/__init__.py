@@ -3,6 +3,7 @@
 from label_platform.examples.build import examples_sql, origin_counts_sql
 from label_platform.examples.evaluation_rows import evaluation_rows_sql
 from label_platform.examples.features import FeatureColumns, resolve_features
+from label_platform.examples.refused import refused_counts_sql, refused_draws_sql
 from label_platform.examples.relations import ExampleRelations
 from label_platform.examples.split import Split, SplitError, split_days
 
@@ -14,6 +15,8 @@ __all__ = [
     "evaluation_rows_sql",
     "examples_sql",
     "origin_counts_sql",
+    "refused_counts_sql",
+    "refused_draws_sql",
     "resolve_features",
     "split_days",
 ]

@@ -88,18 +88,7 @@ def looked_at_ctes(
     told = "".join(
         f"\n            when {condition} then '{reason}'" for reason, condition in reasons.items()
     )
-    # without features nothing is known to be alike
-    alike = (
-        features.alike_sql("candidates", "known_alike", tolerance) if features.names else "false"
-    )
-    return f"""alike as (
-    select distinct candidates.positive_id, candidates.draw
-    from candidates
-    inner join known_alike
-        on candidates.query_id = known_alike.query_id
-    cross join statistics
-    where {alike}
-),
+    return f"""{_alike_cte(features, tolerance)},
 
 judged as (
     select
@@ -122,6 +111,37 @@ looked_at as (
         order by draw
         rows between unbounded preceding and 1 preceding
     ) < {per_positive}
+)"""
+
+
+def _alike_cte(features: Features, tolerance: float) -> str:
+    """CTE ``alike``: the candidates that are near duplicates.
+
+    A query that is asked often has many positives to compare with. What is within the tolerance of
+    another is at most one cell away in a grid over the first feature, which leaves few of them.
+    """
+    candidates, known, cells = "candidates", "known_alike", ""
+    # without features nothing is known to be alike
+    alike = "false"
+    if features.names:
+        alike = features.alike_sql("candidates", "known_alike", tolerance)
+    if features.names and tolerance > 0:
+        cell = features.cell_sql(tolerance)
+        candidates = f"(select *, {cell} as cell from candidates cross join statistics)"
+        known = f"""(
+        select *, {cell} + step as cell
+        from known_alike
+        cross join statistics
+        cross join (values (-1), (0), (1)) as steps(step)
+    )"""
+        cells = " and candidates.cell = known_alike.cell"
+    return f"""alike as (
+    select distinct candidates.positive_id, candidates.draw
+    from {candidates} as candidates
+    inner join {known} as known_alike
+        on candidates.query_id = known_alike.query_id{cells}
+    cross join statistics
+    where {alike}
 )"""
 
 

@@ -6,6 +6,9 @@ from label_platform.examples.columns import feature_list_sql, item_join_sql
 from label_platform.examples.relations import ExampleRelations
 from label_platform.lake import quote_identifier
 
+_BIT_MORE = 1 + 1e-9
+"""A difference of just the tolerance is within it, whatever the last digits of the sums."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -78,13 +81,16 @@ from (
             return " and ".join(
                 f"{left}.{name} is not distinct from {right}.{name}" for name in names
             )
-        # a difference of just the tolerance is within it, whatever the last digits of the sums
-        bound = tolerance * (1 + 1e-9)
         return " and ".join(
             f"abs({left}.feature_{number} - {right}.feature_{number})"
-            f" <= {bound!r} * coalesce(statistics.sd_{number}, 0)"
+            f" <= {tolerance * _BIT_MORE!r} * coalesce(statistics.sd_{number}, 0)"
             for number in range(len(self.names))
         )
+
+    def cell_sql(self, tolerance: float) -> str:
+        """Which stretch of the first feature, a bit longer than the tolerance, a row lies in."""
+        length = tolerance * _BIT_MORE * 1.01
+        return f"coalesce(floor(feature_0 / nullif({length!r} * statistics.sd_0, 0)), 0)"
 
 
 def _number(name: str, rows: str | None = None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from label_platform.examples.refused import refused_counts_sql, refused_draws_sql
+from label_platform.examples import refused_counts_sql, refused_draws_sql
 from label_platform.policy import Policy
 
 MakePolicy = Callable[..., Policy]
