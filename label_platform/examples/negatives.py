@@ -26,10 +26,6 @@ from label_platform.policy import (
     falls_back,
 )
 
-PREDICTION = "prediction"
-"""The column with a model's gamma = P(relevant), where rows are weighted by the posterior."""
-
-_LARGEST_PREDICTION = 0.999
 _BLOCKS = ("skip_above", "skip_next", "hard", "examined", "unexamined")
 _SUREST_FIRST = ("skip_above", "skip_next", "hard", "examined", "random", "unexamined")
 
@@ -114,24 +110,6 @@ def sampling_weight_sql(negatives: Negatives) -> str:
     return f"case origin when 'unexamined' then {1 / negatives.unexamined.rate!r} else 1.0 end"
 
 
-def posterior_sql(examination: str, prediction: str) -> str:
-    """P(examined | not clicked) under the position-based model: theta (1 - g) / (1 - theta g).
-
-    theta is at most 1 and g within 0 and .999, so that noise in either gives a probability.
-
-    Args:
-        examination: an expression for theta, P(examined).
-        prediction: an expression for g, P(clicked | examined).
-
-    Source:
-        Wang et al., Position Bias Estimation for Unbiased Learning to Rank in Personal Search,
-        WSDM 2018, the expectation step.
-    """
-    theta = f"least({examination}, 1)"
-    gamma = f"least(greatest({prediction}, 0), {_LARGEST_PREDICTION})"
-    return f"({theta} * (1 - {gamma}) / (1 - {theta} * {gamma}))"
-
-
 def block_weight_sql(policy: Policy, *, has_examination: bool) -> str:
     """The weight that a shown row has by its block.
 
@@ -139,7 +117,7 @@ def block_weight_sql(policy: Policy, *, has_examination: bool) -> str:
         policy: the policy with its negatives.
         has_examination: whether there is a column with P(examined); without it examined rows of
             a policy that falls back count in full, as it falls back to taking all as examined.
-            Weighting by the posterior also needs the column ``prediction``.
+            The posterior, which needs a prediction, multiplies a weight of 1 later.
 
     Raises:
         ValueError: the policy weights by theta, there is none, and it does not fall back.
@@ -172,7 +150,7 @@ def _examined_weight(policy: Policy, block: Examined, has_examination: bool) -> 
                 f"{policy.name}: negatives.examined.weight: {block.weight} needs propensities"
             )
         return 1.0
-    return EXAMINATION if block.weight == "theta" else posterior_sql(EXAMINATION, PREDICTION)
+    return EXAMINATION if block.weight == "theta" else 1.0
 
 
 def limited_sql(negatives: Negatives, examples: str) -> str:

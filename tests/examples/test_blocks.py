@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from label_platform.examples.negatives import block_weight_sql, posterior_sql
-from label_platform.policy import Policy
+from label_platform.examples.negatives import block_weight_sql
+from label_platform.policy import Policy, posterior_sql
 
 MakePolicy = Callable[..., Policy]
 TEN = range(101, 111)
@@ -90,36 +90,41 @@ def test_feedback_against_an_item_stays_out_of_skip_next(
     assert list(shop.examples(policy)["origin"]) == ["positive", "shown"]
 
 
-def test_the_posterior_by_hand(shop: Any, make_policy: MakePolicy) -> None:  # noqa: ANN401
-    rows = pd.DataFrame(
-        [
-            ("examined", 0.5, 0.2),
-            ("examined", 0.5, 0.0),  # what is never relevant tells nothing of examination
-            ("examined", 1.0, 0.9),  # what was surely seen was seen
-            ("examined", 0.5, 7.0),  # a prediction above 1 counts as .999
-            ("examined", 0.5, -1.0),
-            ("examined", 1.2, 0.5),  # an estimate above 1 counts as 1
-            ("positive", 0.5, 0.2),
-        ],
-        columns=["origin", "examination_probability", "prediction"],
-    )
-    shop.engine.register("rows", rows)
-    policy = make_policy(negatives={"examined": {"weight": "posterior"}})
-    weight = block_weight_sql(policy, has_examination=True)
-    found = [row[0] for row in shop.engine.rows(f"select {weight} from rows")]
-    assert found == pytest.approx(
-        [
-            0.5 * (1 - 0.2) / (1 - 0.5 * 0.2),
-            0.5,
-            1.0 * (1 - 0.9) / (1 - 1.0 * 0.9),
-            0.5 * (1 - 0.999) / (1 - 0.5 * 0.999),
-            0.5,
-            1.0,
-            1.0,
-        ]
-    )
-    (by_hand,) = shop.engine.rows(f"select {posterior_sql('0.4', '0.25')}")
-    assert by_hand[0] == pytest.approx(0.4 * 0.75 / (1 - 0.1))
+@pytest.mark.parametrize(
+    ("theta", "gamma", "expected"),
+    [
+        ("0.5", "0.2", 0.5 * (1 - 0.2) / (1 - 0.5 * 0.2)),
+        ("0.5", "0.0", 0.5),  # what is never relevant tells nothing of examination
+        ("1.0", "0.9", 1.0),  # what was surely seen was seen
+        ("0.5", "7.0", 0.5 * (1 - 0.999) / (1 - 0.5 * 0.999)),
+        ("0.5", "-1.0", 0.5),
+        ("1.2", "0.9", 1.0),  # an estimate above 1 counts as 1
+        ("cast(null as double)", "0.9", 1.0),  # without propensities all counts as examined
+    ],
+)
+def test_the_posterior_by_hand(
+    shop: Any,  # noqa: ANN401
+    theta: str,
+    gamma: str,
+    expected: float,
+) -> None:
+    ((found,),) = shop.engine.rows(f"select {posterior_sql(theta, gamma)}")
+    assert found == pytest.approx(expected)
+
+
+def test_examined_rows_wait_for_their_posterior_at_weight_1(
+    shop: Any,  # noqa: ANN401
+    make_policy: MakePolicy,
+) -> None:
+    """The posterior multiplies them once there is a prediction: theta must not do so before."""
+    shop.show(1, TEN, clicked=[1])
+    policy = make_policy(negatives={"examined": {"depth": 2, "weight": "posterior"}})
+    rows = shop.examples(policy, shop.theta([1.0, 0.5, 0.25]))
+    assert rows[["origin", "weight", "expected_examinations"]].to_numpy().tolist() == [
+        ["positive", 1, 1],
+        ["examined", 1, 0.5],
+        ["examined", 1, 0.25],
+    ]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -127,7 +132,7 @@ def test_the_posterior_is_how_often_an_unclicked_item_was_examined(
     shop: Any,  # noqa: ANN401
     seed: int,
 ) -> None:
-    """Simulated by the position-based model; .5% is four standard errors of 200,000 draws."""
+    """Draws by the position-based model: 116,000 are unclicked, whose standard error is .0014."""
     query = f"""
         with draws as (
             select hash(range, {seed}) % 1000000 / 1e6 < 0.6 as examined,
@@ -138,7 +143,7 @@ def test_the_posterior_is_how_often_an_unclicked_item_was_examined(
             {posterior_sql("0.6", "0.7")}
         from draws"""
     ((simulated, computed),) = shop.engine.rows(query)
-    assert simulated == pytest.approx(computed, abs=0.008)
+    assert simulated == pytest.approx(computed, abs=4 * 0.0014)
 
 
 def test_posterior_needs_propensities_unless_the_policy_falls_back(
