@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from hashlib import md5
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from label_platform.examples.negatives import block_weight_sql
-from label_platform.policy import Policy, posterior_sql
+from label_platform.policy import Policy, load_policy, posterior_sql
 
 MakePolicy = Callable[..., Policy]
 TEN = range(101, 111)
+POLICIES = Path(__file__).parents[2] / "policies"
 
 
 def positions_by_origin(rows: pd.DataFrame) -> dict[str, list[int]]:
@@ -205,3 +207,24 @@ def test_feedback_against_items_is_never_cut(shop: Any, make_policy: MakePolicy)
     signals = {"click": {"gain": 1}, "purchase": {"gain": -1}}
     rows = shop.examples(make_policy(signals=signals, negatives={"at_most_per_list": 1}))
     assert list(rows["label"]) == [-1.0] * 10
+
+
+def test_the_shipped_policy_with_every_block(shop: Any) -> None:  # noqa: ANN401
+    shop.show(1, range(101, 131), clicked=[3, 6])
+    policy = load_policy(POLICIES / "sure_negatives.yaml")
+    rows = shop.examples(policy, shop.theta([1 / position for position in range(1, 31)]))
+    found = positions_by_origin(rows)
+    unexamined = found.pop("unexamined", [])
+    # prices rise with the position: 2 and 4 are equally near to 3, and the one above is taken
+    assert found == {
+        "positive": [3, 6],
+        "hard": [2, 5],
+        "skip_above": [1, 4],
+        "skip_next": [7],
+        "examined": [8, 9],
+    }
+    assert len(unexamined) <= 8 - 7
+    weights = dict(zip(rows["position"], rows["weight"], strict=True))
+    assert [weights[position] for position in range(1, 10)] == pytest.approx(
+        [1, 1, 1, 1, 1, 1, 0.8, 1 / 8, 1 / 9], abs=1e-6
+    )
