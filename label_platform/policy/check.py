@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from label_platform.policy.check_negatives import check_negatives
 from label_platform.policy.label_spec import Quality
-from label_platform.policy.propensities import examples_need_propensities, labels_need_propensities
+from label_platform.policy.propensities import labels_need_propensities
 from label_platform.policy.spec import Policy
 from label_platform.policy.training_spec import RankerSpec
 from label_platform.problem import Problem
@@ -23,9 +23,9 @@ def check_policy(policy: Policy, problem: Problem) -> None:
     found = [
         *_signals(policy, problem),
         *_debias(policy),
-        *_propensity(policy, problem),
         *check_negatives(policy, problem),
         *_rankers(policy),
+        *_auxiliary(policy, problem),
     ]
     if found:
         raise ConfigurationError("\n".join(f"{policy.path}: {line}" for line in found))
@@ -88,17 +88,6 @@ def _debias(policy: Policy) -> Iterator[str]:
         )
 
 
-def _propensity(policy: Policy, problem: Problem) -> Iterator[str]:
-    wanted, settings = policy.debias.estimator, problem.propensity
-    if not (labels_need_propensities(policy) or examples_need_propensities(policy)):
-        return
-    if wanted not in {"auto", settings.estimator, *settings.estimators}:
-        yield (
-            f"debias.propensity: the problem does not estimate {wanted!r}; add it to the problem "
-            f"file's propensity.estimators, which has {', '.join(settings.estimators)}"
-        )
-
-
 def _rankers(policy: Policy) -> Iterator[str]:
     for number, ranker in enumerate(policy.rankers):
         if ranker in policy.rankers[:number]:
@@ -136,3 +125,35 @@ def _position_problem(policy: Policy, ranker: RankerSpec) -> str:
             "you mean both?"
         )
     return ""
+
+
+def _auxiliary(policy: Policy, problem: Problem) -> Iterator[str]:
+    """What is learnt beside the label: the auxiliary label, and a teacher's scores."""
+    users = [n for n, ranker in enumerate(policy.rankers) if ranker.auxiliary != "none"]
+    if policy.auxiliary is None:
+        for number in users:
+            yield (
+                f"rankers.{number}.auxiliary: {policy.rankers[number].auxiliary} needs the key "
+                "auxiliary of the policy, which says what the second label is made of"
+            )
+    else:
+        if not users:
+            yield (
+                "auxiliary: no ranker learns it; write auxiliary: combine or auxiliary: transfer "
+                "in a ranker, or leave it out"
+            )
+        for name, gain in policy.auxiliary.signals.items():
+            key = f"auxiliary.signals.{name}"
+            if name not in problem.signals:
+                yield f"{key}: the problem has no such signal; {nearest(name, problem.signals)}"
+            elif gain.quality is not None:
+                yield from (f"auxiliary.{line}" for line in _quality(name, gain.quality, problem))
+        if all(gain.gain <= 0 for gain in policy.auxiliary.signals.values()):
+            yield (
+                "auxiliary.signals: at least one gain must be above 0, or no auxiliary label is "
+                "positive"
+            )
+    if policy.teacher is not None:
+        file = policy.path.parent / policy.teacher.model
+        if not file.is_file():
+            yield f"teacher.model: there is no file {file}; it is looked for beside the policy file"

@@ -39,6 +39,12 @@ def negatives(**blocks: object) -> Changes:
     return {"negatives": blocks}
 
 
+def auxiliary(*modes: str, **signals: Changes) -> Changes:
+    """An auxiliary label of these signals, and a ranker for each way to use it."""
+    said = {"auxiliary": {"signals": signals}} if signals else {}
+    return said | {"rankers": [{"objective": "pointwise", "auxiliary": mode} for mode in modes]}
+
+
 REFUSALS: list[tuple[Changes, str]] = [
     (
         {"signals": {"purchas": {"gain": 1}}},
@@ -50,6 +56,41 @@ REFUSALS: list[tuple[Changes, str]] = [
     (
         {"signals": {"click": {"gain": 0}, "purchase": {"gain": -1}}},
         "signals: at least one gain must be above 0, or no label is positive",
+    ),
+    (
+        auxiliary("none", "transfer"),
+        (
+            "rankers.1.auxiliary: transfer needs the key auxiliary of the policy, which says what "
+            "the second label is made of"
+        ),
+    ),
+    (
+        auxiliary("none", click={"gain": 1}),
+        (
+            "auxiliary: no ranker learns it; write auxiliary: combine or auxiliary: transfer in a "
+            "ranker, or leave it out"
+        ),
+    ),
+    (
+        auxiliary("combine", clik={"gain": 1}),
+        (
+            "auxiliary.signals.clik: the problem has no such signal; did you mean 'click'? "
+            "valid: add_to_cart, click, dwell_s, purchase"
+        ),
+    ),
+    (
+        auxiliary("combine", click={"gain": -1}),
+        "auxiliary.signals: at least one gain must be above 0, or no auxiliary label is positive",
+    ),
+    (
+        auxiliary(
+            "combine",
+            click={"gain": 1, "quality": {"of": "dwel", "shape": "log", "cap": 300}},
+        ),
+        (
+            "auxiliary.signals.click.quality.of: the problem has no signal 'dwel'; did you mean "
+            "'dwell_s'? valid: dwell_s"
+        ),
     ),
     (
         quality("dwel"),
@@ -164,6 +205,7 @@ def test_a_contradiction_is_refused_with_file_key_and_reason(
         {},
         quality("dwell_s"),
         {"signals": {"click": {"gain": 1}, "purchase": {"gain": -1}}},
+        auxiliary("none", "combine", "transfer", click={"gain": 1}, add_to_cart={"gain": -1}),
         rankers(position="feature"),
         IPS,
         IPS | rankers(position="both"),
@@ -183,6 +225,22 @@ def test_a_contradiction_is_refused_with_file_key_and_reason(
 )
 def test_what_is_right_passes(problem: Problem, make_policy: MakePolicy, changes: Changes) -> None:
     check_policy(make_policy(**changes), problem)
+
+
+def test_a_teacher_is_looked_for_beside_the_policy_file(
+    tmp_path: Path, problem: Problem, make_policy: MakePolicy
+) -> None:
+    policy = make_policy(teacher={"model": "models/teacher.txt"})
+    file = tmp_path / "models" / "teacher.txt"
+    with pytest.raises(ConfigurationError) as refusal:
+        check_policy(policy, problem)
+    assert str(refusal.value) == (
+        f"{tmp_path / 'mine.yaml'}: teacher.model: there is no file {file}; it is looked for "
+        "beside the policy file"
+    )
+    file.parent.mkdir()
+    file.touch()
+    check_policy(policy, problem)
 
 
 def test_all_contradictions_are_told_at_once(

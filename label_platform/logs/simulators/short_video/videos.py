@@ -60,7 +60,7 @@ class Offer:
         n_logged: the first so many segments are logged, the others stand only in the truth.
         videos: the videos.
         candidates: video indices.
-        features: as logged with an impression, among them `duration_s`.
+        features: as logged with an impression, among them `duration_ms`.
         utility: what interest and a strong ranker follow.
         interest: gamma, the probability that somebody of the segment who comes upon the video
             watches it instead of skipping it at once.
@@ -173,7 +173,7 @@ def _features(
         "f_trending": rng.normal(size=shape) + 0.2 * quality,
         "f_past_watch_log": 0.7 * np.log(duration) + 0.3 * quality + rng.normal(0, 0.4, shape),
         "f_freshness": np.exp(-age / 15),
-        "duration_s": duration,
+        "duration_ms": 1000 * duration,
     }
     return {name: as_feature(value) for name, value in features.items()}
 

@@ -118,8 +118,8 @@ def test_plays_on_random_feeds_follow_examination_times_interest(tmp_path: Path,
 def test_watch_time_in_the_log_is_biased_by_duration(outcomes: pd.DataFrame) -> None:
     watched = outcomes[outcomes["click"] == 1]
     middle = watched[watched["relevance"].between(0.3, 0.6)]
-    length = pd.qcut(middle["duration_s"], 4, labels=False)
-    means = middle.assign(share=middle["watch_s"] / middle["duration_s"]).groupby(length)
+    length = pd.qcut(middle["duration_ms"], 4, labels=False)
+    means = middle.assign(share=1000 * middle["watch_s"] / middle["duration_ms"]).groupby(length)
     by_length = means[["watch_s", "share"]].mean()
     assert by_length["watch_s"].is_monotonic_increasing
     assert by_length["share"].is_monotonic_decreasing
@@ -132,7 +132,7 @@ def test_seconds_are_a_mixture_of_skips_and_watching(outcomes: pd.DataFrame) -> 
     assert 0.3 < skipped.mean() < 0.8
     assert reached.loc[skipped, "watch_s"].quantile(0.95) < 3
     assert reached.loc[~skipped, "watch_s"].median() > 8
-    assert (reached["watch_s"] > reached["duration_s"]).any()
+    assert (1000 * reached["watch_s"] > reached["duration_ms"]).any()
 
 
 def test_explicit_feedback_grows_with_interest(outcomes: pd.DataFrame) -> None:
@@ -148,7 +148,7 @@ def test_explicit_feedback_grows_with_interest(outcomes: pd.DataFrame) -> None:
 def test_explicit_feedback_does_not_depend_on_duration(outcomes: pd.DataFrame) -> None:
     watched = outcomes[outcomes["click"] == 1]
     expected = 0.005 + 0.25 * watched["relevance"] ** 2
-    long = watched["duration_s"] > watched["duration_s"].median()
+    long = watched["duration_ms"] > watched["duration_ms"].median()
     # likes follow own interest, which is higher among those who play than the segment's is
     surplus = watched["like"] / expected.mean() - expected / expected.mean()
     halves = surplus.groupby(long).agg(["mean", "sem"])
@@ -208,10 +208,10 @@ def test_the_weak_logger_shows_long_videos_first_and_the_strong_one_what_interes
         return float(halves[False] / halves[True])
 
     strong = simulate(tmp_path, replace(SMALL, days=1, logger="strong"))
-    assert upper_to_lower(feed, "duration_s") > 1.2
+    assert upper_to_lower(feed, "duration_ms") > 1.2
     assert upper_to_lower(strong, "relevance") > 1.3
     assert upper_to_lower(feed, "relevance") < 1.15
-    assert abs(upper_to_lower(strong, "duration_s") - 1) < 0.15
+    assert abs(upper_to_lower(strong, "duration_ms") - 1) < 0.15
 
 
 def test_random_feeds_show_any_video_at_any_position(outcomes: pd.DataFrame) -> None:

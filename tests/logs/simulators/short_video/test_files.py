@@ -20,7 +20,7 @@ TINY = replace(
     SMALL, days=2, lists_per_day=60, n_segments=8, n_unseen_segments=2, n_videos=60, seed=3
 )
 FEATURES = ["f_topic_match", "f_style_match", "f_creator_affinity", "f_trending"]
-FEATURES += ["f_past_watch_log", "f_freshness", "duration_s"]
+FEATURES += ["f_past_watch_log", "f_freshness", "duration_ms"]
 ITEM_FEATURES = ["item_sharpness", "item_followers_log", "item_age_days"]
 LOGGED = ["request_id", "query_id", "query_text", "user_id", "session_id", "item_id", "position"]
 LOGGED += ["shown_at", "surface", "device", "ranker_id", "randomized", "logging_probability"]
@@ -102,12 +102,12 @@ def test_no_feature_is_the_truth_itself(feed: Simulated) -> None:
 
 
 def test_durations_have_a_heavy_right_tail_and_say_nothing_of_interest(feed: Simulated) -> None:
-    duration = feed.relevance.drop_duplicates("item_id")["duration_s"]
+    duration = feed.relevance.drop_duplicates("item_id")["duration_ms"] / 1000
     assert duration.between(5, 300).all()
     assert duration.mean() > 1.5 * duration.median()
     assert duration.quantile(0.99) > 5 * duration.median()
     # 3,000 pairs over 800 videos: the correlation of independent columns has a spread of about .03
-    assert abs(feed.relevance["duration_s"].corr(feed.relevance["relevance"])) < 0.12
+    assert abs(feed.relevance["duration_ms"].corr(feed.relevance["relevance"])) < 0.12
 
 
 def test_events_are_about_what_was_shown_and_within_the_windows(feed: Simulated) -> None:
