@@ -15,6 +15,7 @@ from label_platform.examples.finish import (
     finished_sql,
     needs_finish,
 )
+from label_platform.examples.refused import refused_counts_sql, refused_draws_sql
 from label_platform.examples.relations import ExampleRelations
 from label_platform.examples.split import Split, SplitError, split_days
 
@@ -36,6 +37,8 @@ __all__ = [
     "finished_sql",
     "needs_finish",
     "origin_counts_sql",
+    "refused_counts_sql",
+    "refused_draws_sql",
     "resolve_features",
     "split_days",
 ]

@@ -1,10 +1,11 @@
 """Training rows at impression grain: one per impression, grouped by the list it was shown in."""
 
 from label_platform.examples.columns import feature_list_sql, item_join_sql
+from label_platform.examples.hard import hard_impressions_sql
 from label_platform.examples.negatives import (
     block_weight_sql,
     kept_sql,
-    origin_sql,
+    origins_sql,
     sampling_weight_sql,
 )
 from label_platform.examples.relations import ExampleRelations, Part
@@ -35,9 +36,11 @@ def impression_rows_sql(
         examination = EXAMINATION
         source = f"(\n{with_examination(policy, problem, source, relations.propensities)}\n)"
     weight = block_weight_sql(policy, has_examination=relations.propensities is not None)
+    negatives, hard = policy.negatives, None
+    if negatives.hard is not None:
+        hard = hard_impressions_sql(negatives.hard, negatives, relations, part)
     return f"""with origins as (
-    select *, {origin_sql(policy.negatives)} as origin
-    from {source}
+    {origins_sql(negatives, source, hard)}
 ),
 
 kept as (

@@ -89,7 +89,10 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
     counts = context.engine.rows(
         origin_counts_sql(context.lake.scan("examples", [partition.day], partition.policy))
     )
-    origins = {f"{part} {origin}": f"{rows:,}" for part, origin, rows, _weight in counts}
+    origins = {
+        f"{part} {origin}": f"{rows:,} ({share:.1%})"
+        for part, origin, rows, _weight, share, _weight_share in counts
+    }
     context.lake.annotate(partition, {"origins": origins})
     return manifest
 

@@ -5,14 +5,13 @@ The rules and their reasons are those of METHODS, sections 3, 4 and 7, told agai
 
 from collections.abc import Iterator
 
+from label_platform.policy.check_negatives import check_negatives
 from label_platform.policy.label_spec import Quality
-from label_platform.policy.propensities import examples_need_propensities, labels_need_propensities
+from label_platform.policy.propensities import labels_need_propensities
 from label_platform.policy.spec import Policy
 from label_platform.policy.training_spec import RankerSpec
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
-
-_IMPRESSION_BLOCKS = ("skip_above", "skip_next", "examined", "unexamined", "random", "hard")
 
 
 def check_policy(policy: Policy, problem: Problem) -> None:
@@ -24,9 +23,7 @@ def check_policy(policy: Policy, problem: Problem) -> None:
     found = [
         *_signals(policy, problem),
         *_debias(policy),
-        *_negative_blocks(policy),
-        *_negative_weights(policy),
-        *_random(policy, problem),
+        *check_negatives(policy, problem),
         *_rankers(policy),
         *_auxiliary(policy, problem),
     ]
@@ -89,87 +86,6 @@ def _debias(policy: Policy) -> Iterator[str]:
             f"debias.method: {debias.method} is for signals: watch time is not a rate that an "
             "unseen impression lowers; leave it out"
         )
-
-
-def _negative_blocks(policy: Policy) -> Iterator[str]:
-    negatives = policy.negatives
-    if policy.grain == "query_item":
-        for block in _IMPRESSION_BLOCKS:
-            if getattr(negatives, block) is not None:
-                yield (
-                    f"negatives.{block}: is for grain impression: the label of a query and item "
-                    "already counts its impressions without a click; never_examined is for this "
-                    "grain"
-                )
-        if negatives.never_examined is not None and policy.debias.method == "none":
-            yield (
-                "negatives.never_examined: needs debias.method coec: without it nothing says how "
-                "often a query and item was examined"
-            )
-    elif negatives.never_examined is not None:
-        yield (
-            "negatives.never_examined: is for grain query_item: one impression has no expected "
-            "examinations to add up; unexamined is for this grain"
-        )
-
-
-def _negative_weights(policy: Policy) -> Iterator[str]:
-    examined, unexamined = policy.negatives.examined, policy.negatives.unexamined
-    for key, weight, word in (
-        ("examined", examined.weight if examined else 1.0, "theta"),
-        ("unexamined", unexamined.weight if unexamined else 1.0, "inverse_rate"),
-    ):
-        if not isinstance(weight, str) and not 0 < weight < float("inf"):
-            yield f"negatives.{key}.weight: expected {word} or a number above 0, found {weight:g}"
-    if policy.debias.method == "ips" and policy.grain == "impression":
-        yield from _corrections_twice(policy)
-
-
-def _corrections_twice(policy: Policy) -> Iterator[str]:
-    """IPS is right for negatives that keep the mass of all that was shown, and only for those."""
-    negatives = policy.negatives
-    blocks = (negatives.skip_above, negatives.examined, negatives.unexamined)
-    if not any(blocks):
-        return
-    reason = "ips already corrects for examination, by 1/theta on what was clicked, so"
-    if examples_need_propensities(policy):
-        yield (
-            f"negatives.examined.weight: {reason} theta on what was not corrects twice; "
-            "write weight: 1"
-        )
-    elif negatives.examined is not None and negatives.examined.weight != 1:
-        yield f"negatives.examined.weight: {reason} another weight than 1 corrects twice"
-    if negatives.skip_above is None:
-        yield f"negatives.skip_above: {reason} leaving it out beside other blocks corrects twice"
-    elif negatives.skip_above.weight != 1:
-        yield f"negatives.skip_above.weight: {reason} another weight than 1 corrects twice"
-    if negatives.unexamined is None:
-        yield (
-            f"negatives.unexamined: {reason} skip_above or examined at full weight without it "
-            "corrects twice; add it, or leave all blocks out"
-        )
-    elif negatives.unexamined.weight not in {"inverse_rate", 1 / negatives.unexamined.rate}:
-        yield f"negatives.unexamined.weight: {reason} another weight than inverse_rate is wrong"
-
-
-def _random(policy: Policy, problem: Problem) -> Iterator[str]:
-    if policy.negatives.random is None or policy.grain != "impression":
-        return
-    key = "negatives.random"
-    if problem.features:
-        named = ", ".join(problem.features)
-        yield (
-            f"{key}: an item that was not shown has no features of an impression, and their "
-            f"absence would give it away; this problem's features are such: {named}"
-        )
-    if not problem.item_features:
-        yield f"{key}: an item that was not shown needs the problem's item_features, it has none"
-    for number, ranker in enumerate(policy.rankers):
-        if ranker.uses_position_feature:
-            yield (
-                f"{key}: an item that was not shown has no position, "
-                f"which rankers.{number}.position: {ranker.position} makes a feature"
-            )
 
 
 def _rankers(policy: Policy) -> Iterator[str]:
