@@ -33,7 +33,8 @@ def fitted_bins_sql(spec: WatchTime, watched: str) -> str:
 
 def bin_rows_sql(spec: WatchTime, bins: str) -> str:
     """Rows of ``label_statistics`` that say where each bin ends and how many it was fitted on."""
-    return f"""select '{BIN}' as statistic, {quote_literal(spec.duration)} as name, bucket, upper as at,
+    name = quote_literal(spec.duration)
+    return f"""select '{BIN}' as statistic, {name} as name, bucket, upper as at,
     impressions as value
 from {bins}"""
 

@@ -51,21 +51,27 @@ class Mixture:
 
 
 def cells_sql(watched: str, bins: str) -> str:
-    """How often each watch time came: ``bucket``, ``w`` (rounded to a cell) and ``n``.
+    """How often each watch time came: ``bucket``, ``w`` (the mean of a cell) and ``n``.
 
     Args:
         watched: the impressions to fit on.
         bins: made of them.
     """
     return f"""select
-    bins.bucket,
-    round(least(watched.w, watched.d) / bins.upper * {CELLS}) * bins.upper / {CELLS} as w,
+    bucket,
+    cast(sum(cast(w as decimal(18, 6))) as double) / count(*) as w,
     count(*) as n
-from {watched} as watched
-inner join {buckets_sql(watched, bins)} as buckets on watched.d = buckets.d
-inner join {bins} as bins on buckets.bucket = bins.bucket
-group by all
-order by all"""
+from (
+    select
+        bins.bucket,
+        least(watched.w, watched.d) as w,
+        round(least(watched.w, watched.d) / bins.upper * {CELLS}) as cell
+    from {watched} as watched
+    inner join {buckets_sql(watched, bins)} as buckets on watched.d = buckets.d
+    inner join {bins} as bins on buckets.bucket = bins.bucket
+)
+group by bucket, cell
+order by bucket, cell"""
 
 
 def fit_mixture(values: Floats, counts: Floats, longest: float) -> Mixture:
@@ -133,7 +139,7 @@ def smoothed(durations: Floats, values: Floats, sizes: Floats) -> Floats:
 def fitted_means(
     bins: tuple[Floats, Floats, Floats], cells: tuple[NDArray[np.int64], Floats, Floats]
 ) -> tuple[Floats, Floats]:
-    """q and p of each bin, smoothed over durations.
+    """Means q and p of each bin, smoothed over durations.
 
     Args:
         bins: longest duration, mean duration and impressions of each.
@@ -176,7 +182,7 @@ def mixture_label_sql(watched: str, statistics: str) -> str:
 
 
 def _means_sql(watched: str, statistics: str) -> str:
-    """q and p of each duration: on a line between the bins' mean durations."""
+    """Means q and p of each duration: on a line between the bins' mean durations."""
     share = "(durations.d - points.at) / (points.next_at - points.at)"
     line = f"""case when durations.d <= points.at or points.next_at is null then points.{{of}}
             else points.{{of}} + (points.next_{{of}} - points.{{of}}) * ({share}) end as {{of}}"""

@@ -24,7 +24,8 @@ def percentile_rows_sql(spec: WatchTime, watched: str, bins: str) -> str:
         watched: the impressions to fit on.
         bins: made of them.
     """
-    return f"""select '{PERCENTILE}' as statistic, {quote_literal(spec.watch_s)} as name, bucket, w as at,
+    name = quote_literal(spec.watch_s)
+    return f"""select '{PERCENTILE}' as statistic, {name} as name, bucket, w as at,
     cast(2 * below + n as double) / cast(2 * total as double) as value
 from (
     select *, lag(slot) over by_w as slot_before, lead(w) over by_w is null as is_longest
