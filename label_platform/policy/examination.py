@@ -85,3 +85,14 @@ def _own_curve(context: list[str]) -> str:
         return ""
     same = " and ".join(f"cast(shown.{column} as varchar) = own.{column}" for column in context)
     return f"left join curve as own on shown.curve_position = own.position and {same}\n"
+
+
+def posterior_sql(theta: str, relevance: str) -> str:
+    """P(examined | not clicked) = theta (1 - gamma) / (1 - theta gamma), as an expression.
+
+    Args:
+        theta: an expression for P(examined).
+        relevance: an expression for gamma, which is taken to be between 0 and .999.
+    """
+    gamma = f"least(greatest({relevance}, 0), 0.999)"
+    return f"({theta} * (1 - {gamma}) / (1 - {theta} * {gamma}))"

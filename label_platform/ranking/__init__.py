@@ -3,6 +3,7 @@
 from label_platform.ranking.errors import TrainingError
 from label_platform.ranking.feature_matrix import read_features
 from label_platform.ranking.ranker import Ranker
+from label_platform.ranking.relevance_model import cross_fitted_labels
 from label_platform.ranking.train import RankerTrainer, fit_ranker
 from label_platform.ranking.training_data import ResamplingUnits, TrainingData
 
@@ -12,6 +13,7 @@ __all__ = [
     "ResamplingUnits",
     "TrainingData",
     "TrainingError",
+    "cross_fitted_labels",
     "fit_ranker",
     "read_features",
 ]

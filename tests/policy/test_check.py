@@ -104,7 +104,11 @@ REFUSALS: list[tuple[Changes, str]] = [
         ),
     ),
     (
-        COEC | {"debias": {"method": "posterior"}, "rankers": [{"objective": "pointwise"}]},
+        COEC
+        | {
+            "debias": {"method": "posterior"},
+            "rankers": [{"objective": "pointwise", "position": "debias_only"}],
+        },
         (
             "debias.method: posterior is for grain impression: it weighs each impression without "
             "a click; use coec"
