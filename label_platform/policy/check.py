@@ -51,11 +51,6 @@ def _watch_time(policy: Policy, problem: Problem) -> Iterator[str]:
     spec = policy.watch_time
     if spec is None:
         return
-    if policy.auxiliary is not None:
-        for name in policy.auxiliary.signals:
-            if name not in problem.signals:
-                hint = nearest(name, problem.signals)
-                yield f"auxiliary.signals.{name}: the problem has no such signal; {hint}"
     if policy.grain != "impression":
         yield f"grain: watch_time is for grain impression, found {policy.grain}"
     if spec.watch_s not in problem.signals:

@@ -68,17 +68,6 @@ REFUSALS: list[tuple[Changes, str]] = [
         ),
     ),
     (
-        {
-            "signals": {},
-            "watch_time": {"label": "pc", "watch_s": "dwell_s", "duration": "f_d"},
-            "auxiliary": {"signals": {"clik": {"gain": 1}}},
-        },
-        (
-            "auxiliary.signals.clik: the problem has no such signal; did you mean 'click'? "
-            "valid: add_to_cart, click, dwell_s, purchase"
-        ),
-    ),
-    (
         WATCH | QUERY_ITEM | {"watch_time": {**WATCH["watch_time"], "duration": "f_d"}},
         "grain: watch_time is for grain impression, found query_item",
     ),
