@@ -33,8 +33,8 @@ def needs_statistics(policy: Policy) -> bool:
 def fitting_days(context: Context, day: date) -> tuple[date, ...]:
     """The days that a day's labels are scaled by: a trailing window that ends before the day.
 
-    It ends as many days before as validate, so that none of those is fitted on. At the beginning of a log, where a full window does not exist yet, the window reaches forward
-    to the last training day.
+    It ends as many days before as validate, so that none of those is fitted on. At the beginning
+    of a log, where a full window does not exist yet, it reaches forward to the last training day.
     """
     days = context.log_days
     length = context.problem.training.window.days
