@@ -3,7 +3,7 @@
 from label_platform.policy.arrival import ARRIVED
 from label_platform.policy.check import check_policy
 from label_platform.policy.compile import PREDICTION_SHARE, LabelInputs, compile_labels
-from label_platform.policy.diff import LabelDiff, label_diff
+from label_platform.policy.diff import ABSENT, BINS, Distribution, LabelDiff, label_diff
 from label_platform.policy.diff_keys import PolicyChange, policy_change
 from label_platform.policy.diff_sql import Layout, Side, day_sql, layout_of, total_sql
 from label_platform.policy.diff_words import cell_words, evidence_sql, impression_words
@@ -39,12 +39,15 @@ from label_platform.policy.training_spec import (
 from label_platform.policy.version import SEMANTICS, label_version, policy_version
 
 __all__ = [
+    "ABSENT",
     "ARRIVED",
+    "BINS",
     "EXAMINATION",
     "PREDICTION_SHARE",
     "SEMANTICS",
     "TRUST_OFFSET",
     "Auxiliary",
+    "Distribution",
     "DualPositives",
     "Examined",
     "FirstOf",
