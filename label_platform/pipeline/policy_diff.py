@@ -208,6 +208,7 @@ class _Labels:
         self, context: Context, policy: Policy, stack: ExitStack, days: tuple[date, ...]
     ) -> None:
         self.policy = policy
+        self.live = context.lake
         self.columns: tuple[str, ...] = ()
         project = with_policy(context.project, policy)
         self.context = Context(project, context.engine, context.lake)
@@ -217,8 +218,13 @@ class _Labels:
     def on(self, day: date) -> Side:
         """The labels of a day."""
         partition = Partition("labels", day, self.policy.name)
-        if needs_statistics(self.policy):
+        if self.context.lake is not self.live:
             build_partition(self.context, Partition("label_statistics", day, self.policy.name))
         query, _ = labels_sql(self.context, self.policy, partition)
+        # both sides name the same files, so that one scan can serve both
+        tried, live = (
+            lake.scan("impression_signals", [day]) for lake in (self.context.lake, self.live)
+        )
+        query = query.replace(tried, live)
         self.columns = self.columns or tuple(self.context.engine.schema(f"({query})"))
         return Side(self.policy, query, self.columns)

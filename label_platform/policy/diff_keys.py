@@ -98,7 +98,7 @@ def _at(values: list[Any], number: int) -> Any:  # noqa: ANN401 - parsed YAML
 
 def _text(value: Any) -> str:  # noqa: ANN401 - parsed YAML
     """A value in YAML's short form, without what is empty."""
-    if value is None:
+    if value is None or value == "":
         return ABSENT
     if isinstance(value, bool):
         return str(value).lower()
