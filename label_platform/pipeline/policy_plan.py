@@ -10,7 +10,7 @@ from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.refusals import is_refused
 from label_platform.pipeline.steps import STEPS, is_stale, partitions_of, step_of
-from label_platform.policy import Policy
+from label_platform.policy import Policy, labels_need_propensities
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,13 @@ def plan_of(before: Context, after: Context, policy: Policy) -> Plan:
     last_day = after.log_days[-1]
     if is_refused(after, policy, last_day):
         return Plan((), (), f"{policy.name} would be refused: nothing is built")
-    affected: list[Affected] = []
+    affected = _shared(after, before, last_day)
+    curves = {day for each in affected if each.table == "propensities" for day in each.days}
     words = ""
     for each in after.project.policies:
         known = None if each.name == policy.name else before
         try:
-            affected += _chain(after, known, each, last_day)
+            affected += _chain(after, known, each, curves)
         except SplitError as error:
             words = str(error)
     if any(each.table == "evaluations" for each in affected):
@@ -87,10 +88,24 @@ def plan_of(before: Context, after: Context, policy: Policy) -> Plan:
     return Plan(tuple(affected), rankers, words)
 
 
+def _shared(after: Context, before: Context, last_day: date) -> list[Affected]:
+    """Tables of all policies: a longer window moves the days that curves are estimated from."""
+    affected = []
+    for step in STEPS:
+        if not step.per_policy and step.every_day:
+            partitions = partitions_of(after, step, "", last_day)
+            days = tuple(each.day for each in partitions if _goes(after, before, each))
+            if days:
+                affected.append(Affected(step.table, "", days))
+    return affected
+
+
 def _chain(
-    after: Context, before: Context | None, policy: Policy, last_day: date
+    after: Context, before: Context | None, policy: Policy, curves: set[date]
 ) -> Sequence[Affected]:
-    """What of one policy is stale, and all that is made from that."""
+    """What of one policy is stale, and all that is made from that or from other curves."""
+    last_day = after.log_days[-1]
+    debiased = labels_need_propensities(policy)
     affected: list[Affected] = []
     for step in (each for each in STEPS if each.per_policy):
         if not step.every_day:
