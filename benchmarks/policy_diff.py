@@ -94,7 +94,9 @@ def compare(pair: str, folder: Path) -> dict[str, Any]:
         found = label_diff(engine, layout, relation)
         seconds = time.perf_counter() - started
     used = resource.getrusage(resource.RUSAGE_SELF)
-    peak = used.ru_maxrss
+    # ru_maxrss would be that of the process that started this one, if it was larger
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.partition("VmHWM:")[2].split()[0])
     return {
         "seconds": round(seconds, 2),
         "processor_seconds_of_the_process": round(used.ru_utime + used.ru_stime, 2),

@@ -98,7 +98,9 @@ def _print_distributions(console: Console, diff: LabelDiff) -> None:
         cells = (_number(each.quantiles.get(share)) for each in (old, new))
         table.add_row(f"{float(share):.0%} of those above 0", *cells)
     console.print(table)
-    bars = _table("label", "old", "new")
+    bars = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("label", "old", "new"):
+        bars.add_column(name, no_wrap=True)
     for name in (name for name in BINS if name in {**old.histogram, **new.histogram}):
         bars.add_row(escape(name), _bar(old, name), _bar(new, name))
     console.print(bars)

@@ -113,7 +113,11 @@ def _chain(
         partitions = partitions_of(after, step, policy.name, last_day)
         follows = bool(affected) and not step.every_day
         days = tuple(
-            partition.day for partition in partitions if follows or _goes(after, before, partition)
+            partition.day
+            for partition in partitions
+            if follows
+            or (step.table == "labels" and debiased and partition.day in curves)
+            or _goes(after, before, partition)
         )
         if days:
             affected.append(Affected(step.table, policy.name, days))

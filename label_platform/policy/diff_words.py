@@ -87,7 +87,8 @@ def cell_words(policy: Policy, rows: list[Row], label: float, sums: tuple[float,
     came = [
         f"{name} {total:g}" for name in used_signals(policy) if (total := _total(rows, name)) != 0
     ]
-    shown = f"{len(rows)} impressions ({', '.join(came) or 'no signals'})"
+    unit = "impression" if len(rows) == 1 else "impressions"
+    shown = f"{len(rows)} {unit} ({', '.join(came) or 'no signals'})"
     gain, expected = sums
     if policy.grain == "impression":
         return f"{shown}: mean label {gain:g} / {expected:g} = {label:g}"

@@ -21,12 +21,11 @@ from label_platform.policy import (
     label_diff,
     layout_of,
     load_policy,
-    policy_change,
     total_sql,
 )
 from label_platform.policy.diff_select import split_select
 from label_platform.problem import Problem
-from tests.policy.conftest import POLICIES, MakePolicy, Publish
+from tests.policy.conftest import POLICIES, Publish
 
 DAYS = (date(2026, 10, 1), date(2026, 10, 2))
 Diff = Callable[[Policy, Policy], LabelDiff]
@@ -296,41 +295,3 @@ def test_a_select_is_told_apart_whatever_stands_in_brackets_and_quotes() -> None
     assert found.source == "(select ', from ' from a)"
     with pytest.raises(ValueError, match=r"expected select ... from"):
         split_select("with a as (select 1) select x from a")
-
-
-@pytest.mark.parametrize(
-    ("changes", "reaches", "said"),
-    [
-        ({"description": "other words"}, "nothing", "description: (none) -> other words"),
-        ({"signals": {"click": {"gain": 2.0}}}, "labels", "signals.click.gain: 1.0 -> 2.0"),
-        (
-            {"signals": {"click": {"gain": 1.0}, "purchase": {"gain": 3.0}}},
-            "labels",
-            "signals.purchase: (none) -> {gain: 3.0}",
-        ),
-        (
-            {"negatives": {"skip_next": {"depth": 2}}},
-            "examples",
-            "negatives.skip_next: (none) -> {depth: 2, weight: 1.0}",
-        ),
-        (
-            {"rankers": [{"objective": "lambdarank"}]},
-            "rankers",
-            "rankers.0.objective: pointwise -> lambdarank",
-        ),
-        (
-            {"debias": {"method": "ips", "clip": 0.1}},
-            "labels",
-            "debias.clip: 0.05 -> 0.1",
-        ),
-    ],
-)
-def test_keys_are_named_with_what_they_reach(
-    changes: dict[str, Any], reaches: str, said: str, problem: Problem, make_policy: MakePolicy
-) -> None:
-    old = make_policy()
-    found = policy_change(old, make_policy(**changes), problem)
-    assert found.reaches == reaches
-    assert said in map(str, found.keys)
-    assert (found.label_versions[0] != found.label_versions[1]) == (reaches == "labels")
-    assert (found.policy_versions[0] != found.policy_versions[1]) == (reaches != "nothing")
