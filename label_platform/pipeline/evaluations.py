@@ -15,6 +15,7 @@ from label_platform.evaluation import (
     Yardstick,
     click_yardsticks,
     evaluate_arm,
+    shown_feedback_yardsticks,
     true_ndcg_yardsticks,
 )
 from label_platform.examples import evaluation_rows_sql
@@ -27,7 +28,7 @@ from label_platform.propensity import PropensityCurve
 from label_platform.ranking import TrainingData, TrainingError
 
 TRUTH_FILE = "relevance.parquet"
-SEMANTICS = 1
+SEMANTICS = 2
 """Raised when a yardstick or a fit changes its meaning, so that it is measured anew."""
 
 
@@ -48,6 +49,7 @@ def evaluations_recipe(context: Context, partition: Partition) -> dict[str, Any]
         "fits": [training.rounds, training.fits, SEED],
         "baseline": context.problem.policies.baseline,
         "semantics": SEMANTICS,
+        **({} if policy.auxiliary is None else {"tune": policy.auxiliary.tune}),
     }
 
 
@@ -82,10 +84,12 @@ def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
     curve = PropensityCurve.from_table(
         context.engine.frame(f"from {relation} where chosen"), context.problem.context
     )
-    shown = ShownLists.from_impressions(
-        _evaluation_rows(context, partition), features, click_signal(context.problem), curve
-    )
+    rows = _evaluation_rows(context, partition)
+    shown = ShownLists.from_impressions(rows, features, click_signal(context.problem), curve)
     of_clicks = click_yardsticks(shown, curve)
+    if shown.are_single_items:
+        further = shown_feedback_yardsticks(rows, features, tuple(context.problem.signals))
+        of_clicks = (*of_clicks, *further)
     truth = truth_path(context)
     if truth is None:
         return of_clicks
@@ -119,7 +123,8 @@ def _evaluate(
     policy = context.project.policy(partition.policy)
     training = context.problem.training
     is_baseline = policy.name == context.problem.policies.baseline
-    arm = Arm(policy.name, policy.grain, spec, is_baseline=is_baseline)
+    tune = "label" if policy.auxiliary is None else policy.auxiliary.tune
+    arm = Arm(policy.name, policy.grain, spec, is_baseline=is_baseline, tune=tune)
     features = ranker_features(context, partition)
     try:
         return evaluate_arm(

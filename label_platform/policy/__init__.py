@@ -2,12 +2,17 @@
 
 from label_platform.policy.arrival import ARRIVED
 from label_platform.policy.check import check_policy
-from label_platform.policy.compile import PREDICTION_SHARE, LabelInputs, compile_labels
+from label_platform.policy.compile import EVIDENCE, PREDICTION_SHARE, LabelInputs, compile_labels
 from label_platform.policy.diff import ABSENT, BINS, Distribution, LabelDiff, label_diff
 from label_platform.policy.diff_keys import PolicyChange, policy_change
 from label_platform.policy.diff_sql import Layout, Side, day_sql, layout_of, total_sql
 from label_platform.policy.diff_words import cell_words, evidence_sql, impression_words
-from label_platform.policy.examination import EXAMINATION, TRUST_OFFSET, with_examination
+from label_platform.policy.examination import (
+    EXAMINATION,
+    TRUST_OFFSET,
+    posterior_sql,
+    with_examination,
+)
 from label_platform.policy.gains import combined_gain_sql, gain_sql
 from label_platform.policy.label_spec import (
     Auxiliary,
@@ -19,6 +24,7 @@ from label_platform.policy.label_spec import (
 )
 from label_platform.policy.library import load_policies, load_policy
 from label_platform.policy.propensities import (
+    PriorRefusedError,
     PropensityRefusedError,
     examples_need_predictions,
     examples_need_propensities,
@@ -42,6 +48,7 @@ __all__ = [
     "ABSENT",
     "ARRIVED",
     "BINS",
+    "EVIDENCE",
     "EXAMINATION",
     "PREDICTION_SHARE",
     "SEMANTICS",
@@ -59,6 +66,7 @@ __all__ = [
     "Negatives",
     "Policy",
     "PolicyChange",
+    "PriorRefusedError",
     "PropensityRefusedError",
     "Quantiles",
     "RandomCatalogue",
@@ -87,6 +95,7 @@ __all__ = [
     "longest_window",
     "policy_change",
     "policy_version",
+    "posterior_sql",
     "require_propensities",
     "total_sql",
     "used_signals",
