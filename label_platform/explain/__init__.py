@@ -12,11 +12,12 @@ from label_platform.explain.build import (
 from label_platform.explain.curve import Curve, CurveError
 from label_platform.explain.evidence import Event, Place, Shown
 from label_platform.explain.explanation import EventFate, Explanation, ListRow
-from label_platform.explain.fates import LogEvidence, gather, key_of
+from label_platform.explain.fates import LogEvidence, Wording, gather, key_of
 from label_platform.explain.fitted import Fitted
 from label_platform.explain.html import as_html
+from label_platform.explain.label import impression_label, part_of_cell
 from label_platform.explain.steps import Comparison, Step
-from label_platform.explain.text import as_text_lines
+from label_platform.explain.text import as_text_lines, number
 from label_platform.explain.training import TrainingRow
 from label_platform.explain.watch_time import UnknownLabelError
 
@@ -38,12 +39,16 @@ __all__ = [
     "Step",
     "TrainingRow",
     "UnknownLabelError",
+    "Wording",
     "as_html",
     "as_text_lines",
     "explain_cell",
     "explain_impression",
     "gather",
+    "impression_label",
     "key_of",
     "mean_inverse",
+    "number",
+    "part_of_cell",
     "reversals_of",
 ]

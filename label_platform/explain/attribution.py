@@ -93,8 +93,8 @@ def attribute(
         if event.signal in problem.signals and event.signal not in reversing
     ]
     matched_by_item: dict[Any, list[Attributed]] = defaultdict(list)
-    for each in matched:
-        matched_by_item[each.event.item_id].append(each)
+    for found in matched:
+        matched_by_item[found.event.item_id].append(found)
     back = [
         _take_back(reversals, event, matched_by_item[event.item_id])
         for event in ordered

@@ -84,7 +84,7 @@ class Frame:
     listed: tuple[ListRow, ...] = ()
 
 
-def explain_impression(  # noqa: PLR0913 - one label's whole world
+def explain_impression(
     problem: Problem,
     policy: Policy,
     evidence: LogEvidence,
@@ -99,7 +99,9 @@ def explain_impression(  # noqa: PLR0913 - one label's whole world
     computed = one.computed.numbers
     stored = recorded.label
     names = [
-        name for name in _OF_IMPRESSION if name in computed or (stored and stored.get(name) is not None)
+        name
+        for name in _OF_IMPRESSION
+        if name in computed or (stored and stored.get(name) is not None)
     ] or ["label"]
     compared = [
         Comparison(name, stored.get(name) if stored else None, computed.get(name)) for name in names
@@ -108,12 +110,17 @@ def explain_impression(  # noqa: PLR0913 - one label's whole world
     if recorded.training is not None and computed:
         compared += _in_training(policy, computed, recorded.training, steps, notes)
     return Explanation(
-        frame.title, frame.facts, (one,), tuple(steps.done), tuple(compared), frame.listed,
+        frame.title,
+        frame.facts,
+        (one,),
+        tuple(steps.done),
+        tuple(compared),
+        frame.listed,
         tuple(notes),
     )
 
 
-def explain_cell(  # noqa: PLR0913 - one label's whole world
+def explain_cell(
     problem: Problem,
     policy: Policy,
     evidence: LogEvidence,
@@ -139,8 +146,13 @@ def explain_cell(  # noqa: PLR0913 - one label's whole world
     for each in days:
         explained = [
             _impression(
-                problem, policy, evidence, shown, each.fitted,
-                each.excluded.get(shown.impression_id, ""), notes,
+                problem,
+                policy,
+                evidence,
+                shown,
+                each.fitted,
+                each.excluded.get(shown.impression_id, ""),
+                notes,
             )
             for shown in each.shown
         ]
@@ -151,14 +163,24 @@ def explain_cell(  # noqa: PLR0913 - one label's whole world
             continue
         note = f"counts {each.decay:.4g} after its decay" if each.decay != 1 else ""
         for name in ("gain_sum", "expected_examinations"):
-            steps.add(f"{name} of {each.day}", "the sum over its impressions",
-                      {"impressions": sums["impressions"]}, sums[name], note)
+            steps.add(
+                f"{name} of {each.day}",
+                "the sum over its impressions",
+                {"impressions": sums["impressions"]},
+                sums[name],
+                note,
+            )
         for name in totals:
             totals[name] += each.decay * sums.get(name, 0.0)
     compared += _of_all_days(policy, totals, training, steps, notes)
     return Explanation(
-        frame.title, frame.facts, tuple(impressions), tuple(steps.done), tuple(compared),
-        frame.listed, tuple(dict.fromkeys(notes)),
+        frame.title,
+        frame.facts,
+        tuple(impressions),
+        tuple(steps.done),
+        tuple(compared),
+        frame.listed,
+        tuple(dict.fromkeys(notes)),
     )
 
 
@@ -182,7 +204,7 @@ def mean_inverse(
     return sum(inverse) / len(inverse) if inverse else None
 
 
-def _impression(  # noqa: PLR0913
+def _impression(
     problem: Problem,
     policy: Policy,
     evidence: LogEvidence,
@@ -242,14 +264,20 @@ def _of_all_days(
     gain, examined = totals["gain_sum"], totals["expected_examinations"]
     if examined <= 0:
         return []
-    label = steps.add("label", "sum of gain_sum / sum of expected_examinations",
-                      {"gain": gain, "expected": examined}, round(gain / examined, DIGITS))
+    label = steps.add(
+        "label",
+        "sum of gain_sum / sum of expected_examinations",
+        {"gain": gain, "expected": examined},
+        round(gain / examined, DIGITS),
+    )
     numbers = {"label": label, "expected_examinations": examined}
     if policy.debias.method == "doubly_robust" and totals["unclipped_examinations"]:
         theta = totals["unclipped_examinations"]
         numbers["prediction_share"] = steps.add(
-            "share of the prediction", "1 - sum of theta / sum of t",
-            {"theta": theta, "t": examined}, round(1 - theta / examined, DIGITS),
+            "share of the prediction",
+            "1 - sum of theta / sum of t",
+            {"theta": theta, "t": examined},
+            round(1 - theta / examined, DIGITS),
         )
     if training is None:
         return []

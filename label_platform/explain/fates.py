@@ -10,7 +10,6 @@ from label_platform.explain.attribution import (
     BEFORE,
     NOTHING,
     NOWHERE,
-    OUTSIDE,
     Attributed,
     attribute,
     signal_values,
@@ -40,6 +39,7 @@ class LogEvidence:
         belonging: those by their impression's key, also where they do not count.
         repeated_events: lines that repeat an event, by its id.
         repeated_shown: lines that repeat an impression, by its key.
+        event_days: the days whose events count; None: all.
     """
 
     shown: Mapping[ImpressionKey, Shown]
@@ -47,6 +47,12 @@ class LogEvidence:
     belonging: Mapping[ImpressionKey, list[Attributed]]
     repeated_events: Mapping[str, list[Event]] = field(default_factory=dict)
     repeated_shown: Mapping[ImpressionKey, list[Shown]] = field(default_factory=dict)
+    event_days: Collection[date] | None = None
+
+    def without(self, problem: Problem, event_id: str) -> "LogEvidence":
+        """The same lines, attributed as if an event had not come."""
+        left = [each.event for each in self.attributed if each.event.event_id != event_id]
+        return gather(problem, self.shown.values(), left, order={}, event_days=self.event_days)
 
     def values(self, problem: Problem, shown: Shown) -> dict[str, float]:
         """By signal, what counts for an impression."""
@@ -101,6 +107,7 @@ def gather(
         belonging,
         repeated_events,
         repeated_shown,
+        event_days,
     )
 
 
@@ -119,7 +126,7 @@ class Wording:
     gains: Collection[str]
 
     def fates(self, shown: Shown) -> tuple[EventFate, ...]:
-        """All events that could belong to an impression, by time, repeats after what they repeat."""
+        """All events that could belong to an impression, by time."""
         own = self.evidence.belonging.get(key_of(shown), [])
         gone = taken_back(self.problem, own)
         told = []
@@ -137,6 +144,14 @@ class Wording:
         ]
         return tuple(sorted(told, key=lambda fate: (fate.occurred_at, not fate.counts)))
 
+    def fate_of(self, each: Attributed) -> EventFate:
+        """What became of one event."""
+        if each.impression is None:
+            return self._fate(each.event, self._elsewhere(each), counts=False)
+        own = self.evidence.belonging.get(key_of(each.impression), [])
+        back = taken_back(self.problem, own).get((each.event.event_id, each.event.occurred_at))
+        return self._fate(each.event, *self._of(each, back))
+
     def _fate(self, event: Event, fate: str, counts: bool) -> EventFate:  # noqa: FBT001
         return EventFate(
             event.event_id,
@@ -150,23 +165,28 @@ class Wording:
 
     def _of(self, each: Attributed, back: Event | None) -> tuple[str, bool]:
         """The fate of an event whose best impression this is, and whether it counts."""
-        window = self.problem.signals.get(each.event.signal)
-        delay = seconds(each.delay_s or 0.0)
-        if each.reason == NOT_BUILT:
-            return "its day was not matched when the label was built", False
-        if each.reason == BEFORE:
-            return f"before the impression, by {seconds(-(each.delay_s or 0.0))}", False
-        if each.reason == OUTSIDE and each.takes_back is not None:
-            return f"outside the window in which it takes back {each.takes_back.place}", False
-        if each.reason == OUTSIDE and window is not None:
-            limit = seconds(window.window.total_seconds())
-            return f"outside the window: {delay} after the impression, at most {limit}", False
+        if each.reason:
+            return self._why_not(each), False
         if each.takes_back is not None:
             return f"takes back {each.takes_back.signal} at {each.takes_back.place}", True
         if back is not None:
             return f"taken back by {back.signal} at {back.place}", False
         note = "" if each.event.signal in self.gains else "; the policy gives it no worth"
-        return f"counts: {delay} after the impression{note}", True
+        return f"counts: {seconds(each.delay_s or 0.0)} after the impression{note}", True
+
+    def _why_not(self, each: Attributed) -> str:
+        """Why an event does not count for the impression that fits it best."""
+        delay_s = each.delay_s or 0.0
+        if each.reason == NOT_BUILT:
+            return "its day was not matched when the label was built"
+        if each.reason == BEFORE:
+            return f"before the impression, by {seconds(-delay_s)}"
+        if each.takes_back is not None:
+            return f"outside the window in which it takes back {each.takes_back.place}"
+        limit = self.problem.signals[each.event.signal].window.total_seconds()
+        return (
+            f"outside the window: {seconds(delay_s)} after the impression, at most {seconds(limit)}"
+        )
 
     def _elsewhere(self, each: Attributed) -> str:
         if each.reason == NOTHING:

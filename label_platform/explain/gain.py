@@ -30,6 +30,13 @@ def segment_of(policy: Policy, columns: Mapping[str, Any]) -> Segment | None:
     return next((each for each in policy.segments if _belongs(each, columns)), None)
 
 
+def _belongs(segment: Segment, columns: Mapping[str, Any]) -> bool:
+    return all(
+        as_text(columns.get(name)) in ((values,) if isinstance(values, str) else values)
+        for name, values in segment.when.items()
+    )
+
+
 def as_text(value: Any) -> str | None:  # noqa: ANN401 - a log's value
     """A value as segments and contexts compare it; None stays None."""
     if isinstance(value, bool):
@@ -42,11 +49,18 @@ def gain_of(policy: Policy, feedback: Feedback, steps: Steps) -> float:
     segment = segment_of(policy, feedback.columns)
     signals = {**policy.signals, **(segment.signals if segment else {})}
     if segment is not None:
-        said = {key: ", ".join([value] if isinstance(value, str) else value)
-                for key, value in segment.when.items()}
+        said = {
+            key: ", ".join([value] if isinstance(value, str) else value)
+            for key, value in segment.when.items()
+        }
         replaced = {f"gain of {name}": each.gain for name, each in segment.signals.items()}
-        steps.add("segment", "the first that fits", {**said, **replaced},
-                  float(policy.segments.index(segment) + 1), "its number among the segments")
+        steps.add(
+            "segment",
+            "the first that fits",
+            {**said, **replaced},
+            float(policy.segments.index(segment) + 1),
+            "its number among the segments",
+        )
     return combined(signals, policy.combine, feedback, steps)
 
 
@@ -66,8 +80,10 @@ def weight_of(policy: Policy, feedback: Feedback, steps: Steps) -> float:
     }
     strongest = max(dense.values(), default=0.0)
     return steps.add(
-        "weight", "the largest of min(1, gain value) of dense signals; 1 where none came",
-        dense, strongest if strongest > 0 else 1.0,
+        "weight",
+        "the largest of min(1, gain value) of dense signals; 1 where none came",
+        dense,
+        strongest if strongest > 0 else 1.0,
     )
 
 
@@ -94,7 +110,7 @@ def combined(
 
 
 def term_of(name: str, gain: SignalGain, values: Mapping[str, float]) -> float:
-    """gain x value x quality of one signal."""
+    """What one signal is worth: gain x value x quality."""
     term = gain.gain * values.get(name, 0.0)
     return term if gain.quality is None else term * quality_of(gain.quality, values)
 

@@ -62,8 +62,9 @@ def impression_label(
     if policy.watch_time is not None:
         label = watched(policy.watch_time, shown, values[policy.watch_time.watch_s], steps)
         numbers = {} if label is None else {"label": round(label, DIGITS), "weight": 1.0}
-        return Computed(numbers | _auxiliary(policy, values, steps) if numbers else {},
-                        tuple(steps.done))
+        return Computed(
+            numbers | _auxiliary(policy, values, steps) if numbers else {}, tuple(steps.done)
+        )
     feedback = Feedback(values, shown.columns, fitted.arrived(policy, shown))
     gain, weight = gain_of(policy, feedback, steps), weight_of(policy, feedback, steps)
     examination, clip, divisor = _examined(policy, shown, fitted, steps)
@@ -75,8 +76,10 @@ def impression_label(
         numbers["label"] = _debiased(policy, gain, examination, divisor, steps)
         if debias.method == "doubly_robust":
             numbers["prediction_share"] = steps.add(
-                "share of the prediction", "1 - theta / t",
-                {"theta": examination.theta, "t": divisor}, 1 - examination.theta / divisor,
+                "share of the prediction",
+                "1 - theta / t",
+                {"theta": examination.theta, "t": divisor},
+                1 - examination.theta / divisor,
                 "added in the training row: label + share x prediction",
             )
     numbers |= _auxiliary(policy, values, steps)
@@ -112,12 +115,17 @@ def part_of_cell(
         examined = divisor * single
         if method in {"affine", "doubly_robust"}:
             offset = _offset(policy, examination)
-            steps.add("part of the gain", "g - gain x beta",
-                      {"g": gain, "gain x beta": offset}, gain - offset)
+            steps.add(
+                "part of the gain",
+                "g - gain x beta",
+                {"g": gain, "gain x beta": offset},
+                gain - offset,
+            )
             gain -= offset
     if single != 1.0:
-        steps.add("expected examinations", "t x arrived",
-                  {"t": divisor, "arrived": single}, examined)
+        steps.add(
+            "expected examinations", "t x arrived", {"t": divisor, "arrived": single}, examined
+        )
     numbers = {"gain_sum": gain, "expected_examinations": examined}
     if examination is not None and method in {"affine", "doubly_robust"}:
         numbers["unclipped_examinations"] = examination.theta
@@ -142,8 +150,10 @@ def _examined(
     if fitted.curve is None:
         return None, None, 1.0
     found, clip = fitted.curve.of(shown), clip_of(policy, shown)
-    which = "all contexts" if found.is_pooled else ", ".join(
-        f"{name} = {shown.columns.get(name)}" for name in fitted.curve.context
+    which = (
+        "all contexts"
+        if found.is_pooled
+        else ", ".join(f"{name} = {shown.columns.get(name)}" for name in fitted.curve.context)
     )
     said = f"position {found.row['position']} of {which}, estimator {found.row['estimator']}"
     if found.row["position"] != shown.position:

@@ -105,9 +105,7 @@ def _listed(explanation: Explanation) -> Iterator[str]:
 def _comparisons(comparisons: Iterable[Comparison]) -> Iterator[str]:
     for each in comparisons:
         said = "MISMATCH" if each.differs else "same"
-        yield (
-            f"  {each.name:<36} {number(each.stored):>12} {number(each.recomputed):>12}  {said}"
-        )
+        yield (f"  {each.name:<36} {number(each.stored):>12} {number(each.recomputed):>12}  {said}")
 
 
 def _headed(title: str, lines: Iterable[str]) -> list[str]:

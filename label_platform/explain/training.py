@@ -78,9 +78,7 @@ def training_label(
     return _grade(policy, round(label, DIGITS), kept, steps)
 
 
-def _toward(
-    prior: Prior, label: float, examined: float, kept: TrainingRow, steps: Steps
-) -> float:
+def _toward(prior: Prior, label: float, examined: float, kept: TrainingRow, steps: Steps) -> float:
     strength, mean = prior.strength, 0.0
     if prior.toward == "model":
         mean = kept.number("prediction")

@@ -39,23 +39,19 @@ def facts_of(context: Context, policy: Policy, days: Sequence[date]) -> dict[str
     if labels_need_propensities(policy) and days:
         verdict, reason = judgment_of(context, days[-1], debias.estimator)
         facts["propensities"] = f"{verdict}: {reason}"
-        manifests = [
-            context.lake.manifest(Partition("labels", day, policy.name)) for day in days
-        ]
+        manifests = [context.lake.manifest(Partition("labels", day, policy.name)) for day in days]
         if not all(each is None or each.attributes.get("debiased") for each in manifests):
             facts["fell back"] = "to no debiasing, as the policy says where its curve is refused"
     return facts
 
 
-def notes_of(lines: LabelLines, excluded: str, stale: str) -> tuple[str, ...]:
-    """What a reader should know of the files, of exclusions and of what is out of date."""
+def notes_of(lines: LabelLines, excluded: str) -> tuple[str, ...]:
+    """What a reader should know of the files, and of exclusions."""
     raw = lines.raw
     notes = [f"{name} has changed since it was ingested" for name in sorted(raw.changed)]
     notes += [f"{name} was ingested, but {why}" for name, why in sorted(raw.gone.items())]
     if excluded:
         notes.append(_BY_SESSION.format(excluded))
-    if stale:
-        notes.append(stale)
     return tuple(notes)
 
 

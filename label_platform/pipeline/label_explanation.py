@@ -1,8 +1,8 @@
-"""Labels explained: log lines, fitted values and what is stored, brought together for one policy."""
+"""Labels explained: log lines, fitted values and what is stored, brought together."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -67,15 +67,14 @@ class LabelExplainer:
             frame = Frame(
                 f"Label of impression {key[0]} by policy {self.policy.name}",
                 facts_of(self.context, self.policy, [day]),
-                notes_of(lines, recorded[key].excluded, self._staleness([day])),
+                notes_of(lines, recorded[key].excluded),
                 listed_rows(self.context, self.policy, shown) if self.with_lists else (),
             )
-            fitted = self._fitted(day)
-            found.append(
-                explain_impression(
-                    self.context.problem, self.policy, evidence, shown, fitted, recorded[key], frame
-                )
+            fitted = self.fitted(day)
+            explained = explain_impression(
+                self.context.problem, self.policy, evidence, shown, fitted, recorded[key], frame
             )
+            found.append(self._excused(explained, [day]))
         return found
 
     def cells(
@@ -95,17 +94,16 @@ class LabelExplainer:
         for shown in evidence.shown.values():
             by_cell[shown.query_id, shown.item_id, shown.shown_at.date()].append(shown)
         stored = {day: self._stored_cells(cells, day) for day in chosen}
-        excluded = self._excluded_of({key for key in evidence.shown if key[1] in chosen})
+        excluded = self.excluded_of({key for key in evidence.shown if key[1] in chosen})
         rows = self._training_cells(cells) if tuple(chosen) == train else {}
         frame_facts = facts_of(self.context, self.policy, chosen)
-        stale = self._staleness(chosen)
         found = []
         for query, item in cells:
             parts = [
                 CellDay(
                     day,
                     sorted(by_cell[query, item, day], key=lambda each: each.shown_at),
-                    self._fitted(day),
+                    self.fitted(day),
                     stored[day].get((query, item)),
                     {name: why for (name, on), why in excluded.items() if on == day},
                     self._decay(day, train),
@@ -113,19 +111,30 @@ class LabelExplainer:
                 for day in chosen
                 if by_cell[query, item, day] or (query, item) in stored[day]
             ]
-            why = next((part.excluded[each.impression_id] for part in parts for each in part.shown
-                        if part.excluded.get(each.impression_id)), "")
+            why = next(
+                (
+                    part.excluded[each.impression_id]
+                    for part in parts
+                    for each in part.shown
+                    if part.excluded.get(each.impression_id)
+                ),
+                "",
+            )
             frame = Frame(
                 f"Label of query {query} and item {item} by policy {self.policy.name}",
                 frame_facts,
-                notes_of(lines, why, stale),
+                notes_of(lines, why),
             )
-            found.append(
-                explain_cell(
-                    self.context.problem, self.policy, evidence, parts, rows.get((query, item)),
-                    frame, click_signal(self.context.problem),
-                )
+            explained = explain_cell(
+                self.context.problem,
+                self.policy,
+                evidence,
+                parts,
+                rows.get((query, item)),
+                frame,
+                click_signal(self.context.problem),
             )
+            found.append(self._excused(explained, chosen))
         return found
 
     @cached_property
@@ -143,17 +152,14 @@ class LabelExplainer:
 
     @cached_property
     def _lines(self) -> LabelLines:
-        names = {name for segment in self.policy.segments for name in segment.when}
-        names.update(self.context.problem.context)
-        if self.policy.watch_time is not None:
-            names.add(self.policy.watch_time.duration)
-        return LabelLines(self.context, tuple(sorted(names)))
+        return LabelLines(self.context, columns_of(self.context, [self.policy]))
 
     @cached_property
     def _fitted_by_day(self) -> dict[date, Fitted]:
         return {}
 
-    def _fitted(self, day: date) -> Fitted:
+    def fitted(self, day: date) -> Fitted:
+        """What a day's labels were computed with, beside the lines."""
         if day not in self._fitted_by_day:
             self._fitted_by_day[day] = self._read_fitted(day)
         return self._fitted_by_day[day]
@@ -166,7 +172,8 @@ class LabelExplainer:
             wanted = policy.debias.estimator
             rows = self._rows(lake.scan("propensities", [day]))
             chosen = [
-                row for row in rows
+                row
+                for row in rows
                 if (row["chosen"] if wanted == "auto" else row["estimator"] == wanted)
             ]
             curve = Curve(chosen, self.context.problem.context)
@@ -187,19 +194,24 @@ class LabelExplainer:
         return [
             (
                 Shown(
-                    str(row["impression_id"]), row["request_id"], row["query_id"], None, None,
-                    row["item_id"], row["position"], row["shown_at"], row,
+                    str(row["impression_id"]),
+                    row["request_id"],
+                    row["query_id"],
+                    None,
+                    None,
+                    row["item_id"],
+                    row["position"],
+                    row["shown_at"],
+                    row,
                 ),
                 {name: row[name] for name in names},
             )
             for row in rows
         ]
 
-    def _recorded(
-        self, targets: Collection[tuple[str, date]]
-    ) -> dict[tuple[str, date], Recorded]:
+    def _recorded(self, targets: Collection[tuple[str, date]]) -> dict[tuple[str, date], Recorded]:
         lake, policy = self.context.lake, self.policy
-        excluded = self._excluded_of(targets)
+        excluded = self.excluded_of(targets)
         training = self._training_impressions(targets)
         found = {}
         for day in {day for _name, day in targets}:
@@ -215,11 +227,9 @@ class LabelExplainer:
                 )
         return found
 
-    def _excluded_of(
-        self, targets: Collection[tuple[str, date]]
-    ) -> dict[tuple[str, date], str]:
+    def excluded_of(self, targets: Collection[tuple[str, date]]) -> dict[tuple[str, date], str]:
         """Why impressions do not count: that is told by whole sessions, so it is not told anew."""
-        found = {}
+        found: dict[tuple[str, date], str] = {}
         for day in {day for _name, day in targets}:
             names = [name for name, on in targets if on == day]
             rows = self._rows(
@@ -250,7 +260,7 @@ class LabelExplainer:
         self, targets: Collection[tuple[str, date]]
     ) -> dict[tuple[str, date], TrainingRow]:
         """Rows by id; an id that comes again on another day is told apart by nothing here."""
-        names = {name: day for name, day in targets}
+        names = dict(targets)
         if len(names) < len(targets):
             return {}
         rows = self._training_rows(f"impression_id::varchar in ({_listed(list(names))})")
@@ -276,7 +286,10 @@ class LabelExplainer:
         partition = Partition("labels", day, self.policy.name)
         return self.context.lake.manifest(partition) is not None
 
-    def _staleness(self, days: Sequence[date]) -> str:
+    def _excused(self, explained: Explanation, days: Sequence[date]) -> Explanation:
+        """The explanation, with a note where a mismatch is one of labels that are out of date."""
+        if not explained.mismatches:
+            return explained
         stale = [
             str(partition)
             for day in days
@@ -286,11 +299,24 @@ class LabelExplainer:
             )
             if is_stale(self.context, partition)
         ]
-        return _STALE.format(", ".join(stale[:3])) if stale else ""
+        if not stale:
+            return explained
+        return replace(explained, notes=(*explained.notes, _STALE.format(", ".join(stale[:3]))))
 
     def _rows(self, relation: str, condition: str = "true") -> list[dict[str, Any]]:
         query = f"select * from {relation} where {condition}"
-        return self.context.engine.arrow(query).to_pylist()
+        rows: list[dict[str, Any]] = self.context.engine.arrow(query).to_pylist()
+        return rows
+
+
+def columns_of(context: Context, policies: Sequence[Policy]) -> tuple[str, ...]:
+    """The columns of impressions that policies' labels depend on."""
+    names = set(context.problem.context)
+    for policy in policies:
+        names.update(name for segment in policy.segments for name in segment.when)
+        if policy.watch_time is not None:
+            names.add(policy.watch_time.duration)
+    return tuple(sorted(names))
 
 
 def _listed(values: Sequence[str]) -> str:

@@ -57,10 +57,27 @@ class LabelLines:
         wishes = [Wish(("query_id", "item_id"), set(cells)), Wish(("request_id", "item_id"), lists)]
         return self.raw.find("impressions", days, wishes)
 
-    def evidence(self, targets: Sequence[RawLine]) -> LogEvidence:
-        """All that decides which events belong to some impressions, attributed."""
+    def around_event(self, event_id: str, days: Collection[date]) -> LogEvidence:
+        """All that decides what an event belongs to, attributed.
+
+        Args:
+            event_id: its id.
+            days: on which an event of this id occurred.
+        """
+        lines = self.raw.find("interactions", days, [Wish(("interaction_id",), {(event_id,)})])
+        before = {each for day in days for each in days_before(self.context, day)}
+        return self.evidence(self._competing([], lines, before), lines)
+
+    def evidence(self, targets: Sequence[RawLine], events: Sequence[RawLine] = ()) -> LogEvidence:
+        """All that decides which events belong to some impressions, attributed.
+
+        Args:
+            targets: the lines of the impressions.
+            events: lines of further events.
+        """
         days = {line.values["shown_at"].date() for line in targets}
-        events = self._events(targets, days)
+        known = {_key(line): line for line in [*events, *self._events(targets, days)]}
+        events = list(known.values())
         shown = self._competing(targets, events, days)
         requests = self._requests(
             _around(days), Wish(("request_id",), {(each.values["request_id"],) for each in targets})
@@ -68,7 +85,7 @@ class LabelLines:
         lake = self.context.lake
         built = {
             day
-            for day in self._event_days(days)
+            for day in {line.values["occurred_at"].date() for line in events}
             if lake.manifest(Partition("matched_interactions", day)) is not None
         }
         return gather(
