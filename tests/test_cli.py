@@ -17,6 +17,7 @@ from label_platform.problem import load_problem
 PROJECT = Path(__file__).parents[1]
 COMMANDS = (
     "simulate product_search",
+    "simulate short_video",
     "init",
     "doctor",
     "run",
@@ -249,22 +250,28 @@ def test_a_workspace_that_cannot_be_written_is_named(
     assert "name another one by LABEL_PLATFORM_DATA" in said
 
 
-def simulate(monkeypatch: pytest.MonkeyPatch, out: Path, *more: str) -> int:
+def simulate(
+    monkeypatch: pytest.MonkeyPatch, out: Path, *more: str, scenario: str = "product_search"
+) -> int:
     small = ["--days", "1", "--lists-per-day", "5"]
-    return run(monkeypatch, "simulate", "product_search", "--out", out, *small, *more)
+    return run(monkeypatch, "simulate", scenario, "--out", out, *small, *more)
 
 
+@pytest.mark.parametrize("scenario", ["product_search", "short_video"])
 def test_logs_are_simulated_once_and_never_written_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    scenario: str,
 ) -> None:
     out = tmp_path / "shop"
-    assert simulate(monkeypatch, out) == 0
+    assert simulate(monkeypatch, out, scenario=scenario) == 0
     assert "simulated 50 impressions" in capsys.readouterr().out
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert len(before) > 3
-    assert simulate(monkeypatch, out, "--seed", "7") == 2
+    assert simulate(monkeypatch, out, "--seed", "7", scenario=scenario) == 2
     line = wrong(capsys)
-    assert line.startswith("error: simulate product_search: ")
+    assert line.startswith(f"error: simulate {scenario}: ")
     assert "exists: remove it or simulate into another folder" in line
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
@@ -279,16 +286,18 @@ def test_logs_are_simulated_once_and_never_written_over(
         ("--lists", "5", "No such option"),
     ],
 )
+@pytest.mark.parametrize("scenario", ["product_search", "short_video"])
 def test_wrong_settings_of_a_simulation_write_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    scenario: str,
     option: str,
     value: str,
     words: str,
 ) -> None:
     out = tmp_path / "shop"
-    assert simulate(monkeypatch, out, option, value) == 2
+    assert simulate(monkeypatch, out, option, value, scenario=scenario) == 2
     error = capsys.readouterr().err
     assert words in error
     assert "Traceback" not in error

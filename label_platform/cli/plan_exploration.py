@@ -16,7 +16,8 @@ from label_platform.strict_yaml import ConfigurationError
 
 if TYPE_CHECKING:
     from label_platform.pipeline.exploration import LoggedTraffic, PlannedTraffic, PlanTerms
-    from label_platform.propensity.cells import Floats
+    from label_platform.propensity import Floats
+    from label_platform.propensity.exploration import Plan
 
 app = typer.Typer()
 
@@ -25,78 +26,79 @@ _DEFAULT_POSITIONS = 10
 _UNKNOWN = "?"
 
 
+_ListsPerDayOption = Annotated[
+    float | None, typer.Option(help="Lists shown a day.", show_default="from --problem")
+]
+_ClickRateOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Click rate at position 1 as the lists are now; or, to know the cost as well, at "
+        "every position, separated by commas.",
+        show_default="from --problem",
+    ),
+]
+_RandomClickRateOption = Annotated[
+    str | None, typer.Option(help="Click rate at position 1 of lists in random order, if known.")
+]
+_WithinOption = Annotated[str, typer.Option(help="How precisely to know the curve.")]
+_MeasureOption = Annotated[
+    Literal["every", "mean"],
+    typer.Option(
+        help="What is to be so precise: the 95% interval at every position, or the mean error."
+    ),
+]
+_PositionsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        max=1000,
+        help="How deep to know the curve.",
+        show_default="10, or the length of half the lists of --problem",
+    ),
+]
+_CurveOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The curve to assume: an exponent (1/k^1.0), or all its propensities.",
+        show_default="the problem's propensities, or 1.0",
+    ),
+]
+_CandidatesOption = Annotated[
+    int | None, typer.Option(help="Draw random lists from so many items: says the worst case.")
+]
+_ShareOption = Annotated[str, typer.Option(help="Share of the lists to explore with.")]
+_ExplorationDaysOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Say also what these days give, and the share they would need."),
+]
+_TrafficProblemOption = Annotated[
+    Path | None,
+    typer.Option(help="Read traffic and click rates from the lake of this problem file."),
+]
+
+
 @app.command("plan-exploration")
 def plan_exploration_command(  # noqa: PLR0913, PLR0917 - options of a command line
-    lists_per_day: Annotated[
-        float | None, typer.Option(help="Lists shown a day.", show_default="from --problem")
-    ] = None,
-    click_rate: Annotated[
-        str | None,
-        typer.Option(
-            help="Click rate at position 1 as the lists are now; or, to know the cost as well, at "
-            "every position, separated by commas.",
-            show_default="from --problem",
-        ),
-    ] = None,
-    random_click_rate: Annotated[
-        str | None,
-        typer.Option(help="Click rate at position 1 of lists in random order, if known."),
-    ] = None,
-    within: Annotated[str, typer.Option(help="How precisely to know the curve.")] = "10%",
-    measure: Annotated[
-        Literal["every", "mean"],
-        typer.Option(
-            help="What is to be so precise: the 95% interval at every position, or the mean error."
-        ),
-    ] = "every",
-    positions: Annotated[
-        int | None,
-        typer.Option(
-            min=2,
-            max=1000,
-            help="How deep to know the curve.",
-            show_default="10, or the length of half the lists of --problem",
-        ),
-    ] = None,
-    curve: Annotated[
-        str | None,
-        typer.Option(
-            help="The curve to assume: an exponent (1/k^1.0), or all its propensities.",
-            show_default="the problem's propensities, or 1.0",
-        ),
-    ] = None,
-    candidates: Annotated[
-        int | None, typer.Option(help="Draw random lists from so many items: says the worst case.")
-    ] = None,
-    share: Annotated[str, typer.Option(help="Share of the lists to explore with.")] = "3%",
-    days: Annotated[
-        int | None,
-        typer.Option(min=1, help="Say also what these days give, and the share they would need."),
-    ] = None,
-    problem: Annotated[
-        Path | None,
-        typer.Option(help="Read traffic and click rates from the lake of this problem file."),
-    ] = None,
+    lists_per_day: _ListsPerDayOption = None,
+    click_rate: _ClickRateOption = None,
+    random_click_rate: _RandomClickRateOption = None,
+    within: _WithinOption = "10%",
+    measure: _MeasureOption = "every",
+    positions: _PositionsOption = None,
+    curve: _CurveOption = None,
+    candidates: _CandidatesOption = None,
+    share: _ShareOption = "3%",
+    days: _ExplorationDaysOption = None,
+    problem: _TrafficProblemOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """How many lists to randomise or swap until the curve is known, and the clicks this costs.
 
     Example: label-platform plan-exploration --lists-per-day 10000 --click-rate 0.15 --within 10%
     """
-    from label_platform.pipeline.exploration import (
-        PlanTerms,
-        assumptions_in_words,
-        logged_in_words,
-        plan_as_json,
-        plan_figures,
-        worst_case_in_words,
-    )
-    from label_platform.propensity.exploration import drawn_from, plan_randomised, plan_swaps
+    from label_platform.pipeline.exploration import PlanTerms, plan_as_json, plan_figures
 
-    if problem is None and (lists_per_day is None or click_rate is None):
-        raise _wrong("expected --lists-per-day and --click-rate, or a --problem to read them from")
-    if lists_per_day is not None and not 0 < lists_per_day < float("inf"):
-        raise _wrong(f"--lists-per-day: found {lists_per_day:g}, expected a number above 0")
+    _check_traffic(problem, lists_per_day, click_rate)
     terms = PlanTerms(_share("--within", within), measure, _share("--share", share), days)
     rates = None if click_rate is None else _numbers("--click-rate", click_rate)
     random_rate = None
@@ -105,16 +107,7 @@ def plan_exploration_command(  # noqa: PLR0913, PLR0917 - options of a command l
     logged = None if problem is None else _logged(problem, positions)
     with _in_one_line():
         traffic = _traffic(lists_per_day, rates, random_rate, curve, positions, logged)
-        model = traffic.model
-        plans = [
-            plan_randomised(model, terms.within, measure),
-            plan_swaps(model, terms.within, measure),
-            plan_swaps(model, terms.within, measure, neighbours=True),
-        ]
-        notes = [*assumptions_in_words(traffic, terms), *logged_in_words(traffic, plans[0], terms)]
-        if candidates is not None:
-            worst = plan_randomised(drawn_from(model, candidates), terms.within, measure)
-            notes.append(worst_case_in_words(worst, candidates))
+        plans, notes = _plans(traffic, terms, candidates)
     figures = [plan_figures(plan, traffic, terms) for plan in plans]
     if as_json:
         print(json.dumps(plan_as_json(traffic, terms, figures, notes)))  # noqa: T201 - the result
@@ -122,6 +115,39 @@ def plan_exploration_command(  # noqa: PLR0913, PLR0917 - options of a command l
     _print_table(figures, terms)
     for note in notes:
         console.print(note, highlight=False, markup=False)
+
+
+def _check_traffic(
+    problem: Path | None, lists_per_day: float | None, click_rate: str | None
+) -> None:
+    if problem is None and (lists_per_day is None or click_rate is None):
+        raise _wrong("expected --lists-per-day and --click-rate, or a --problem to read them from")
+    if lists_per_day is not None and not 0 < lists_per_day < float("inf"):
+        raise _wrong(f"--lists-per-day: found {lists_per_day:g}, expected a number above 0")
+
+
+def _plans(
+    traffic: "PlannedTraffic", terms: "PlanTerms", candidates: int | None
+) -> tuple[list["Plan"], list[str]]:
+    """A plan of each design, and in words what they take for granted."""
+    from label_platform.pipeline.exploration import (
+        assumptions_in_words,
+        logged_in_words,
+        worst_case_in_words,
+    )
+    from label_platform.propensity.exploration import drawn_from, plan_randomised, plan_swaps
+
+    model = traffic.model
+    plans = [
+        plan_randomised(model, terms.within, terms.measure),
+        plan_swaps(model, terms.within, terms.measure),
+        plan_swaps(model, terms.within, terms.measure, neighbours=True),
+    ]
+    notes = [*assumptions_in_words(traffic, terms), *logged_in_words(traffic, plans[0], terms)]
+    if candidates is not None:
+        worst = plan_randomised(drawn_from(model, candidates), terms.within, terms.measure)
+        notes.append(worst_case_in_words(worst, candidates))
+    return plans, notes
 
 
 def _wrong(words: str) -> ConfigurationError:

@@ -1,31 +1,43 @@
 """label-platform simulate: logs with known truth."""
 
 import time
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from label_platform.cli.options import console
 from label_platform.strict_yaml import ConfigurationError
 
+if TYPE_CHECKING:
+    from label_platform.logs.simulators import SimulationSummary
+
 app = typer.Typer(no_args_is_help=True, help="Write simulated logs with known truth.")
+
+
+OutOption = Annotated[Path, typer.Option(help="Folder for logs/ and truth/.")]
+DaysOption = Annotated[int, typer.Option(min=1, help="Log days.")]
+SeedOption = Annotated[int, typer.Option(help="Same seed, same logs.")]
+StartDateOption = Annotated[str, typer.Option(help="First log day.")]
+LoggerOption = Annotated[
+    Literal["weak", "strong", "random"], typer.Option(help="How good the logging ranker is.")
+]
+RandomizedShareOption = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of lists in random order.")
+]
 
 
 @app.command("product_search")
 def simulate_product_search_command(
-    out: Annotated[Path, typer.Option(help="Folder for logs/ and truth/.")],
-    days: Annotated[int, typer.Option(min=1, help="Log days.")] = 10,
+    out: OutOption,
+    days: DaysOption = 10,
     lists_per_day: Annotated[int, typer.Option(min=1, help="Result lists per day.")] = 5000,
-    seed: Annotated[int, typer.Option(help="Same seed, same logs.")] = 0,
-    start_date: Annotated[str, typer.Option(help="First log day.")] = "2026-10-01",
-    logger: Annotated[
-        Literal["weak", "strong", "random"], typer.Option(help="How good the logging ranker is.")
-    ] = "weak",
-    randomized_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of lists in random order.")
-    ] = 0.03,
+    seed: SeedOption = 0,
+    start_date: StartDateOption = "2026-10-01",
+    logger: LoggerOption = "weak",
+    randomized_share: RandomizedShareOption = 0.03,
     trust_bias: Annotated[
         float, typer.Option(min=0, max=1, help="How much users trust high positions.")
     ] = 0.0,
@@ -36,8 +48,7 @@ def simulate_product_search_command(
     """
     from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
 
-    started = time.perf_counter()
-    try:
+    def simulate(show: Callable[[int, int], None]) -> "SimulationSummary":
         settings = ProductSearchSettings(
             days=days,
             lists_per_day=lists_per_day,
@@ -47,12 +58,61 @@ def simulate_product_search_command(
             randomized_share=randomized_share,
             trust_bias=trust_bias,
         )
-    except ValueError as error:
-        raise ConfigurationError(f"simulate product_search: {error}") from error
-    try:
-        summary = simulate_product_search(settings, out)
-    except FileExistsError as error:
-        raise ConfigurationError(f"simulate product_search: {error}") from error
+        return simulate_product_search(settings, out, show)
+
+    _simulate("product_search", simulate, days, out)
+
+
+@app.command("short_video")
+def simulate_short_video_command(
+    out: OutOption,
+    days: DaysOption = 10,
+    lists_per_day: Annotated[int, typer.Option(min=1, help="Feeds of 10 videos per day.")] = 5000,
+    seed: SeedOption = 0,
+    start_date: StartDateOption = "2026-10-01",
+    logger: LoggerOption = "weak",
+    randomized_share: RandomizedShareOption = 0.03,
+    retention: Annotated[
+        float, typer.Option(min=0, max=0.8, help="How much satisfaction brings people back.")
+    ] = 0.6,
+) -> None:
+    """Feeds of short videos, of several days, with the true interest beside them.
+
+    Example: label-platform simulate short_video --out data/simulated/short_video --days 10
+    """
+    from label_platform.logs.simulators import ShortVideoSettings, simulate_short_video
+
+    def simulate(show: Callable[[int, int], None]) -> "SimulationSummary":
+        settings = ShortVideoSettings(
+            days=days,
+            lists_per_day=lists_per_day,
+            seed=seed,
+            start_date=date.fromisoformat(start_date),
+            logger=logger,
+            randomized_share=randomized_share,
+            retention=retention,
+        )
+        return simulate_short_video(settings, out, show)
+
+    _simulate("short_video", simulate, days, out)
+
+
+def _simulate(
+    scenario: str,
+    simulate: Callable[[Callable[[int, int], None]], "SimulationSummary"],
+    days: int,
+    out: Path,
+) -> None:
+    """Simulates with a progress bar over the days, and says how much was written where."""
+    from rich.progress import Progress
+
+    started = time.perf_counter()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("simulated days", total=days)
+        try:
+            summary = simulate(lambda done, _days: bars.update(task, completed=done))
+        except (ValueError, FileExistsError) as error:
+            raise ConfigurationError(f"simulate {scenario}: {error}") from error
     console.print(
         f"simulated {summary.impressions:,} impressions and "
         f"{sum(summary.interactions.values()):,} events over {days} days into {out} "

@@ -35,12 +35,14 @@ class Arm:
         grain: of its labels.
         spec: of the ranker.
         is_baseline: whether its own labels are raw clicks, so that it needs no baseline.
+        tune: by which labels validation rows choose the weight of auxiliary scores.
     """
 
     policy: str
     grain: str
     spec: RankerSpec
     is_baseline: bool = False
+    tune: Literal["label", "both"] = "label"
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,16 +139,18 @@ def evaluate_arm(
     cache = cache or SideCache()
 
     def evaluated(rows: TrainingData, validation: TrainingData | None, spec: RankerSpec) -> Side:
-        key = _digest(rows, validation, spec, panel, (rounds, fits, seed))
+        settings = (rounds, fits, seed, "" if spec.auxiliary == "none" else arm.tune)
+        key = _digest(rows, validation, spec, panel, settings)
         if key not in cache.sides:
-            trainer = RankerTrainer(rows, validation, spec)
+            trainer = RankerTrainer(rows, validation, spec, arm.tune)
             cache.sides[key] = _fit_side(trainer, panel, rounds=rounds, fits=fits, seed=seed)
         return cache.sides[key]
 
     contender = evaluated(train, validate, arm.spec)
     if arm.is_baseline:
         return ArmEvaluation(arm, contender, None)
-    raw_spec = arm.spec.model_copy(update={"position": "none", "weight": "one"})
+    plain = {"position": "none", "weight": "one", "auxiliary": "none"}
+    raw_spec = arm.spec.model_copy(update=plain)
     raw_validate = None if validate is None else validate.raw_side()
     try:
         baseline = evaluated(train.raw_side(), raw_validate, raw_spec)
@@ -173,11 +177,13 @@ def _digest(
     validation: TrainingData | None,
     spec: RankerSpec,
     panel: Panel,
-    settings: tuple[int, int, int],
+    settings: tuple[int, int, int, str],
 ) -> bytes:
     """Of everything that a side is a function of."""
     digest = hashlib.blake2b(panel.digest)
-    digest.update(repr((spec.objective, spec.uses_position_feature, settings)).encode())
+    digest.update(
+        repr((spec.objective, spec.auxiliary, spec.uses_position_feature, settings)).encode()
+    )
     for data in (rows, validation):
         if data is None:
             continue
@@ -189,6 +195,7 @@ def _digest(
             data.weight,
             data.group_sizes,
             data.units.codes,
+            *([] if data.auxiliary_label is None else [data.auxiliary_label]),
         ):
             digest.update(np.asfortranarray(array).tobytes(order="A"))
     return digest.digest()

@@ -3,17 +3,42 @@
 from label_platform.examples.build import examples_sql, origin_counts_sql
 from label_platform.examples.evaluation_rows import evaluation_rows_sql
 from label_platform.examples.features import FeatureColumns, resolve_features
+from label_platform.examples.finish import (
+    BASE,
+    PREDICTED,
+    TAUGHT,
+    Fitted,
+    base_sql,
+    bounds_sql,
+    dense_scale,
+    dense_weights_sql,
+    finished_sql,
+    needs_finish,
+)
+from label_platform.examples.refused import refused_counts_sql, refused_draws_sql
 from label_platform.examples.relations import ExampleRelations
 from label_platform.examples.split import Split, SplitError, split_days
 
 __all__ = [
+    "BASE",
+    "PREDICTED",
+    "TAUGHT",
     "ExampleRelations",
     "FeatureColumns",
+    "Fitted",
     "Split",
     "SplitError",
+    "base_sql",
+    "bounds_sql",
+    "dense_scale",
+    "dense_weights_sql",
     "evaluation_rows_sql",
     "examples_sql",
+    "finished_sql",
+    "needs_finish",
     "origin_counts_sql",
+    "refused_counts_sql",
+    "refused_draws_sql",
     "resolve_features",
     "split_days",
 ]

@@ -1,11 +1,15 @@
 """A policy's training examples as one SQL query."""
 
-from label_platform.examples.impression_rows import impression_rows_sql
+from label_platform.examples.impression_rows import impression_rows_sql, label_columns
+from label_platform.examples.negatives import limited_sql
 from label_platform.examples.query_item_rows import query_item_rows_sql
 from label_platform.examples.random_catalogue import random_rows_sql
 from label_platform.examples.relations import ExampleRelations
-from label_platform.policy import Policy
+from label_platform.policy import PREDICTION_SHARE, Policy, RandomCatalogue
 from label_platform.problem import Problem
+
+ROW_ORDER = "part, group_id, position nulls last, item_id, impression_id nulls last"
+"""The fixed order of examples: trees depend on it."""
 
 
 def examples_sql(policy: Policy, problem: Problem, relations: ExampleRelations) -> str:
@@ -35,21 +39,38 @@ def examples_sql(policy: Policy, problem: Problem, relations: ExampleRelations) 
             impression_rows_sql(policy, problem, relations, "validate"),
         ]
         if policy.negatives.random is not None:
-            parts.append(random_rows_sql(policy.negatives.random, relations))
-    union = "\nunion all\n".join(f"(\n{part}\n)" for part in parts)
+            parts.append(_random_rows(policy, policy.negatives.random, relations))
+    union = "\nunion all by name\n".join(f"(\n{part}\n)" for part in parts)
     return f"""select * from (
-{union}
+{limited_sql(policy.negatives, union)}
 )
-order by part, group_id, position nulls last, item_id, impression_id nulls last"""
+order by {ROW_ORDER}"""
+
+
+def _random_rows(policy: Policy, block: RandomCatalogue, relations: ExampleRelations) -> str:
+    """Catalogue items that were not shown; a doubly robust label of them is the prediction."""
+    rows = random_rows_sql(block, policy.negatives, relations)
+    values = {"is_dense": "false", PREDICTION_SHARE: "cast(1 as double)"}
+    columns = "".join(
+        f", {values.get(name, 'cast(0 as double)')} as {name}" for name in label_columns(policy)
+    )
+    return f"select *{columns} from (\n{rows}\n)" if columns else rows
 
 
 def origin_counts_sql(examples: str) -> str:
-    """SQL that counts examples by part and origin: rows, and the weight they have together."""
+    """SQL that counts examples by part and origin: rows, the weight they have together, shares.
+
+    ``share`` and ``weight_share`` are of the part's rows and of its weight.
+    """
     return f"""select
     part,
     origin,
     count(*) as examples,
-    cast(sum(cast(weight as decimal(18, 6))) as double) as weight
+    cast(sum(cast(weight as decimal(18, 6))) as double) as weight,
+    count(*) / sum(count(*)) over (partition by part) as share,
+    cast(sum(cast(weight as decimal(18, 6))) as double)
+        / cast(sum(sum(cast(weight as decimal(18, 6)))) over (partition by part) as double)
+        as weight_share
 from {examples}
 group by part, origin
 order by part, origin"""

@@ -4,17 +4,29 @@ from label_platform.examples.relations import ExampleRelations
 from label_platform.lake import quote_identifier
 
 
-def feature_list_sql(relations: ExampleRelations, rows: str, items: str = "items") -> str:
+def feature_list_sql(
+    relations: ExampleRelations,
+    rows: str,
+    items: str = "items",
+    *,
+    logged: bool = True,
+    stored: bool = True,
+) -> str:
     """The feature columns to select, each after a comma: the rows' own, then those of the items.
 
     Args:
         relations: names the columns.
         rows: the name of the rows that hold the logged ones.
         items: the name of what holds those of the items.
+        logged: whether the logged ones are wanted.
+        stored: whether those of the items are wanted.
     """
-    logged = [f"{rows}.{quote_identifier(name)}" for name in relations.feature_columns]
-    stored = [f"{items}.{quote_identifier(name)}" for name in relations.item_feature_columns]
-    return "".join(f",\n    {column}" for column in (*logged, *stored))
+    columns: list[str] = []
+    if logged:
+        columns += [f"{rows}.{quote_identifier(name)}" for name in relations.feature_columns]
+    if stored:
+        columns += [f"{items}.{quote_identifier(name)}" for name in relations.item_feature_columns]
+    return "".join(f",\n    {column}" for column in columns)
 
 
 def item_join_sql(relations: ExampleRelations, rows: str, join: str = "left") -> str:

@@ -3,27 +3,34 @@
 Days hold additive parts; a part of the split adds up its days and divides once:
 
     label = sum gain_sum / sum expected_examinations
+
+Decay multiplies the parts of a day, all of them alike.
 """
 
 from label_platform.examples.columns import feature_list_sql, item_join_sql
 from label_platform.examples.relations import ExampleRelations, Part
 from label_platform.examples.sampling import sampled_sql
 from label_platform.lake import quote_identifier
-from label_platform.policy import Policy
+from label_platform.policy import PREDICTION_SHARE, Policy
+
+_DECAYED = "decimal(28, 10)"
 
 
 def query_item_rows_sql(policy: Policy, relations: ExampleRelations, part: Part) -> str:
     """SQL of the cells of one part, with the features of each cell's last impression in it."""
     labels, signals = relations.of(part)
     kept, weight = _never_examined(policy)
+    more = more_columns(policy)
+    summed = "".join(f",\n        {sql} as {name}" for name, sql in more.items())
+    added = "".join(f",\n    round(kept.{name}, 6) as {name}" for name in more)
     return f"""with cells as (
     select
         query_id,
         item_id,
-        cast(sum(gain_sum) as double) as gain_sum,
-        cast(sum(expected_examinations) as double) as expected_examinations,
+        {_sum(policy, "gain_sum")} as gain_sum,
+        {_sum(policy, "expected_examinations")} as expected_examinations,
         cast(sum(impressions) as bigint) as impressions,
-        cast(sum(clicks) as double) as clicks
+        cast(sum(clicks) as double) as clicks{summed}
     from {labels}
     group by query_id, item_id
 ),
@@ -64,8 +71,32 @@ select
     round(kept.impressions * cast({weight} as double), 6) as raw_weight,
     kept.impressions,
     kept.expected_examinations,
-    'cell' as origin{feature_list_sql(relations, "kept")}
+    'cell' as origin{added}{feature_list_sql(relations, "kept")}
 from kept{item_join_sql(relations, "kept")}"""
+
+
+def more_columns(policy: Policy) -> dict[str, str]:
+    """What only some policies' labels have, as columns of a training row over ``cells``' sums."""
+    columns = {}
+    if policy.debias.method in {"affine", "doubly_robust"}:
+        columns["information"] = _sum(policy, "information")
+    if policy.debias.method == "doubly_robust":
+        unclipped, examined = (
+            _sum(policy, each) for each in ("unclipped_examinations", "expected_examinations")
+        )
+        columns[PREDICTION_SHARE] = f"round(1 - {unclipped} / {examined}, 6)"
+    if policy.auxiliary is not None:
+        columns["auxiliary_label"] = (
+            "cast(sum(auxiliary_gain_sum) / sum(expected_examinations) as double)"
+        )
+    return columns
+
+
+def _sum(policy: Policy, column: str) -> str:
+    if policy.decay is None:
+        return f"cast(sum({column}) as double)"
+    # sums of decimals do not depend on their order
+    return f"cast(sum(cast({column} * decay as {_DECAYED})) as double)"
 
 
 def _logged(relations: ExampleRelations) -> str:

@@ -1,48 +1,75 @@
 """Negatives that no list showed: random items of the catalogue, behind a guard.
 
-For every positive, items are drawn uniformly by md5 of the positive and the number of the draw.
-A drawn item is refused if
+For every positive, items are drawn by md5 of the positive and the number of the draw, until enough
+pass the guard (``guard.py``); where it refuses nearly everything there are fewer.
 
-- it was not in the catalogue yet when the list was shown,
-- the list showed it, or drew it already,
-- it is positive for the same query anywhere in the training days, or
-- its features are those of such a positive (a near duplicate under another id).
+uniform: every item alike. A list takes an item once, whichever of its positives drew it.
 
-Of the items that pass, each positive takes the first it needs. Where the guard refuses nearly
-everything there are fewer. Uniform draws need no correction for popularity (logQ).
+popularity: with chance (n + 1) / sum (n + 1), n being how often people were shown the item in the
+training days; one is added since an item of chance 0 could not be made up for by any weight. Draws
+are with replacement: an item that a list drew twice is one row of twice the weight.
+
+log_q: a draw of chance q_i weighs (1/N) / q_i, as the logit of a sampled softmax is lowered by
+log q_i (Bengio and Senecal 2008; Yi et al. 2019). Over draws from the whole catalogue the expected
+weight of every item is then that of uniform draws. Draws that the guard refuses are replaced,
+which raises the chance of all others of that list by one factor, for popular items are refused more
+often. So weights are divided by their mean over the block: each draw weighs ``weight`` on average,
+and within a list items have in expectation the shares they have under uniform draws.
 """
 
 from label_platform.examples.columns import feature_list_sql, item_join_sql
+from label_platform.examples.guard import (
+    NOT_YET,
+    SHOWN,
+    known_ctes,
+    looked_at_ctes,
+    refused_sql,
+    rewarded_sql,
+)
 from label_platform.examples.relations import ExampleRelations
-from label_platform.lake import quote_identifier
-from label_platform.policy import RandomCatalogue
+from label_platform.examples.standardised import Features
+from label_platform.policy import Negatives, RandomCatalogue
 
 _SPARE_DRAWS = 4
 """Draws for each item that is needed: the guard refuses few in a catalogue of any size."""
 
 _HEX_DIGITS = 15  # the most that fit a signed 64-bit integer
+_CORRECTION = "decimal(18, 9)"
+"""Sums of decimals do not depend on the order in which threads add them."""
 
 
-def random_rows_sql(block: RandomCatalogue, relations: ExampleRelations) -> str:
+def random_rows_sql(
+    block: RandomCatalogue, negatives: Negatives, relations: ExampleRelations
+) -> str:
     """SQL of random catalogue rows for the lists of the training days.
 
     Raises:
         ValueError: there is no items table.
     """
-    if relations.items is None:
-        raise ValueError("negatives.random needs the items table")
     features = feature_list_sql(relations, "kept", items="kept")
-    return f"""{_positives(relations)},
+    correction = "kept.times"
+    if block.draw == "popularity" and block.log_q:
+        correction = "kept.correction"
+    return f"""{_looked_at(block, negatives, relations)},
 
-{_candidates(block, relations)},
-
-{_guarded(relations)},
+corrected as (
+    select
+        *,
+        cast(uniform_chance / chance as {_CORRECTION}) as own_correction
+    from looked_at
+    where reason is null
+),
 
 kept as (
-    select * from guarded
+    select
+        *,
+        sum(own_correction) over (partition by request_id, item_id)
+            / (select avg(own_correction) from corrected) as correction,
+        count(*) over (partition by request_id, item_id) as times
+    from corrected
     qualify row_number() over (
-        partition by positive_id order by draw
-    ) <= {block.per_positive}
+        partition by request_id, item_id order by positive_id, draw
+    ) = 1
 )
 
 select
@@ -53,7 +80,7 @@ select
     cast(null as uuid) as impression_id,
     cast(null as integer) as position,
     cast(0 as double) as label,
-    cast({block.weight!r} as double) as weight,
+    round(cast({block.weight!r} * {correction} as double), 6) as weight,
     cast(0 as double) as raw_label,
     cast(0 as double) as raw_weight,
     cast(0 as bigint) as impressions,
@@ -62,88 +89,102 @@ select
 from kept"""
 
 
-def _positives(relations: ExampleRelations) -> str:
-    rows = relations.signals_train
-    return f"""with rewarded as (
+def refused_random_sql(
+    block: RandomCatalogue, negatives: Negatives, relations: ExampleRelations
+) -> str:
+    """SQL of the draws that the guard refused."""
+    return refused_sql(_looked_at(block, negatives, relations), "train", "random")
+
+
+def _looked_at(block: RandomCatalogue, negatives: Negatives, relations: ExampleRelations) -> str:
+    if relations.items is None:
+        raise ValueError("negatives.random needs the items table")
+    features = Features(relations, logged=False)
+    tolerance = negatives.near_duplicates
+    known = known_ctes(features, part="train", standardised=tolerance > 0)
+    filled = features.filled_sql("dated") if tolerance > 0 else ""
+    # without item features nothing is taken from the items table, nor is it asked about dates
+    not_yet = "items.item_id is null" if relations.item_feature_columns else "false"
+    reasons = {NOT_YET: "candidates.is_not_yet", SHOWN: "candidates.is_shown"}
+    return f"""with {known},
+
+rewarded as (
+    {rewarded_sql(relations, "train")}
+),
+
+{_drawn(block, relations)},
+
+dated as (
     select
-        signals.impression_id as positive_id,
-        signals.request_id,
-        signals.query_id,
-        signals.item_id,
-        signals.shown_at
-    from {relations.labels_train} as labels
-    inner join {rows} as signals on labels.impression_id = signals.impression_id
-    where labels.label > 0
+        drawn.*,
+        {not_yet} as is_not_yet,
+        shown.item_id is not null as is_shown{feature_list_sql(relations, "drawn", logged=False)}
+    from drawn{item_join_sql(relations, "drawn")}
+    left join (
+        select distinct request_id, item_id from {relations.signals_train}
+    ) as shown
+        on drawn.request_id = shown.request_id and drawn.item_id = shown.item_id
 ),
 
-positives as (
-    select rewarded.*{feature_list_sql(relations, "rewarded")}
-    from rewarded{item_join_sql(relations, "rewarded")}
+candidates as (
+    select dated.*{filled}
+    from dated
+    cross join statistics
 ),
 
-shown as (
-    select request_id, item_id from {rows}
-)"""
+{looked_at_ctes(features, tolerance, block.per_positive, reasons)}"""
 
 
-def _candidates(block: RandomCatalogue, relations: ExampleRelations) -> str:
+def _drawn(block: RandomCatalogue, relations: ExampleRelations) -> str:
+    """CTE ``drawn``: each item has a stretch of whole numbers as long as its chance."""
     draws = block.per_positive * _SPARE_DRAWS
     digits = f"substr(md5(concat('random|', rewarded.positive_id, '|', draw)), 1, {_HEX_DIGITS})"
-    return f"""catalogue as (
-    select item_id, row_number() over (order by item_id) - 1 as number
-    from (select distinct item_id from {relations.items})
+    share, once = "1", ""
+    if block.draw == "popularity":
+        share = "1 + coalesce(popularity.shown, 0)"
+    else:
+        once = """
+    qualify row_number() over (
+        partition by draws.request_id, catalogue.item_id
+        order by draws.positive_id, draws.draw
+    ) = 1"""
+    return f"""popularity as (
+    select item_id, count(*) as shown
+    from {relations.signals_train}
+    where excluded_reason is null
+    group by item_id
+),
+
+shares as (
+    select stored.item_id, {share} as share
+    from (select distinct item_id from {relations.items}) as stored
+    left join popularity on stored.item_id = popularity.item_id
+),
+
+catalogue as (
+    select
+        item_id,
+        cast(sum(share) over (order by item_id rows unbounded preceding) as bigint) - share
+            as first_number,
+        share / sum(share) over () as chance,
+        1 / count(*) over () as uniform_chance
+    from shares
 ),
 
 draws as (
     select
-        rewarded.* exclude (item_id),
+        rewarded.positive_id,
+        rewarded.request_id,
+        rewarded.query_id,
+        rewarded.shown_at,
         draw,
-        cast('0x' || {digits} as bigint) % (select count(*) from catalogue) as number
+        cast('0x' || {digits} as bigint) % (select cast(sum(share) as bigint) from shares) as number
     from rewarded
     cross join range({draws}) as numbers(draw)
 ),
 
 drawn as (
-    select draws.* exclude (number), catalogue.item_id
+    select draws.* exclude (number), catalogue.* exclude (first_number)
     from draws
-    inner join catalogue on draws.number = catalogue.number
-    -- a list takes an item once, whichever of its positives drew it
-    qualify row_number() over (
-        partition by draws.request_id, catalogue.item_id
-        order by draws.positive_id, draws.draw
-    ) = 1
-),
-
-candidates as (
-    select drawn.*{feature_list_sql(relations, "drawn")}
-    from drawn{item_join_sql(relations, "drawn", join="inner")}
-)"""
-
-
-def _guarded(relations: ExampleRelations) -> str:
-    alike = "".join(
-        f"\n            and candidates.{name} is not distinct from positives.{name}"
-        for name in map(quote_identifier, relations.item_feature_columns)
-    )
-    return f"""guarded as (
-    select candidates.*
-    from candidates
-    where
-        not exists (
-            select 1 from shown
-            where
-                candidates.request_id = shown.request_id
-                and candidates.item_id = shown.item_id
-        )
-        and not exists (
-            select 1 from positives
-            where
-                candidates.query_id = positives.query_id
-                and candidates.item_id = positives.item_id
-        )
-        and not exists (
-            select 1 from positives
-            where
-                candidates.query_id = positives.query_id{alike}
-        )
+    asof inner join catalogue on draws.number >= catalogue.first_number{once}
 )"""

@@ -22,7 +22,13 @@ from label_platform.pipeline.metadata import (
 )
 from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.steps import FAILED_CHECKS, STEPS, Step, build_partition
-from label_platform.policy import Policy, PropensityRefusedError, label_version, policy_version
+from label_platform.policy import (
+    Policy,
+    PriorRefusedError,
+    PropensityRefusedError,
+    label_version,
+    policy_version,
+)
 
 RECONCILED = "counts_reconcile"
 _DATA_VERSION = "dagster/data_version"
@@ -170,7 +176,7 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
             for partition in partitions:
                 try:
                     manifest, built = build_partition(work, partition)
-                except PropensityRefusedError as error:
+                except (PropensityRefusedError, PriorRefusedError) as error:
                     raise dg.Failure(description=str(error), allow_retries=False) from error
                 manifests.append(manifest)
                 facts = partition_metadata(manifest) | {"rebuilt": built}

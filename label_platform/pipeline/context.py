@@ -26,6 +26,8 @@ class Project:
         workspace: where everything built lies.
         path: the problem file, to read it again.
         as_of: build from what was ingested up to here, beside the live tables; None for those.
+        named: all policies that the problem names, of which this work may be on a few: days are
+            split and propensities estimated for all of them alike. Empty if they are the same.
         fitted_sides: what this process has fitted already: policies with the same rows have the
             same baseline.
     """
@@ -35,6 +37,7 @@ class Project:
     workspace: Workspace
     path: Path = field(default=Path(), compare=False)
     as_of: datetime | None = None
+    named: tuple[Policy, ...] = ()
     fitted_sides: SideCache = field(default_factory=SideCache, compare=False, repr=False)
 
     @classmethod
@@ -45,7 +48,8 @@ class Project:
             ConfigurationError: names file and key of whatever does not fit.
         """
         problem = load_problem(path, logs)
-        return cls(problem, tuple(load_policies(problem)), workspace, path)
+        policies = tuple(load_policies(problem))
+        return cls(problem, policies, workspace, path, named=policies)
 
     def policy(self, name: str) -> Policy:
         """An active policy by its name."""
@@ -140,7 +144,8 @@ class Context:
 
     def split(self, as_of_day: date) -> Split:
         """The train, validate and evaluate days of what is known at the end of a day."""
-        windows = [longest_window(policy, self.problem) for policy in self.project.policies]
+        named = self.project.named or self.project.policies
+        windows = [longest_window(policy, self.problem) for policy in named]
         return split_days(self.problem, windows, self.log_days[0], as_of_day)
 
     def last_training_day(self, as_of_day: date) -> date:

@@ -48,6 +48,7 @@ def evaluations_recipe(context: Context, partition: Partition) -> dict[str, Any]
         "fits": [training.rounds, training.fits, SEED],
         "baseline": context.problem.policies.baseline,
         "semantics": SEMANTICS,
+        **({} if policy.auxiliary is None else {"tune": policy.auxiliary.tune}),
     }
 
 
@@ -119,7 +120,8 @@ def _evaluate(
     policy = context.project.policy(partition.policy)
     training = context.problem.training
     is_baseline = policy.name == context.problem.policies.baseline
-    arm = Arm(policy.name, policy.grain, spec, is_baseline=is_baseline)
+    tune = "label" if policy.auxiliary is None else policy.auxiliary.tune
+    arm = Arm(policy.name, policy.grain, spec, is_baseline=is_baseline, tune=tune)
     features = ranker_features(context, partition)
     try:
         return evaluate_arm(

@@ -1,24 +1,33 @@
 """labels + impression_signals + items -> training examples of one policy."""
 
-from datetime import date
+from dataclasses import asdict
+from datetime import date, timedelta
+from hashlib import sha256
 from typing import Any
 
 from label_platform.examples import (
     ExampleRelations,
     FeatureColumns,
+    Fitted,
     Split,
     examples_sql,
+    needs_finish,
     origin_counts_sql,
     resolve_features,
 )
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.finishing import finished_examples
 from label_platform.pipeline.propensity_judgment import may_use
 from label_platform.policy import (
     Policy,
     examples_need_propensities,
     policy_version,
 )
+
+_DAY = timedelta(days=1)
+SEMANTICS = 1
+"""Raised when what is fitted on training rows changes its meaning."""
 
 
 def feature_columns(context: Context, days: tuple[date, ...]) -> FeatureColumns:
@@ -35,7 +44,11 @@ def examples_recipe(context: Context, partition: Partition) -> dict[str, Any]:
     split = context.split(partition.day)
     days = (*split.train, *split.validate)
     weighted = examples_need_propensities(policy)
-    return {
+    fitting: dict[str, Any] = {"semantics": SEMANTICS} if needs_finish(policy) else {}
+    if policy.teacher is not None:
+        content = (policy.path.parent / policy.teacher.model).read_bytes()
+        fitting["teacher"] = sha256(content).hexdigest()
+    return fitting | {
         "policy_version": policy_version(policy, context.problem),
         "features": [context.problem.features, context.problem.item_features],
         "train": split.train,
@@ -55,7 +68,11 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
     """Join labels, negatives and features into training rows, each with its origin."""
     policy = context.project.policy(partition.policy)
     split = context.split(partition.day)
-    query = examples_sql(policy, context.problem, _relations(context, policy, split))
+    relations = _relations(context, policy, split)
+    query, fitted = examples_sql(policy, context.problem, relations), Fitted()
+    if needs_finish(policy):
+        features = (*relations.feature_columns, *relations.item_feature_columns)
+        query, fitted = finished_examples(context.engine, policy, query, features)
     manifest = context.lake.publish(
         context.engine,
         partition,
@@ -64,6 +81,7 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
         as_of=partition.day.isoformat(),
         attributes={
             "policy_version": policy_version(policy, context.problem),
+            "fitted": {name: value for name, value in asdict(fitted).items() if value is not None},
             "train": f"{split.train[0]} to {split.train[-1]}",
             "validate": f"{split.validate[0]} to {split.validate[-1]}",
         },
@@ -71,7 +89,10 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
     counts = context.engine.rows(
         origin_counts_sql(context.lake.scan("examples", [partition.day], partition.policy))
     )
-    origins = {f"{part} {origin}": f"{rows:,}" for part, origin, rows, _weight in counts}
+    origins = {
+        f"{part} {origin}": f"{rows:,} ({share:.1%})"
+        for part, origin, rows, _weight, share, _weight_share in counts
+    }
     context.lake.annotate(partition, {"origins": origins})
     return manifest
 
@@ -81,8 +102,8 @@ def _relations(context: Context, policy: Policy, split: Split) -> ExampleRelatio
     features = feature_columns(context, split.train)
     item_days = context.item_days
     return ExampleRelations(
-        labels_train=lake.scan("labels", split.train, policy.name),
-        labels_validate=lake.scan("labels", split.validate, policy.name),
+        labels_train=_labels(context, policy, split.train, split),
+        labels_validate=_labels(context, policy, split.validate, split),
         signals_train=lake.scan("impression_signals", split.train),
         signals_validate=lake.scan("impression_signals", split.validate),
         items=lake.scan("items", item_days) if item_days else None,
@@ -90,6 +111,20 @@ def _relations(context: Context, policy: Policy, split: Split) -> ExampleRelatio
         feature_columns=features.impression,
         item_feature_columns=features.item,
     )
+
+
+def _labels(context: Context, policy: Policy, days: tuple[date, ...], split: Split) -> str:
+    """The labels of some days; with decay, how much each of the days counts beside them."""
+    if policy.decay is None:
+        return context.lake.scan("labels", days, policy.name)
+    parts = []
+    for day in days:
+        age = max(0, (split.train[-1] - day).days) * _DAY
+        decay = round(0.5 ** (age / policy.decay.half_life), 9)
+        parts.append(
+            f"select *, {decay!r} as decay from {context.lake.scan('labels', [day], policy.name)}"
+        )
+    return f"({' union all '.join(parts)})"
 
 
 def examination_curve(context: Context, policy: Policy, day: date) -> str | None:

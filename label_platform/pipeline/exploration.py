@@ -10,8 +10,7 @@ import pandas as pd
 from label_platform.lake import MissingPartitionError
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.propensity_report import latest_propensities
-from label_platform.propensity import Verdict
-from label_platform.propensity.cells import Floats
+from label_platform.propensity import Floats, Verdict
 from label_platform.propensity.exploration import ClickModel, Measure, Plan, precision_of
 from label_platform.strict_yaml import ConfigurationError
 

@@ -40,6 +40,7 @@ def propensities_recipe(context: Context, partition: Partition) -> dict[str, Any
         ),
         "context": context.problem.context,
         "settings": context.problem.propensity.model_dump(mode="json"),
+        "estimators": wanted_estimators(context),
         "semantics": SEMANTICS,
     }
 
@@ -64,10 +65,12 @@ def build_propensities(context: Context, partition: Partition) -> Manifest:
 
 
 def wanted_estimators(context: Context) -> tuple[str, ...]:
-    """The estimators that are run, each once."""
+    """The estimators that the problem or one of its policies names, each once."""
     settings = context.problem.propensity
-    named = () if settings.estimator == "auto" else (settings.estimator,)
-    return tuple(dict.fromkeys([*settings.estimators, *named]))
+    policies = context.project.named or context.project.policies
+    of_policies = [policy.debias.estimator for policy in policies]
+    wanted = [*settings.estimators, settings.estimator, *of_policies]
+    return tuple(dict.fromkeys(each for each in wanted if each != "auto"))
 
 
 def attributes_of(answer: Answer, gates: PropensityGates) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def rankers_recipe(context: Context, partition: Partition) -> dict[str, Any]:
         "rounds": context.problem.training.rounds,
         "features": ranker_features(context, partition),
         "seed": SEED,
+        **({} if policy.auxiliary is None else {"tune": policy.auxiliary.tune}),
     }
 
 
@@ -62,7 +63,15 @@ def build_rankers(context: Context, partition: Partition) -> Manifest:
         "from trained",
         recipe=recipe_hash(rankers_recipe(context, partition)),
         as_of=partition.day.isoformat(),
-        attributes={"mlflow_runs": runs, "untrained": untrained},
+        attributes={
+            "mlflow_runs": runs,
+            "untrained": untrained,
+            "auxiliary": {
+                spec.title: _auxiliary_facts(ranker)
+                for spec, ranker in rankers
+                if ranker.auxiliary is not None
+            },
+        },
     )
 
 
@@ -84,7 +93,17 @@ def _fit(context: Context, partition: Partition, spec: RankerSpec, examples: pa.
     train = TrainingData.from_examples(examples, spec, features)
     validate = TrainingData.from_examples(examples, spec, features, "validate")
     rounds = context.problem.training.rounds
-    return fit_ranker(train, validate, spec, rounds=rounds, seed=SEED)
+    auxiliary = context.project.policy(partition.policy).auxiliary
+    tune = "label" if auxiliary is None else auxiliary.tune
+    return fit_ranker(train, validate, spec, rounds=rounds, seed=SEED, tune=tune)
+
+
+def _auxiliary_facts(ranker: Ranker) -> dict[str, Any]:
+    """How auxiliary scores enter a ranker's, for people."""
+    scores = ranker.auxiliary
+    if scores is None:
+        return {}
+    return {"weight": scores.weight, "tuned_by": scores.tuned_by, "rounds": scores.rounds}
 
 
 def _table(rankers: list[tuple[RankerSpec, Ranker]]) -> pa.Table:
@@ -93,6 +112,9 @@ def _table(rankers: list[tuple[RankerSpec, Ranker]]) -> pa.Table:
             "spec": [spec.model_dump_json() for spec, _ in rankers],
             "objective": [spec.objective for spec, _ in rankers],
             "rounds": [ranker.rounds for _, ranker in rankers],
+            "auxiliary_rounds": pa.array(
+                [_auxiliary_facts(ranker).get("rounds") for _, ranker in rankers], pa.int64()
+            ),
             "model": [ranker.to_json() for _, ranker in rankers],
         }
     )
@@ -102,6 +124,8 @@ def _record(
     context: Context, partition: Partition, spec: RankerSpec, ranker: Ranker, examples: pa.Table
 ) -> str:
     policy = context.project.policy(partition.policy)
+    auxiliary = _auxiliary_facts(ranker)
+    auxiliary_rounds = {"auxiliary_rounds_used": auxiliary.pop("rounds")} if auxiliary else {}
     store = TrackingStore(context.project.workspace.mlflow_folder, context.problem.name)
     last_training_day = context.split(partition.day).train[-1]
     labels = Partition("labels", last_training_day, policy.name)
@@ -117,8 +141,13 @@ def _record(
                 "rounds": context.problem.training.rounds,
                 "seed": SEED,
                 "features": ", ".join(ranker.feature_names),
+                **{f"auxiliary.{name}": value for name, value in auxiliary.items()},
             },
-            metrics={"rounds_used": ranker.rounds, "examples": examples.num_rows},
+            metrics={
+                "rounds_used": ranker.rounds,
+                "examples": examples.num_rows,
+                **auxiliary_rounds,
+            },
             policy_text=policy.path.read_text(),
             datasets={"examples": context.content("examples", partition.day, policy.name)},
             model=ranker.to_json(),

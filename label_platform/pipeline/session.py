@@ -11,7 +11,13 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
+from label_platform.logs.simulators import (
+    ProductSearchSettings,
+    ShortVideoSettings,
+    SimulationSummary,
+    simulate_product_search,
+    simulate_short_video,
+)
 from label_platform.pipeline import terminal
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.run import RunSummary, instance_of, run_chain
@@ -21,8 +27,13 @@ from label_platform.strict_yaml import ConfigurationError, nearest
 from label_platform.tracking import TrackingStore
 
 SIMULATED = "product_search"
+SIMULATED_VIDEOS = "short_video"
 DEMONSTRATION = ProductSearchSettings(lists_per_day=3000, n_queries=1500, n_unseen_queries=500)
 """Large enough to tell the policies apart, small enough for a first run of a minute."""
+DEMONSTRATION_OF_VIDEOS = ShortVideoSettings(
+    lists_per_day=1500, n_segments=400, n_unseen_segments=200
+)
+"""The same for a feed."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,8 @@ class Session:
     ) -> Self:
         """Open a problem; without one, simulated product search.
 
+        A problem whose logs lie where this workspace keeps simulated ones has them simulated.
+
         Raises:
             ConfigurationError: whatever does not fit in files or options, or the workspace cannot
                 be written.
@@ -105,24 +118,40 @@ class Session:
         if policies is not None:
             project = replace(project, policies=_chosen(project, policies.split(",")))
         session = cls(project, days, console)
-        if problem is None and logs is None and as_of is None:
+        if logs is None and as_of is None and (problem is None or session.shall_be_simulated()):
             session.simulate_if_absent()
         return session
+
+    def shall_be_simulated(self) -> bool:
+        """Whether the problem is a simulated one and its logs lie among this workspace's."""
+        problem = self.project.problem
+        own = self.project.workspace.folder / "simulated" / problem.name / "logs"
+        simulated = problem.name in {SIMULATED, SIMULATED_VIDEOS} and problem.truth is not None
+        return simulated and problem.resolve(".").resolve() == own.resolve()
 
     def simulate_if_absent(self) -> None:
         """Write simulated logs where the problem file expects logs and none lie."""
         logs = self.project.problem.resolve(".").resolve()
         if logs.exists():
             return
-        with self.console.status("simulating search logs ..."):
-            settings = replace(DEMONSTRATION, start_date=self.project.problem.start_date)
-            summary = simulate_product_search(settings, logs.parent)
+        with self.console.status("simulating logs ..."):
+            summary, settings = self._simulate(logs.parent)
         self.console.print(
             f"simulated {summary.impressions:,} impressions and "
             f"{sum(summary.interactions.values()):,} events in {settings.days} days "
             f"({settings.logger} logger, "
             f"{settings.randomized_share:.0%} of lists in random order)"
         )
+
+    def _simulate(
+        self, out: Path
+    ) -> tuple[SimulationSummary, ProductSearchSettings | ShortVideoSettings]:
+        start = self.project.problem.start_date
+        if self.project.problem.name == SIMULATED_VIDEOS:
+            videos = replace(DEMONSTRATION_OF_VIDEOS, start_date=start)
+            return simulate_short_video(videos, out), videos
+        search = replace(DEMONSTRATION, start_date=start)
+        return simulate_product_search(search, out), search
 
     def run(self, until: str) -> Outcome:
         """Build what is stale up to a table, showing how far it is, and print what came out."""

@@ -22,7 +22,6 @@ from label_platform.tracking import TrackingStore
 _WIDEST = 23
 _OBJECTIVE = len("lambdarank")
 _SHOWN_POSITIONS = (1, 2, 3, 5, 10, 20, 50)
-_REFUSALS = {each.value for each in Verdict if each.is_refusal}
 _COUNTS = ("records", "accepted", "ignored", "rejected", "duplicates")
 
 
@@ -79,13 +78,13 @@ def print_estimators(console: Console, found: DayPropensities) -> None:
     table.add_column("verdict", overflow="fold")
     for name, rows in curves.items():
         at = rows.set_index("position")["propensity"]
-        refused = found.attributes["estimators"][name]["verdict"] in _REFUSALS
-        values = ["" if refused or k not in at else f"{at[k]:.3f}" for k in shown[1:]]
+        verdict = Verdict(found.attributes["estimators"][name]["verdict"])
+        values = ["" if verdict.is_refusal or k not in at else f"{at[k]:.3f}" for k in shown[1:]]
         mark = "→ " if name == found.attributes["estimator"] else "  "
-        table.add_row(f"{mark}{name}", *values, found.attributes["estimators"][name]["verdict"])
+        table.add_row(f"{mark}{name}", *values, verdict.value)
     console.print(table)
     for name, rows in curves.items():
-        if found.attributes["estimators"][name]["verdict"] in _REFUSALS:
+        if Verdict(found.attributes["estimators"][name]["verdict"]).is_refusal:
             reason = rows.loc[rows["position"] == 1, "reason"].iloc[0]
             console.print(f"[yellow]{escape(f'{name}: {reason}')}[/]", highlight=False)
     quiet = []

@@ -2,8 +2,13 @@
 
 from label_platform.policy.arrival import ARRIVED
 from label_platform.policy.check import check_policy
-from label_platform.policy.compile import PREDICTION_SHARE, LabelInputs, compile_labels
-from label_platform.policy.examination import EXAMINATION, TRUST_OFFSET, with_examination
+from label_platform.policy.compile import EVIDENCE, PREDICTION_SHARE, LabelInputs, compile_labels
+from label_platform.policy.examination import (
+    EXAMINATION,
+    TRUST_OFFSET,
+    posterior_sql,
+    with_examination,
+)
 from label_platform.policy.gains import combined_gain_sql, gain_sql
 from label_platform.policy.label_spec import (
     Auxiliary,
@@ -15,6 +20,7 @@ from label_platform.policy.label_spec import (
 )
 from label_platform.policy.library import load_policies, load_policy
 from label_platform.policy.propensities import (
+    PriorRefusedError,
     PropensityRefusedError,
     examples_need_predictions,
     examples_need_propensities,
@@ -36,6 +42,7 @@ from label_platform.policy.version import SEMANTICS, label_version, policy_versi
 
 __all__ = [
     "ARRIVED",
+    "EVIDENCE",
     "EXAMINATION",
     "PREDICTION_SHARE",
     "SEMANTICS",
@@ -49,6 +56,7 @@ __all__ = [
     "LabelInputs",
     "Negatives",
     "Policy",
+    "PriorRefusedError",
     "PropensityRefusedError",
     "Quantiles",
     "RandomCatalogue",
@@ -69,6 +77,7 @@ __all__ = [
     "load_policy",
     "longest_window",
     "policy_version",
+    "posterior_sql",
     "require_propensities",
     "used_signals",
     "with_examination",

@@ -5,14 +5,13 @@ The rules and their reasons are those of METHODS, sections 3, 4 and 7, told agai
 
 from collections.abc import Iterator
 
+from label_platform.policy.check_negatives import check_negatives
 from label_platform.policy.label_spec import Quality
-from label_platform.policy.propensities import examples_need_propensities, labels_need_propensities
+from label_platform.policy.propensities import labels_need_propensities
 from label_platform.policy.spec import Policy
 from label_platform.policy.training_spec import RankerSpec
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
-
-_IMPRESSION_BLOCKS = ("skip_above", "skip_next", "examined", "unexamined", "random", "hard")
 
 
 def check_policy(policy: Policy, problem: Problem) -> None:
@@ -24,11 +23,9 @@ def check_policy(policy: Policy, problem: Problem) -> None:
     found = [
         *_signals(policy, problem),
         *_debias(policy),
-        *_propensity(policy, problem),
-        *_negative_blocks(policy),
-        *_negative_weights(policy),
-        *_random(policy, problem),
+        *check_negatives(policy, problem),
         *_rankers(policy),
+        *_auxiliary(policy, problem),
     ]
     if found:
         raise ConfigurationError("\n".join(f"{policy.path}: {line}" for line in found))
@@ -91,98 +88,6 @@ def _debias(policy: Policy) -> Iterator[str]:
         )
 
 
-def _propensity(policy: Policy, problem: Problem) -> Iterator[str]:
-    wanted, settings = policy.debias.estimator, problem.propensity
-    if not (labels_need_propensities(policy) or examples_need_propensities(policy)):
-        return
-    if wanted not in {"auto", settings.estimator, *settings.estimators}:
-        yield (
-            f"debias.propensity: the problem does not estimate {wanted!r}; add it to the problem "
-            f"file's propensity.estimators, which has {', '.join(settings.estimators)}"
-        )
-
-
-def _negative_blocks(policy: Policy) -> Iterator[str]:
-    negatives = policy.negatives
-    if policy.grain == "query_item":
-        for block in _IMPRESSION_BLOCKS:
-            if getattr(negatives, block) is not None:
-                yield (
-                    f"negatives.{block}: is for grain impression: the label of a query and item "
-                    "already counts its impressions without a click; never_examined is for this "
-                    "grain"
-                )
-        if negatives.never_examined is not None and policy.debias.method == "none":
-            yield (
-                "negatives.never_examined: needs debias.method coec: without it nothing says how "
-                "often a query and item was examined"
-            )
-    elif negatives.never_examined is not None:
-        yield (
-            "negatives.never_examined: is for grain query_item: one impression has no expected "
-            "examinations to add up; unexamined is for this grain"
-        )
-
-
-def _negative_weights(policy: Policy) -> Iterator[str]:
-    examined, unexamined = policy.negatives.examined, policy.negatives.unexamined
-    for key, weight, word in (
-        ("examined", examined.weight if examined else 1.0, "theta"),
-        ("unexamined", unexamined.weight if unexamined else 1.0, "inverse_rate"),
-    ):
-        if not isinstance(weight, str) and not 0 < weight < float("inf"):
-            yield f"negatives.{key}.weight: expected {word} or a number above 0, found {weight:g}"
-    if policy.debias.method == "ips" and policy.grain == "impression":
-        yield from _corrections_twice(policy)
-
-
-def _corrections_twice(policy: Policy) -> Iterator[str]:
-    """IPS is right for negatives that keep the mass of all that was shown, and only for those."""
-    negatives = policy.negatives
-    blocks = (negatives.skip_above, negatives.examined, negatives.unexamined)
-    if not any(blocks):
-        return
-    reason = "ips already corrects for examination, by 1/theta on what was clicked, so"
-    if examples_need_propensities(policy):
-        yield (
-            f"negatives.examined.weight: {reason} theta on what was not corrects twice; "
-            "write weight: 1"
-        )
-    elif negatives.examined is not None and negatives.examined.weight != 1:
-        yield f"negatives.examined.weight: {reason} another weight than 1 corrects twice"
-    if negatives.skip_above is None:
-        yield f"negatives.skip_above: {reason} leaving it out beside other blocks corrects twice"
-    elif negatives.skip_above.weight != 1:
-        yield f"negatives.skip_above.weight: {reason} another weight than 1 corrects twice"
-    if negatives.unexamined is None:
-        yield (
-            f"negatives.unexamined: {reason} skip_above or examined at full weight without it "
-            "corrects twice; add it, or leave all blocks out"
-        )
-    elif negatives.unexamined.weight not in {"inverse_rate", 1 / negatives.unexamined.rate}:
-        yield f"negatives.unexamined.weight: {reason} another weight than inverse_rate is wrong"
-
-
-def _random(policy: Policy, problem: Problem) -> Iterator[str]:
-    if policy.negatives.random is None or policy.grain != "impression":
-        return
-    key = "negatives.random"
-    if problem.features:
-        named = ", ".join(problem.features)
-        yield (
-            f"{key}: an item that was not shown has no features of an impression, and their "
-            f"absence would give it away; this problem's features are such: {named}"
-        )
-    if not problem.item_features:
-        yield f"{key}: an item that was not shown needs the problem's item_features, it has none"
-    for number, ranker in enumerate(policy.rankers):
-        if ranker.uses_position_feature:
-            yield (
-                f"{key}: an item that was not shown has no position, "
-                f"which rankers.{number}.position: {ranker.position} makes a feature"
-            )
-
-
 def _rankers(policy: Policy) -> Iterator[str]:
     for number, ranker in enumerate(policy.rankers):
         if ranker in policy.rankers[:number]:
@@ -220,3 +125,35 @@ def _position_problem(policy: Policy, ranker: RankerSpec) -> str:
             "you mean both?"
         )
     return ""
+
+
+def _auxiliary(policy: Policy, problem: Problem) -> Iterator[str]:
+    """What is learnt beside the label: the auxiliary label, and a teacher's scores."""
+    users = [n for n, ranker in enumerate(policy.rankers) if ranker.auxiliary != "none"]
+    if policy.auxiliary is None:
+        for number in users:
+            yield (
+                f"rankers.{number}.auxiliary: {policy.rankers[number].auxiliary} needs the key "
+                "auxiliary of the policy, which says what the second label is made of"
+            )
+    else:
+        if not users:
+            yield (
+                "auxiliary: no ranker learns it; write auxiliary: combine or auxiliary: transfer "
+                "in a ranker, or leave it out"
+            )
+        for name, gain in policy.auxiliary.signals.items():
+            key = f"auxiliary.signals.{name}"
+            if name not in problem.signals:
+                yield f"{key}: the problem has no such signal; {nearest(name, problem.signals)}"
+            elif gain.quality is not None:
+                yield from (f"auxiliary.{line}" for line in _quality(name, gain.quality, problem))
+        if all(gain.gain <= 0 for gain in policy.auxiliary.signals.values()):
+            yield (
+                "auxiliary.signals: at least one gain must be above 0, or no auxiliary label is "
+                "positive"
+            )
+    if policy.teacher is not None:
+        file = policy.path.parent / policy.teacher.model
+        if not file.is_file():
+            yield f"teacher.model: there is no file {file}; it is looked for beside the policy file"

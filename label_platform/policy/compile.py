@@ -42,6 +42,8 @@ _SUM = "decimal(18, 6)"
 _LEAST_RELEVANCE = 1e-6
 PREDICTION_SHARE = "prediction_share"
 """The factor of r in a doubly robust label."""
+EVIDENCE = ("information", "unclipped_examinations")
+"""Further parts of affine and doubly robust labels at query-item grain."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,9 @@ def _impression_labels(
     label, weight, more = gain_sql(policy, arrived), weight_sql(policy), ""
     if debias:
         label, weight = _debiased(policy, label, weight, source)
-        if policy.debias.method == "doubly_robust":
-            more += f",\n    round(1 - {EXAMINATION} / {_clipped(policy)}, 6) as {PREDICTION_SHARE}"
+    if policy.debias.method == "doubly_robust":
+        share = f"1 - {EXAMINATION} / {_clipped(policy)}" if debias else "cast(0 as double)"
+        more += f",\n    round({share}, 6) as {PREDICTION_SHARE}"
     if isinstance(policy.combine, DualPositives):
         more += f",\n    {is_dense_sql(policy)} as is_dense"
     if policy.auxiliary is not None:
@@ -140,6 +143,8 @@ def _query_item_labels(
         more = _evidence(policy, source, summed)
     elif not debias and not single:
         expected = "count(*)"
+    if not debias and policy.debias.method in {"affine", "doubly_robust"}:
+        more = "".join(f",\n    cast(count(*) as {_SUM}) as {name}" for name in EVIDENCE)
     if policy.auxiliary is not None:
         auxiliary = combined_gain_sql(policy.auxiliary.signals, policy.auxiliary.combine)
         more += f",\n    cast(sum(cast({auxiliary} as {_SUM})) as {_SUM}) as auxiliary_gain_sum"
@@ -164,8 +169,8 @@ def _evidence(policy: Policy, source: str, summed: str) -> str:
     )
     information = f"{clipped} * {clipped} / ({clipped} * {mean} + {TRUST_OFFSET})"
     return f""",
-    cast(sum(cast({information} as {_SUM})) as {_SUM}) as information,
-    cast(sum(cast({theta} as {_SUM})) as {_SUM}) as unclipped_examinations"""
+    cast(sum(cast({information} as {_SUM})) as {_SUM}) as {EVIDENCE[0]},
+    cast(sum(cast({theta} as {_SUM})) as {_SUM}) as {EVIDENCE[1]}"""
 
 
 def _offset(policy: Policy) -> str:

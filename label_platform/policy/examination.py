@@ -85,3 +85,16 @@ def _own_curve(context: list[str]) -> str:
         return ""
     same = " and ".join(f"cast(shown.{column} as varchar) = own.{column}" for column in context)
     return f"left join curve as own on shown.curve_position = own.position and {same}\n"
+
+
+def posterior_sql(theta: str, relevance: str) -> str:
+    """P(examined | not clicked) = theta (1 - gamma) / (1 - theta gamma), as an expression.
+
+    Args:
+        theta: an expression for P(examined); noise above 1 counts as 1, as does one not known,
+            so that without propensities all is taken as examined.
+        relevance: an expression for gamma, which is taken to be between 0 and .999.
+    """
+    gamma = f"least(greatest({relevance}, 0), 0.999)"
+    examined = f"least(coalesce({theta}, 1), 1)"
+    return f"({examined} * (1 - {gamma}) / (1 - {examined} * {gamma}))"

@@ -23,6 +23,16 @@ class PropensityRefusedError(RuntimeError):
         self.reason = reason
 
 
+class PriorRefusedError(RuntimeError):
+    """The labels themselves speak against the prior that a policy asks for."""
+
+    def __init__(self, policy: Policy, reason: str) -> None:
+        super().__init__(
+            f"{policy.name}: debias.prior: toward: empirical_bayes is refused: {reason}. Leave the "
+            "prior out, take toward: model, or write debias.on_refusal: {fall_back_to: none}"
+        )
+
+
 def labels_need_propensities(policy: Policy) -> bool:
     """Whether the label's formula divides by propensities."""
     return policy.debias.method not in {"none", "posterior"}

@@ -1,6 +1,7 @@
 """Estimators of P(examined | position, context) and their diagnostics."""
 
 from label_platform.propensity.answer import Answer, estimate_all
+from label_platform.propensity.cells import Floats
 from label_platform.propensity.choice import Choice, choose
 from label_platform.propensity.curve import PropensityCurve, Verdict, is_pooled
 from label_platform.propensity.curves import estimate_curves
@@ -26,6 +27,7 @@ __all__ = [
     "Answer",
     "Choice",
     "Finding",
+    "Floats",
     "LogStatistics",
     "PropensityCurve",
     "Verdict",

@@ -86,10 +86,10 @@ def held_against(
         tables: rows of the ``propensities`` table by estimator.
         context: the context columns.
     """
-    usable = [name for name in REFERENCES if name in tables and _usable(tables[name], context)]
+    usable = [name for name in REFERENCES if name in tables and is_usable(tables[name], context)]
     checked = dict(tables)
     for name in _COMPARED:
-        if name not in tables or not _usable(tables[name], context):
+        if name not in tables or not is_usable(tables[name], context):
             continue
         if not usable:
             checked[name] = with_flag(
@@ -105,7 +105,8 @@ def held_against(
     return checked
 
 
-def _usable(table: pd.DataFrame, context: Sequence[str]) -> bool:
+def is_usable(table: pd.DataFrame, context: Sequence[str]) -> bool:
+    """Whether the curve over all contexts is not refused."""
     return not Verdict.worst(table.loc[is_pooled(table, context), "verdict"]).is_refusal
 
 

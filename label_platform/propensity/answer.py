@@ -42,12 +42,12 @@ class Answer:
     def table(self) -> pd.DataFrame:
         """All rows, those of the answer marked ``chosen``."""
         return pd.concat(
-            [rows.assign(chosen=name == self.choice.estimator) for name, rows in self._ordered()],
+            [
+                self.tables[name].assign(chosen=name == self.choice.estimator)
+                for name in sorted(self.tables)
+            ],
             ignore_index=True,
         )
-
-    def _ordered(self) -> list[tuple[str, pd.DataFrame]]:
-        return sorted(self.tables.items(), key=lambda item: item[0])
 
 
 def estimate_all(

@@ -20,7 +20,6 @@ def bootstrap_log_error(
     n_queries: int,
     replicates: int = REPLICATES,
     seed: int = 0,
-    on_replicate: Callable[[int, int], None] | None = None,
 ) -> Floats:
     """The standard error of log propensity, shape (K,).
 
@@ -30,7 +29,6 @@ def bootstrap_log_error(
         n_queries: how many queries there are to draw from.
         replicates: how many times they are drawn.
         seed: of the draws; the same seed draws the same queries.
-        on_replicate: told how many replicates are done, and of how many.
 
     Returns:
         nan at positions that more than 5% of the replicates could not estimate: an interval from
@@ -38,11 +36,7 @@ def bootstrap_log_error(
     """
     rng = np.random.default_rng(seed)
     chances = np.full(n_queries, 1 / n_queries)
-    drawn = []
-    for replicate in range(replicates):
-        drawn.append(fit(rng.multinomial(n_queries, chances).astype(np.float64)))
-        if on_replicate is not None:
-            on_replicate(replicate + 1, replicates)
+    drawn = [fit(rng.multinomial(n_queries, chances).astype(np.float64)) for _ in range(replicates)]
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(np.stack(drawn))
     known = np.isfinite(logs)

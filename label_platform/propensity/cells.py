@@ -87,28 +87,8 @@ class Cells:
         """Sums of one value per cell over the cells of each position, shape (K,)."""
         return np.bincount(self.position - 1, values, self.positions).astype(np.float64)
 
-    def reweighted(self, weights: Floats) -> Self:
-        """The cells with each query counted ``weights[query]`` times; codes stay as they are.
-
-        Cells of queries with weight 0 are left out, so some query_items may have none.
-        """
-        of_cell = weights[self.query_of][self.query_item]
-        kept = of_cell > 0
-        return replace(
-            self,
-            query_item=self.query_item[kept],
-            position=self.position[kept],
-            impressions=(self.impressions * of_cell)[kept],
-            clicks=(self.clicks * of_cell)[kept],
-        )
-
-    def of_several_positions(self) -> Self:
-        """Only the cells of query_items that were shown at two positions or more.
-
-        The others say nothing about positions: whatever the curve, their relevance explains them.
-        """
-        seen = np.bincount(self.query_item, self.impressions > 0, minlength=self.n_query_items)
-        kept = (seen >= 2)[self.query_item]
+    def where(self, kept: NDArray[np.bool_]) -> Self:
+        """Only the cells that are to be kept, shape (cells,); codes stay as they are."""
         return replace(
             self,
             query_item=self.query_item[kept],
@@ -116,3 +96,22 @@ class Cells:
             impressions=self.impressions[kept],
             clicks=self.clicks[kept],
         )
+
+    def reweighted(self, weights: Floats) -> Self:
+        """The cells with each query counted ``weights[query]`` times; codes stay as they are.
+
+        Cells of queries with weight 0 are left out, so some query_items may have none.
+        """
+        of_cell = weights[self.query_of][self.query_item]
+        weighted = replace(
+            self, impressions=self.impressions * of_cell, clicks=self.clicks * of_cell
+        )
+        return weighted.where(of_cell > 0)
+
+    def of_several_positions(self) -> Self:
+        """Only the cells of query_items that were shown at two positions or more.
+
+        The others say nothing about positions: whatever the curve, their relevance explains them.
+        """
+        seen = np.bincount(self.query_item, self.impressions > 0, minlength=self.n_query_items)
+        return self.where((seen >= 2)[self.query_item])

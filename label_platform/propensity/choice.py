@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from label_platform.propensity.agreement import Gap, log_error, widest_gap
+from label_platform.propensity.agreement import Gap, is_usable, log_error, widest_gap
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, is_pooled, lay_out
 from label_platform.propensity.estimate import Z
 from label_platform.propensity.evidence import judge_width
@@ -91,7 +91,7 @@ def _first_usable(
     names: Sequence[str], tables: Mapping[str, pd.DataFrame], context: Sequence[str]
 ) -> str | None:
     for name in names:
-        if name in tables and not _pooled_verdict(tables[name], context).is_refusal:
+        if name in tables and is_usable(tables[name], context):
             return name
     return None
 
@@ -99,10 +99,6 @@ def _first_usable(
 def _pooled_reason(table: pd.DataFrame, context: Sequence[str]) -> str:
     speaks = is_pooled(table, context) & (table["position"] == REFERENCE_POSITION)
     return str(table.loc[speaks, "reason"].iloc[0])
-
-
-def _pooled_verdict(table: pd.DataFrame, context: Sequence[str]) -> Verdict:
-    return Verdict.worst(table.loc[is_pooled(table, context), "verdict"])
 
 
 def _of_two(

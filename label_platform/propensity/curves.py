@@ -1,6 +1,7 @@
 """One estimator's curves, context by context, each behind its gates."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -57,15 +58,13 @@ def estimate_curves(
 def _estimate(
     estimator: Estimator, statistics: LogStatistics, stratum: Stratum, settings: PropensitySettings
 ) -> Estimate:
+    nothing = np.zeros(stratum.positions)
     if statistics.pooled and estimator.reads.startswith("cells") and not estimator.takes_pooled:
-        none = np.zeros(stratum.positions)
-        unknown = np.full(stratum.positions, np.nan)
         reason = "it reads each item by itself, and there are more cells than propensity.max_cells"
-        return Estimate(unknown, unknown, none, none, f"{reason} ({settings.max_cells:,})")
+        return refused(f"{reason} ({settings.max_cells:,})", nothing, nothing)
     try:
         return estimator.run(stratum, settings.replicates)
     except ValueError as error:  # numpy's LinAlgError is one: the other estimators go on
-        nothing = np.zeros(stratum.positions)
         return refused(f"{estimator.name} fails on this log: {error}", nothing, nothing)
 
 
@@ -77,13 +76,10 @@ def _shrunk(found: list[Estimate]) -> list[Estimate]:
     errors = np.stack([_padded(each.log_error, positions) for each in found])
     logs, errors = shrink(logs, errors)
     return [
-        Estimate(
-            np.exp(log[: len(each.propensity)]),
-            error[: len(each.propensity)],
-            each.impressions,
-            each.clicks,
-            each.refusal,
-            each.details,
+        replace(
+            each,
+            propensity=np.exp(log[: len(each.propensity)]),
+            log_error=error[: len(each.propensity)],
         )
         for each, log, error in zip(found, logs, errors, strict=True)
     ]

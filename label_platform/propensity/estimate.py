@@ -43,6 +43,20 @@ class Estimate:
         return self.propensity * np.exp(Z * self.log_error)
 
 
+def without_first_click(impressions: Floats, clicks: Floats, *, of_several: bool = False) -> str:
+    """Why no propensity relative to position 1 can be told, empty if somebody clicked there.
+
+    Args:
+        impressions: by position, shape (K,); K may be 0.
+        clicks: likewise.
+        of_several: whether these are only of items that were seen at several positions.
+    """
+    if clicks[:1].sum() > 0:
+        return ""
+    reason = f"no click at position 1 on the {impressions[:1].sum():,.0f} impressions there"
+    return f"{reason} of items that were seen at another position too" if of_several else reason
+
+
 def refused(reason: str, impressions: Floats, clicks: Floats) -> Estimate:
     """An estimate that is none: the reason, and the evidence that did not suffice."""
     nothing = np.full(len(impressions), np.nan)

@@ -2,16 +2,23 @@
 
 from label_platform.ranking.errors import TrainingError
 from label_platform.ranking.feature_matrix import read_features
-from label_platform.ranking.ranker import Ranker
+from label_platform.ranking.ranker import AuxiliaryScores, Ranker
+from label_platform.ranking.relevance_model import cross_fitted_labels
+from label_platform.ranking.teacher import Teacher, load_teacher, teacher_scores
 from label_platform.ranking.train import RankerTrainer, fit_ranker
 from label_platform.ranking.training_data import ResamplingUnits, TrainingData
 
 __all__ = [
+    "AuxiliaryScores",
     "Ranker",
     "RankerTrainer",
     "ResamplingUnits",
+    "Teacher",
     "TrainingData",
     "TrainingError",
+    "cross_fitted_labels",
     "fit_ranker",
+    "load_teacher",
     "read_features",
+    "teacher_scores",
 ]

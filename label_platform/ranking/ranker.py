@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -20,6 +20,60 @@ SCORING_POSITION = 1
 
 
 @dataclass(frozen=True)
+class Standardisation:
+    """z(s) = (s - mean) / deviation, by numbers that do not depend on what is scored together."""
+
+    mean: float
+    deviation: float
+
+    def of(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The scores, standardised."""
+        return (scores - self.mean) / self.deviation
+
+
+@dataclass(frozen=True)
+class AuxiliaryScores:
+    """A second booster, trained on the auxiliary label, and how it enters the ranker's scores.
+
+        score = own(s1) + weight * second(s2)
+
+    Attributes:
+        booster: LightGBM's own text.
+        rounds: the trees it has.
+        own: what the ranker's own scores s1 go through: combine: to mean 0 and deviation 1 of the
+            training rows; transfer: back to the scale of the label.
+        second: what the scores s2 go through: to mean 0 and deviation 1 of the training rows.
+        weight: lambda of combine; the scale of the start of transfer.
+        tuned_by: what the weight was chosen by.
+    """
+
+    booster: str
+    rounds: int
+    own: Standardisation
+    second: Standardisation
+    weight: float
+    tuned_by: str
+
+    @cached_property
+    def _trees(self) -> lgb.Booster:
+        return lgb.Booster(model_str=self.booster)
+
+    def added_to(
+        self, scores: NDArray[np.float64], matrix: Matrix, threads: int
+    ) -> NDArray[np.float64]:
+        """The ranker's scores, given what its own booster says of the rows."""
+        return self.own.of(scores) + self.weight * self.second.of(
+            _predict(self._trees, matrix, threads)
+        )
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """From the fields as JSON holds them."""
+        own, second = (Standardisation(**fields[name]) for name in ("own", "second"))
+        return cls(**{**fields, "own": own, "second": second})
+
+
+@dataclass(frozen=True)
 class Ranker:
     """A LightGBM ranker with position fixed.
 
@@ -29,6 +83,7 @@ class Ranker:
         feature_names: what a caller passes, in this order, without position.
         booster: LightGBM's own text.
         rounds: the trees it has.
+        auxiliary: what a second booster, on the policy's auxiliary label, adds to the scores.
     """
 
     objective: str
@@ -36,6 +91,7 @@ class Ranker:
     feature_names: tuple[str, ...]
     booster: str
     rounds: int
+    auxiliary: AuxiliaryScores | None = None
 
     @property
     def uses_position_feature(self) -> bool:
@@ -60,11 +116,27 @@ class Ranker:
         Raises:
             TrainingError: a feature is absent or not numeric, or the array's width differs.
         """
-        matrix = self._matrix(features)
+        return self._score(self._matrix(features), threads)
+
+    def score_rows(self, matrix: Matrix, *, position_fixed: bool = True) -> NDArray[np.float64]:
+        """Scores of training rows, whose last column is the position where the ranker uses it.
+
+        Args:
+            matrix: in the layout of training rows.
+            position_fixed: score as if all stood at the scoring position, as ``score`` does.
+        """
+        if self.uses_position_feature and position_fixed:
+            matrix = matrix.copy(order="K")
+            matrix[:, -1] = SCORING_POSITION
+        return self._score(matrix, threads=1)
+
+    def _score(self, matrix: Matrix, threads: int) -> NDArray[np.float64]:
         if not len(matrix):
             return np.zeros(0)
-        scores = self._trees.predict(matrix, raw_score=True, num_threads=threads)
-        return np.asarray(scores, dtype=np.float64)
+        scores = _predict(self._trees, matrix, threads)
+        if self.auxiliary is None:
+            return scores
+        return self.auxiliary.added_to(scores, matrix, threads)
 
     def _matrix(
         self, features: pd.DataFrame | pa.Table | NDArray[np.floating] | Sequence[Sequence[float]]
@@ -93,4 +165,16 @@ class Ranker:
     def from_json(cls, text: str) -> Self:
         """The ranker that ``to_json`` wrote."""
         fields = json.loads(text)
-        return cls(**{**fields, "feature_names": tuple(fields["feature_names"])})
+        auxiliary = fields.get("auxiliary")
+        return cls(
+            **{
+                **fields,
+                "feature_names": tuple(fields["feature_names"]),
+                "auxiliary": AuxiliaryScores.from_fields(auxiliary) if auxiliary else None,
+            }
+        )
+
+
+def _predict(trees: lgb.Booster, matrix: Matrix, threads: int) -> NDArray[np.float64]:
+    scores = trees.predict(matrix, raw_score=True, num_threads=threads)
+    return np.asarray(scores, dtype=np.float64)

@@ -5,10 +5,13 @@ repeated in every round of such an estimator, and a model that can tell single i
 give back what it was given.
 """
 
+from hashlib import md5
+
 import lightgbm as lgb
 import numpy as np
+from numpy.typing import NDArray
 
-from label_platform.propensity.cells import Floats
+from label_platform.propensity import Floats
 from label_platform.ranking.errors import TrainingError
 
 _ROUNDS = 40
@@ -52,6 +55,54 @@ def lightgbm_relevance(features: Floats, posterior: Floats, weights: Floats) -> 
     rows = lgb.Dataset(features[used], posterior[used], weight=scaled, params=_SETTINGS)
     trees = lgb.train(_SETTINGS, rows, num_boost_round=_ROUNDS)
     return np.asarray(trees.predict(features, num_threads=_THREADS), dtype=np.float64)
+
+
+_FOLDS = 4
+_FEWEST_UNITS = 20
+_OF_LABELS = {**_SETTINGS, "objective": "regression", "learning_rate": 0.1, "num_leaves": 31}
+_LABEL_ROUNDS = 60
+
+
+def cross_fitted_labels(
+    features: Floats, label: Floats, weight: Floats, units: NDArray[np.str_]
+) -> Floats:
+    """Predict each row's label from its features, by a model that has not seen its unit.
+
+    Args:
+        features: shape (n, F); nan is a value that is missing.
+        label: shape (n,).
+        weight: how much evidence each label rests on, shape (n,), 0 or more; rows of weight 0,
+            such as those that validate, are predicted and not learned from.
+        units: what stays together: each row's query, or its list, as text, shape (n,).
+
+    Returns:
+        Predictions, shape (n,); the weighted mean of the labels where fewer than 20 units, or no
+        feature, could tell rows apart.
+
+    Raises:
+        TrainingError: no row has a weight above 0.
+    """
+    if not (weight > 0).any():
+        raise TrainingError(f"weights: all {len(weight)} are 0, nothing to learn from")
+    names, code = np.unique(units, return_inverse=True)
+    mean = float(np.average(label, weights=weight))
+    found = np.full(len(label), mean)
+    if len(names) < _FEWEST_UNITS or features.shape[1] == 0:
+        return found
+    digests = [md5(name.encode(), usedforsecurity=False).digest() for name in names.tolist()]
+    fold = np.array([digest[0] % _FOLDS for digest in digests])[code]
+    scaled = weight / weight[weight > 0].mean()
+    for number in range(_FOLDS):
+        learned = (fold != number) & (weight > 0)
+        asked = fold == number
+        if not asked.any() or not learned.any():
+            continue
+        rows = lgb.Dataset(
+            features[learned], label[learned], weight=scaled[learned], params=_OF_LABELS
+        )
+        trees = lgb.train(_OF_LABELS, rows, num_boost_round=_LABEL_ROUNDS)
+        found[asked] = trees.predict(features[asked], num_threads=_THREADS)
+    return found
 
 
 def _check(features: Floats, posterior: Floats, weights: Floats) -> None:

@@ -15,6 +15,7 @@ from label_platform.ranking.errors import TrainingError
 from label_platform.ranking.feature_matrix import FeatureMatrix, read_features
 
 POSITION = "position"
+AUXILIARY_LABEL = "auxiliary_label"
 MAX_GROUP_ROWS = 10_000
 """LightGBM fails on larger groups."""
 MIN_RESAMPLING_UNITS = 30
@@ -51,6 +52,7 @@ class TrainingData:
         raw_weight: how much they say of it.
         group_sizes: rows of each group; one group is a list, or a query at query-item grain.
         units: what resampling draws.
+        auxiliary_label: of each row, for rankers that learn it too.
     """
 
     features: FeatureMatrix
@@ -61,6 +63,7 @@ class TrainingData:
     raw_weight: Floats
     group_sizes: Integers
     units: ResamplingUnits
+    auxiliary_label: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -106,6 +109,7 @@ class TrainingData:
             raw_weight=_floats(table, "raw_weight"),
             group_sizes=group_sizes,
             units=_units(table),
+            auxiliary_label=None if spec.auxiliary == "none" else _floats(table, AUXILIARY_LABEL),
         )
 
     def with_labels(self, label: NDArray[np.floating], weight: NDArray[np.floating]) -> Self:
@@ -128,7 +132,19 @@ class TrainingData:
         rows = self
         if self.position_is_last:
             rows = replace(self, features=self.features.without_last(), position_is_last=False)
-        return rows.with_labels(self.raw_label, self.raw_weight)
+        return replace(rows.with_labels(self.raw_label, self.raw_weight), auxiliary_label=None)
+
+    def auxiliary_side(self) -> Self:
+        """The same rows as the auxiliary label labels them, and as the label weighs them.
+
+        Raises:
+            TrainingError: the rows were made for a ranker that does not use the auxiliary label.
+        """
+        if self.auxiliary_label is None:
+            raise TrainingError(
+                "the rows have no auxiliary label: they were made for a ranker without auxiliary"
+            )
+        return self.with_labels(self.auxiliary_label, self.weight)
 
 
 def _rows_of(examples: pa.Table | pd.DataFrame, part: str) -> pa.Table:

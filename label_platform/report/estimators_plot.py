@@ -8,9 +8,14 @@ from io import BytesIO
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from label_platform.propensity import Verdict, is_pooled
+from label_platform.report.curve_axes import (
+    clear_frame,
+    finish_click_axes,
+    finish_propensity_axis,
+    lower_ends,
+)
 
 # Okabe and Ito's palette, told apart also by people who do not see red and green (a brown stands in
 # for their pale yellow); the markers tell the curves apart without any colour.
@@ -18,8 +23,6 @@ _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6
 _MARKERS = ("o", "s", "^", "D", "v", "P", "<", ">", "p", "h", "*")
 _CHOSEN_COLOR, _CHOSEN_MARKER = "black", "X"
 _NAIVE_COLOR = "0.55"
-_SOUND = "ok"
-_REFUSALS = frozenset(each.value for each in Verdict if each.is_refusal)
 _WIDTH_INCHES = 10
 _LINE_INCHES = 0.165
 _NAME_LETTERS = 24
@@ -41,7 +44,7 @@ class _Curve:
 
     @property
     def refused(self) -> bool:
-        return self.verdict in _REFUSALS
+        return Verdict(self.verdict).is_refusal
 
     @property
     def drawn(self) -> pd.DataFrame:
@@ -139,7 +142,7 @@ def _relative_click_rates(naive: pd.DataFrame) -> pd.Series:
 def _draw_curve(upper: Axes, lower: Axes, curve: _Curve, shift: float, size: float) -> None:
     rows = curve.drawn
     places = rows["position"] + shift
-    floor = rows["ci_low"].clip(lower=rows["propensity"] / 1000)  # a log axis has no zero
+    floor = lower_ends(rows)
     order = 4.0 if curve.chosen else 2.0 if curve.refused else 3.0
     face = "white" if curve.refused else curve.color
     upper.fill_between(
@@ -200,37 +203,17 @@ def _finish_curves(axes: Axes, curves: Sequence[_Curve], naive: pd.DataFrame) ->
         axes.text(
             0.5, 0.5, "no estimator has a curve", ha="center", color="0.3", transform=axes.transAxes
         )
-    plain = FuncFormatter(lambda value, _: f"{value:,.6g}")
-    axes.yaxis.set_major_formatter(plain)
-    bottom, top = axes.get_ylim()
-    # between powers of ten, ticks are only named where the axis would otherwise show one number
-    axes.yaxis.set_minor_formatter(plain if top / bottom < 30 else NullFormatter())
-    axes.tick_params(axis="y", which="minor", labelsize=8)
+    finish_propensity_axis(axes)
     axes.tick_params(axis="x", labelbottom=False)
     axes.set_ylabel("propensity, 95% intervals\n(position 1 = 1, log scale)")
-    _clear(axes)
+    clear_frame(axes)
 
 
 def _finish_clicks(axes: Axes, clicks: pd.Series, deepest: int) -> None:
-    some = clicks[clicks > 0]
-    if len(some) and some.max() > 30 * some.min():
-        axes.set_yscale("log")
-        axes.set_ylim(some.min() / 2, some.max() * 2)
-        axes.yaxis.set_minor_formatter(NullFormatter())
-    else:
-        axes.set_ylim(0, 1.15 * max([1, *some]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    finish_click_axes(axes, clicks)
     axes.set_ylabel("clicks behind\neach estimate")
-    axes.set_xlabel("position")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=20, integer=True, min_n_ticks=1))
     axes.set_xlim(0.4, deepest + 0.6)
-    _clear(axes)
-
-
-def _clear(axes: Axes) -> None:
-    axes.grid(color="0.92", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    clear_frame(axes)
 
 
 def _draw_strip(axes: Axes, curves: Sequence[_Curve], texts: Sequence[str], lines: float) -> None:

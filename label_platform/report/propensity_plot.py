@@ -10,9 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from label_platform.propensity import PropensityCurve, Verdict, is_pooled
+from label_platform.report.curve_axes import (
+    clear_frame,
+    finish_click_axes,
+    finish_propensity_axis,
+    lower_ends,
+)
 
 # Okabe and Ito's palette, told apart also by people who do not see red and green; the markers
 # tell the curves apart without any colour.
@@ -102,7 +107,7 @@ def _strata(table: pd.DataFrame, context: Sequence[str]) -> Iterator[tuple[str, 
 def _draw_curve(axes: Axes, line: _Line, shift: float) -> None:
     rows = line.rows[line.rows["propensity"] > 0].sort_values("position")
     places = rows["position"] + shift
-    floor = rows["ci_low"].clip(lower=rows["propensity"] / 1000)  # a log axis has no zero
+    floor = lower_ends(rows)
     axes.fill_between(places, floor, rows["ci_high"], color=line.color, alpha=0.12, linewidth=0)
     axes.vlines(places, floor, rows["ci_high"], color=line.color, linewidth=1.1)
     axes.plot(places, rows["propensity"], color=line.color, linestyle=line.dashes, linewidth=1.4)
@@ -121,30 +126,14 @@ def _draw_curve(axes: Axes, line: _Line, shift: float) -> None:
 
 
 def _finish_axes(upper: Axes, lower: Axes, table: pd.DataFrame) -> None:
-    plain = FuncFormatter(lambda value, _: f"{value:,.6g}")
     upper.set_yscale("log")
-    upper.yaxis.set_major_formatter(plain)
-    low, high = upper.get_ylim()
-    # Between powers of ten, ticks are only named where the axis would otherwise show one number.
-    upper.yaxis.set_minor_formatter(plain if high / low < 30 else NullFormatter())
-    upper.tick_params(axis="y", which="minor", labelsize=8)
+    finish_propensity_axis(upper)
     upper.set_ylabel("propensity (position 1 = 1, log scale)")
     lower.set_ylabel("clicks")
-    clicks = table.loc[table["clicks"] > 0, "clicks"]
-    if len(clicks) > 0 and clicks.max() > 30 * clicks.min():
-        lower.set_yscale("log")
-        lower.set_ylim(clicks.min() / 2, clicks.max() * 2)
-        lower.yaxis.set_minor_formatter(NullFormatter())
-    else:
-        lower.set_ylim(0, 1.15 * max(table["clicks"].max(), 1))
-    lower.yaxis.set_major_formatter(plain)
-    lower.set_xlabel("position")
-    lower.xaxis.set_major_locator(MaxNLocator(nbins=20, integer=True, min_n_ticks=1))
+    finish_click_axes(lower, table["clicks"])
     lower.set_xlim(table["position"].min() - 0.6, table["position"].max() + 0.6)
     for axes in (upper, lower):
-        axes.grid(color="0.92", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+        clear_frame(axes)
 
 
 def _add_legend(axes: Axes, lines: Sequence[_Line], omitted: int) -> None:

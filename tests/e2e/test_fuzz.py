@@ -85,13 +85,18 @@ def source_of(name: str, path: str) -> dict[str, Any]:
     return {"format": name, "path": path, "options": OPTIONS.get(name, {})}
 
 
-def check(counts: FileCounts, lines: Sequence[bytes], name: str) -> None:
+def assert_accounted_for(counts: FileCounts, name: str) -> None:
+    """Every record is counted once, and the damage was neither too small nor total."""
     assert counts.refusal == "", name
     kept = counts.accepted, counts.ignored, counts.rejected, counts.duplicates
-    assert sum(kept) == counts.records == sum(1 for line in lines if line.strip()), name
+    assert sum(kept) == counts.records, name
     assert min(kept) >= 0
     assert counts.rejected > RECORDS / 20, f"{name}: the damage was too small to test anything"
     assert counts.accepted > 0
+
+
+def not_blank(lines: Sequence[bytes]) -> int:
+    return sum(1 for line in lines if line.strip())
 
 
 def damaged_lines(documents: Sequence[dict[str, Any]], seed: int) -> list[bytes]:
@@ -105,7 +110,8 @@ def test_nested_json_in_lines(tmp_path: Path, name: str) -> None:
     lines = damaged_lines(DOCUMENTS[name], seed=len(name))
     (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines))
     [counts] = read(tmp_path, source_of(name, "log.jsonl"))
-    check(counts, lines, name)
+    assert counts.records == not_blank(lines)
+    assert_accounted_for(counts, name)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -113,7 +119,8 @@ def test_nested_json_in_an_array(tmp_path: Path, name: str) -> None:
     lines = damaged_lines(DOCUMENTS[name], seed=100 + len(name))
     (tmp_path / "log.json").write_bytes(b"[" + b",\n".join(lines) + b"]")
     [counts] = read(tmp_path, source_of(name, "log.json"))
-    check(counts, [line.strip(ARRAY_PUNCTUATION.encode()) for line in lines], name)
+    assert counts.records == not_blank([line.strip(ARRAY_PUNCTUATION.encode()) for line in lines])
+    assert_accounted_for(counts, name)
 
 
 @pytest.mark.parametrize("layout", ["array", "indented_array", "spanning"])
@@ -158,7 +165,8 @@ def test_native_json(tmp_path: Path, ids: str) -> None:
         (tmp_path / f"{name}.jsonl").write_bytes(b"\n".join(each))
     paths = {name: f"{name}.jsonl" for name in lines}
     for counts in read(tmp_path, {"format": "native", **paths}, ids=ids):
-        check(counts, lines[counts.source.removesuffix(".jsonl")], counts.source)
+        assert counts.records == not_blank(lines[counts.source.removesuffix(".jsonl")])
+        assert_accounted_for(counts, counts.source)
 
 
 @pytest.mark.parametrize("separator", [",", "\t"])
@@ -176,8 +184,6 @@ def test_rows(tmp_path: Path, name: str, separator: str) -> None:
         (tmp_path / "events.csv").write_text("request_id,item_id,signal,occurred_at\n")
         source = {"format": name, "impressions": "random.csv", "interactions": "events.csv"}
     counts = read(tmp_path, source, start_date="2022-04-01")[0]
-    kept = counts.accepted, counts.ignored, counts.rejected, counts.duplicates
     # a quoted field may hold line ends, so that lines are at least as many as records
-    assert sum(kept) == counts.records <= sum(1 for line in lines if line.strip())
-    assert counts.rejected > RECORDS / 20
-    assert counts.accepted > 0
+    assert counts.records <= not_blank(lines)
+    assert_accounted_for(counts, name)

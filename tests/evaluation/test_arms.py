@@ -160,6 +160,47 @@ def test_position_as_a_feature_belongs_to_the_contender_only() -> None:
     assert not evaluated.baseline.ranker.uses_position_feature
 
 
+@pytest.mark.parametrize("mode", ["combine", "transfer"])
+def test_an_auxiliary_label_belongs_to_the_contender_only(mode: str) -> None:
+    frame, panel = world()
+    frame["auxiliary_label"] = frame["f_good"]
+    frame["label"] = (frame.index % 40 == 0).astype(float)
+    plain = evaluate_arm(data(frame), None, ARM, panel, **SIZE)
+    spec = RankerSpec(objective="pointwise", auxiliary=mode)
+
+    evaluated = evaluate_arm(
+        data(frame, spec), None, Arm("p", "query_item", spec), panel, cache=SideCache(), **SIZE
+    )
+
+    assert evaluated.contender.ranker.auxiliary is not None
+    assert len(evaluated.contender.fits) == 1 + 3
+    assert evaluated.baseline.ranker == plain.baseline.ranker
+    for ours, theirs in zip(evaluated.baseline.fits, plain.baseline.fits, strict=True):
+        assert ours["true_ndcg_at_10"].value == theirs["true_ndcg_at_10"].value
+
+
+def test_a_cache_tells_ways_of_using_an_auxiliary_label_apart() -> None:
+    frame, panel = world()
+    frame = frame.assign(auxiliary_label=frame["f_good"] ** 2)
+    cache = SideCache()
+    arms = [
+        Arm("p", "query_item", RankerSpec(objective="pointwise", auxiliary=mode), tune=tune)
+        for mode, tune in [
+            ("none", "label"),
+            ("combine", "label"),
+            ("combine", "both"),
+            ("transfer", "label"),
+        ]
+    ]
+
+    for arm in arms:
+        evaluate_arm(data(frame, arm.spec), None, arm, panel, cache=cache, **SIZE)
+    changed = frame.assign(auxiliary_label=frame["f_good"] ** 3)
+    evaluate_arm(data(changed, arms[1].spec), None, arms[1], panel, cache=cache, **SIZE)
+
+    assert len(cache.sides) == 1 + len(arms) + 1  # the baseline is one and the same
+
+
 def test_rows_that_yardsticks_share_are_scored_alike() -> None:
     frame, panel = world()
     one, _ = panel.yardsticks

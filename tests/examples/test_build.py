@@ -165,8 +165,8 @@ def test_counts_per_origin(shop: Any, make_policy: MakePolicy) -> None:  # noqa:
     policy = make_policy(negatives={"skip_above": {"weight": 0.5}})
     shop.engine.register("examples", shop.examples(policy))
     assert shop.engine.rows(origin_counts_sql("examples")) == [
-        ("train", "positive", 1, 1.0),
-        ("train", "skip_above", 1, 0.5),
+        ("train", "positive", 1, 1.0, 1 / 2, 1.0 / 1.5),
+        ("train", "skip_above", 1, 0.5, 1 / 2, 0.5 / 1.5),
     ]
 
 

@@ -1,6 +1,7 @@
 """From counts in the lake to the table of propensities, its verdicts, checks and pictures."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 
 import pandas as pd
@@ -14,6 +15,7 @@ from label_platform.pipeline.propensities import attributes_of
 from label_platform.pipeline.propensity_checks import PROPENSITY_CHECKS
 from label_platform.pipeline.propensity_judgment import judgment_of, may_use
 from label_platform.pipeline.propensity_report import latest_propensities
+from label_platform.pipeline.steps import is_stale
 from label_platform.pipeline.terminal import print_propensities
 from label_platform.policy import PropensityRefusedError
 from label_platform.propensity import Answer, Choice
@@ -63,12 +65,19 @@ def test_a_policy_takes_the_estimator_that_it_names(built: Installation) -> None
     assert built.manifest("labels", day(3), "coec_click").content_hash != before
 
 
-def test_a_policy_cannot_name_what_the_problem_does_not_run(built: Installation) -> None:
-    built.change_policy("coec_click", {"debias.propensity": "swap"})
+def test_what_a_policy_names_is_estimated_and_what_nobody_knows_is_refused(
+    built: Installation,
+) -> None:
     built.change_problem({"propensity": {"estimators": ["pbm"]}})
-    with pytest.raises(ConfigurationError, match=r"does not estimate 'swap'; add it to") as caught:
-        built.project()
-    assert "propensity.estimators, which has pbm" in str(caught.value)
+    built.change_policy("coec_click", {"debias.propensity": "harvest_adjacent"})
+    built.build("propensities", day(3))
+    estimated = built.manifest("propensities", day(3)).attributes["estimators"]
+    assert {"pbm", "harvest_adjacent"} <= set(estimated)
+    # a run of other policies alone must not estimate the whole log anew
+    project = built.project()
+    others = replace(project, policies=project.policies[:1])
+    with others.open() as context:
+        assert not is_stale(context, Partition("propensities", day(3)))
     built.change_policy("coec_click", {"debias.propensity": "pmb"})
     with pytest.raises(ConfigurationError, match="'pmb' is no estimator; did you mean 'pbm'"):
         built.project()

@@ -35,8 +35,14 @@ def quality(of: str, signal: str = "click") -> Changes:
     }
 
 
-def negatives(**blocks: Changes) -> Changes:
+def negatives(**blocks: object) -> Changes:
     return {"negatives": blocks}
+
+
+def auxiliary(*modes: str, **signals: Changes) -> Changes:
+    """An auxiliary label of these signals, and a ranker for each way to use it."""
+    said = {"auxiliary": {"signals": signals}} if signals else {}
+    return said | {"rankers": [{"objective": "pointwise", "auxiliary": mode} for mode in modes]}
 
 
 REFUSALS: list[tuple[Changes, str]] = [
@@ -50,6 +56,41 @@ REFUSALS: list[tuple[Changes, str]] = [
     (
         {"signals": {"click": {"gain": 0}, "purchase": {"gain": -1}}},
         "signals: at least one gain must be above 0, or no label is positive",
+    ),
+    (
+        auxiliary("none", "transfer"),
+        (
+            "rankers.1.auxiliary: transfer needs the key auxiliary of the policy, which says what "
+            "the second label is made of"
+        ),
+    ),
+    (
+        auxiliary("none", click={"gain": 1}),
+        (
+            "auxiliary: no ranker learns it; write auxiliary: combine or auxiliary: transfer in a "
+            "ranker, or leave it out"
+        ),
+    ),
+    (
+        auxiliary("combine", clik={"gain": 1}),
+        (
+            "auxiliary.signals.clik: the problem has no such signal; did you mean 'click'? "
+            "valid: add_to_cart, click, dwell_s, purchase"
+        ),
+    ),
+    (
+        auxiliary("combine", click={"gain": -1}),
+        "auxiliary.signals: at least one gain must be above 0, or no auxiliary label is positive",
+    ),
+    (
+        auxiliary(
+            "combine",
+            click={"gain": 1, "quality": {"of": "dwel", "shape": "log", "cap": 300}},
+        ),
+        (
+            "auxiliary.signals.click.quality.of: the problem has no signal 'dwel'; did you mean "
+            "'dwell_s'? valid: dwell_s"
+        ),
     ),
     (
         quality("dwel"),
@@ -73,7 +114,11 @@ REFUSALS: list[tuple[Changes, str]] = [
         ),
     ),
     (
-        COEC | {"debias": {"method": "posterior"}, "rankers": [{"objective": "pointwise"}]},
+        COEC
+        | {
+            "debias": {"method": "posterior"},
+            "rankers": [{"objective": "pointwise", "position": "debias_only"}],
+        },
         (
             "debias.method: posterior is for grain impression: it weighs each impression without "
             "a click; use coec"
@@ -84,93 +129,6 @@ REFUSALS: list[tuple[Changes, str]] = [
         (
             "debias.method: coec is for grain query_item: it divides the clicks of many "
             "impressions by the examinations they should have had; use ips"
-        ),
-    ),
-    *[
-        (
-            COEC | negatives(**{block: keys}),
-            (
-                f"negatives.{block}: is for grain impression: the label of a query and item "
-                "already counts its impressions without a click; never_examined is for this grain"
-            ),
-        )
-        for block, keys in (
-            ("skip_above", {}),
-            ("examined", {"weight": 1}),
-            ("unexamined", {"rate": 0.2}),
-            ("random", {}),
-        )
-    ],
-    (
-        negatives(never_examined={"rate": 0.1}),
-        (
-            "negatives.never_examined: is for grain query_item: one impression has no expected "
-            "examinations to add up; unexamined is for this grain"
-        ),
-    ),
-    (
-        QUERY_ITEM | negatives(never_examined={"rate": 0.1}),
-        (
-            "negatives.never_examined: needs debias.method coec: without it nothing says how often "
-            "a query and item was examined"
-        ),
-    ),
-    (
-        negatives(examined={"weight": -1}),
-        "negatives.examined.weight: expected theta or a number above 0, found -1",
-    ),
-    (
-        negatives(unexamined={"rate": 0.2, "weight": 0}),
-        "negatives.unexamined.weight: expected inverse_rate or a number above 0, found 0",
-    ),
-    (
-        IPS | negatives(skip_above={}, examined={}, unexamined={"rate": 0.2}),
-        (
-            "negatives.examined.weight: ips already corrects for examination, by 1/theta on what "
-            "was clicked, so theta on what was not corrects twice; write weight: 1"
-        ),
-    ),
-    (
-        IPS | negatives(skip_above={}, examined={"weight": 0.5}, unexamined={"rate": 0.2}),
-        (
-            "negatives.examined.weight: ips already corrects for examination, by 1/theta on what "
-            "was clicked, so another weight than 1 corrects twice"
-        ),
-    ),
-    (
-        IPS | negatives(skip_above={}),
-        (
-            "negatives.unexamined: ips already corrects for examination, by 1/theta on what was "
-            "clicked, so skip_above or examined at full weight without it corrects twice; add it, "
-            "or leave all blocks out"
-        ),
-    ),
-    (
-        IPS | negatives(unexamined={"rate": 0.2}),
-        (
-            "negatives.skip_above: ips already corrects for examination, by 1/theta on what was "
-            "clicked, so leaving it out beside other blocks corrects twice"
-        ),
-    ),
-    (
-        IPS | negatives(skip_above={"weight": 2}, unexamined={"rate": 0.2}),
-        (
-            "negatives.skip_above.weight: ips already corrects for examination, by 1/theta on what "
-            "was clicked, so another weight than 1 corrects twice"
-        ),
-    ),
-    (
-        IPS | negatives(skip_above={}, unexamined={"rate": 0.2, "weight": 1}),
-        (
-            "negatives.unexamined.weight: ips already corrects for examination, by 1/theta on what "
-            "was clicked, so another weight than inverse_rate is wrong"
-        ),
-    ),
-    (
-        negatives(random={}),
-        (
-            "negatives.random: an item that was not shown has no features of an impression, and "
-            "their absence would give it away; this problem's features are such: f_*"
         ),
     ),
     (
@@ -247,14 +205,11 @@ def test_a_contradiction_is_refused_with_file_key_and_reason(
         {},
         quality("dwell_s"),
         {"signals": {"click": {"gain": 1}, "purchase": {"gain": -1}}},
+        auxiliary("none", "combine", "transfer", click={"gain": 1}, add_to_cart={"gain": -1}),
         rankers(position="feature"),
         IPS,
         IPS | rankers(position="both"),
-        # all that was shown, at its own mass
-        IPS | negatives(skip_above={}, examined={"weight": 1}, unexamined={"rate": 0.2}),
-        IPS | negatives(skip_above={}, unexamined={"rate": 0.2, "weight": 5}),
-        negatives(skip_above={}, examined={}, unexamined={"rate": 0.2}),
-        COEC | negatives(never_examined={"rate": 0.1}),
+        IPS | {"debias": {"method": "posterior"}},
         COEC | rankers(position="debias_only", weight="expected_examinations"),
         COEC
         | {
@@ -272,21 +227,20 @@ def test_what_is_right_passes(problem: Problem, make_policy: MakePolicy, changes
     check_policy(make_policy(**changes), problem)
 
 
-def test_random_negatives_need_features_of_items_alone(
-    tmp_path: Path, make_problem: Callable[..., Problem], make_policy: MakePolicy
+def test_a_teacher_is_looked_for_beside_the_policy_file(
+    tmp_path: Path, problem: Problem, make_policy: MakePolicy
 ) -> None:
-    only_items = make_problem(features=[])
-    policy = make_policy(**negatives(random={}))
-    check_policy(policy, only_items)
-    by_position = make_policy(**negatives(random={}), **rankers(position="feature"))
+    policy = make_policy(teacher={"model": "models/teacher.txt"})
+    file = tmp_path / "models" / "teacher.txt"
     with pytest.raises(ConfigurationError) as refusal:
-        check_policy(by_position, only_items)
+        check_policy(policy, problem)
     assert str(refusal.value) == (
-        f"{tmp_path / 'mine.yaml'}: negatives.random: an item that was not shown has no position, "
-        "which rankers.0.position: feature makes a feature"
+        f"{tmp_path / 'mine.yaml'}: teacher.model: there is no file {file}; it is looked for "
+        "beside the policy file"
     )
-    with pytest.raises(ConfigurationError, match="needs the problem's item_features, it has none"):
-        check_policy(policy, make_problem(features=[], item_features=[]))
+    file.parent.mkdir()
+    file.touch()
+    check_policy(policy, problem)
 
 
 def test_all_contradictions_are_told_at_once(

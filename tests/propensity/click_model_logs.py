@@ -1,6 +1,5 @@
 """Logs drawn from the click models themselves, with the parameters they were drawn with."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -118,20 +117,6 @@ def written(lists: list[tuple[list[int], list[int], float]], n_query_items: int)
         count=np.array([count for _, _, count in lists], np.float64),
         n_query_items=n_query_items,
     )
-
-
-def coverage_of_curve(
-    log_of: Callable[[int], DrawnLog],
-    curve_of: Callable[[ListClicks], tuple[Floats, Floats]],
-    truth: Floats,
-    seeds: range,
-) -> float:
-    """Share of positions below the first, over seeds, whose interval holds the truth."""
-    hits = []
-    for seed in seeds:
-        low, high = curve_of(log_of(seed).lists)
-        hits.append((low[1:] <= truth[1:]) & (truth[1:] <= high[1:]))
-    return float(np.mean(hits))
 
 
 def _orders(

@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from label_platform.logs.simulators.click_lists import ClickListSettings, simulate_click_lists
+from label_platform.logs.simulators.click_lists import ClickListSettings
 from label_platform.propensity.cells import Cells
 from label_platform.propensity.estimators.affine import affine_parameters, estimate_affine
+from tests.propensity.written_cells import simulated
 
 CURVE = np.arange(1, 6) ** -0.5
 RANDOM = ClickListSettings(
@@ -13,10 +14,6 @@ RANDOM = ClickListSettings(
 WEAK = ClickListSettings(
     n_lists=12_000, n_queries=600, candidates=10, curves=(tuple(CURVE),), rankers=4
 )
-
-
-def cells_of(settings: ClickListSettings, seed: int) -> Cells:
-    return Cells.from_table(simulate_click_lists(settings, seed).table())
 
 
 def trusting(settings: ClickListSettings, trust: float) -> ClickListSettings:
@@ -40,7 +37,7 @@ def test_slopes_and_offsets_are_recovered_within_their_intervals(
     alpha, beta = relative_to_first(trust)
     inside, offsets_inside, ratios, offsets = [], [], [], []
     for seed in range(10):
-        found = estimate_affine(cells_of(trusting(settings, trust), seed), replicates=30)
+        found = estimate_affine(simulated(seed, trusting(settings, trust)), replicates=30)
         assert found.refusal == ""
         assert (found.propensity[0], found.log_error[0]) == (1, 0)
         offset, error = found.details["trust_offset"], found.details["trust_offset_error"]
@@ -59,7 +56,7 @@ def test_slopes_and_offsets_are_recovered_within_their_intervals(
 
 def test_offsets_tell_trust_from_none() -> None:
     for seed in (1, 2):
-        found = estimate_affine(cells_of(trusting(RANDOM, 0.3), seed), replicates=30)
+        found = estimate_affine(simulated(seed, trusting(RANDOM, 0.3)), replicates=30)
         offset, error = found.details["trust_offset"], found.details["trust_offset_error"]
         assert (offset[1:] < -3 * error[1:]).all()
 
@@ -143,7 +140,7 @@ def test_poor_evidence_is_refused(rows: list[tuple[int, int, int, float, float]]
 
 
 def test_the_same_seed_gives_the_same_estimate() -> None:
-    cells = cells_of(RANDOM, 5)
+    cells = simulated(5, RANDOM)
     first, second = (estimate_affine(cells, replicates=10, seed=4) for _ in range(2))
     assert first.propensity.tolist() == second.propensity.tolist()
     assert first.log_error.tolist() == second.log_error.tolist()

@@ -2,11 +2,9 @@ import numpy as np
 import pytest
 
 from label_platform.propensity.estimators.cascade import cascade_attractiveness, estimate_cascade
-from label_platform.propensity.list_clicks import ListClicks
 from tests.propensity.click_model_logs import (
     Size,
     cascade_log,
-    coverage_of_curve,
     dbn_log,
     written,
 )
@@ -62,19 +60,6 @@ def test_intervals_hold_the_attractiveness_a_log_was_drawn_with() -> None:
         assert estimate.details["lists_with_several_clicks"] == 0
     assert 0.92 < np.concatenate(inside).mean() < 0.98
     assert abs(np.concatenate(off).mean()) < 0.003
-
-
-def test_intervals_hold_the_curve_over_other_queries() -> None:
-    truth = cascade_log(99, Size(100_000, 5_000)).examined
-
-    def curve(lists: ListClicks) -> tuple[np.ndarray, np.ndarray]:
-        estimate = estimate_cascade(lists, 60)
-        return estimate.ci_low, estimate.ci_high
-
-    covered = coverage_of_curve(
-        lambda seed: cascade_log(seed, Size(4_000, 60)), curve, truth, range(20)
-    )
-    assert 0.88 <= covered <= 1
 
 
 def test_lists_whose_readers_go_on_say_so() -> None:

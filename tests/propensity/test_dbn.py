@@ -11,7 +11,7 @@ from label_platform.propensity.estimators.dbn_model import (
     dbn_trials,
 )
 from label_platform.propensity.list_clicks import ListClicks
-from tests.propensity.click_model_logs import Size, coverage_of_curve, dbn_log, written
+from tests.propensity.click_model_logs import Size, dbn_log, written
 
 SMALL = Size(lists=12_000, queries=18)
 HALF = DbnParameters(np.array([0.5, 0.4, 0.2]), np.array([0.6, 0.3, 0.1]), 0.8)
@@ -223,19 +223,6 @@ def test_readers_who_never_give_up_are_found_to_be_so() -> None:
     estimate = estimate_dbn(drawn.lists, 10)
     assert estimate.details["continuation"] > 0.99
     assert estimate.propensity == pytest.approx(drawn.examined, rel=0.1)
-
-
-def test_intervals_hold_the_curve_over_other_queries() -> None:
-    truth = dbn_log(99, 0.8, Size(50_000, 5_000, 6, 4)).examined
-
-    def curve(lists: ListClicks) -> tuple[np.ndarray, np.ndarray]:
-        estimate = estimate_dbn(lists, 60)
-        return estimate.ci_low, estimate.ci_high
-
-    covered = coverage_of_curve(
-        lambda seed: dbn_log(seed, 0.8, Size(2_000, 60, 6, 4)), curve, truth, range(20)
-    )
-    assert 0.88 <= covered <= 1
 
 
 def test_one_position_one_list_and_a_list_all_clicked() -> None:

@@ -3,11 +3,10 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
-from label_platform.logs.simulators.click_lists import ClickListSettings, simulate_click_lists
+from label_platform.logs.simulators.click_lists import ClickListSettings
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.estimate import Estimate
 from label_platform.propensity.estimators.harvest_adjacent import (
@@ -15,24 +14,14 @@ from label_platform.propensity.estimators.harvest_adjacent import (
     estimate_harvest_adjacent,
 )
 from label_platform.propensity.estimators.harvest_all_pairs import (
-    PairStatistics,
     all_pairs_propensities,
     estimate_harvest_all_pairs,
-    pairs_of_cells,
 )
+from label_platform.propensity.estimators.pairs import PairStatistics, pairs_of_cells
+from tests.propensity.written_cells import Cell, cells_of, simulated
 
 TRUTH = 1 / np.arange(1, 11)
 Estimator = Callable[..., Estimate]
-Cell = tuple[int, int, int, float, float]
-
-
-def cells_of(*rows: Cell, positions: int | None = None) -> Cells:
-    columns = ["query", "item", "position", "impressions", "clicks"]
-    return Cells.from_table(pd.DataFrame(list(rows), columns=columns), positions)
-
-
-def simulated(seed: int, settings: ClickListSettings) -> Cells:
-    return Cells.from_table(simulate_click_lists(settings, seed).table())
 
 
 def without_noise(theta: Floats, pairs: list[tuple[int, int]], shown: Floats) -> Cells:
@@ -160,35 +149,11 @@ def test_a_second_page_that_is_seen_more_than_the_end_of_the_first(seed: int) ->
         assert estimate.propensity[4] > 1.3 * estimate.propensity[3]
 
 
-@pytest.mark.parametrize("estimator", [estimate_harvest_all_pairs, estimate_harvest_adjacent])
-def test_intervals_hold_the_truth(estimator: Estimator) -> None:
-    held = []
-    for seed in range(20):
-        estimate = estimator(simulated(seed, ClickListSettings(10_000, 200, rankers=4)), 60, seed)
-        held.append((estimate.ci_low <= TRUTH) & (estimate.ci_high >= TRUTH))
-        assert estimate.log_error[0] == 0
-    assert 0.88 <= np.stack(held)[:, 1:].mean() <= 1
-
-
 def test_the_same_seed_gives_the_same_interval_and_more_evidence_a_narrower_one() -> None:
     few, many = (simulated(1, ClickListSettings(n, 200)) for n in (5_000, 50_000))
     first, again = (estimate_harvest_all_pairs(few, 50, seed=4).log_error for _ in range(2))
     assert first.tolist() == again.tolist()
     assert (estimate_harvest_all_pairs(many, 50, seed=4).log_error[1:] < first[1:]).all()
-
-
-@pytest.mark.parametrize("estimator", [estimate_harvest_all_pairs, estimate_harvest_adjacent])
-def test_a_missing_link_is_not_a_ratio_of_one(estimator: Estimator) -> None:
-    # positions 3 and 4 are compared with each other, but not with 1 or 2
-    cells = cells_of(
-        *((0, 0, 1, 90, 30), (0, 0, 2, 90, 20)),
-        *((1, 1, 3, 90, 30), (1, 1, 4, 90, 20)),
-    )
-    estimate = estimator(cells)
-    assert estimate.propensity[:2] == pytest.approx([1, 20 / 30])
-    assert np.isnan(estimate.propensity[2:]).all()
-    assert np.isnan(estimate.log_error[2:]).all()
-    assert estimate.refusal == ""
 
 
 @pytest.mark.parametrize("estimator", [estimate_harvest_all_pairs, estimate_harvest_adjacent])
@@ -212,26 +177,6 @@ def test_all_pairs_bridge_what_neighbours_do_not() -> None:
     )
     reason = estimate_harvest_adjacent(cells).refusal
     assert reason.startswith("no click at position 1 on the 0 impressions there")
-
-
-@pytest.mark.parametrize("estimator", [estimate_harvest_all_pairs, estimate_harvest_adjacent])
-def test_refusals_name_their_numbers(estimator: Estimator) -> None:
-    reason = "no click at position 1 on the 1,200 impressions there of items"
-    none = cells_of((0, 0, 1, 1200, 0), (0, 0, 2, 800, 9), (0, 1, 1, 70, 60))
-    assert estimator(none).refusal.startswith(reason)
-    assert np.isnan(estimator(none).propensity).all()
-    deep = cells_of((0, 0, 1, 9, 3), (0, 0, 51, 9, 3))
-    assert "51 positions make 1,275 pairs" in estimator(deep).refusal
-    assert "pbm" in estimator(deep).refusal
-
-
-@pytest.mark.parametrize("estimator", [estimate_harvest_all_pairs, estimate_harvest_adjacent])
-@pytest.mark.parametrize("positions", [1, 3])
-def test_no_cells_and_one_position_are_refused(estimator: Estimator, positions: int) -> None:
-    for cells in (cells_of(positions=positions), cells_of((0, 0, 1, 9, 3), positions=positions)):
-        estimate = estimator(cells)
-        assert estimate.refusal
-        assert np.isnan(estimate.propensity).tolist() == [True] * positions
 
 
 def test_items_that_are_always_clicked_do_no_harm() -> None:

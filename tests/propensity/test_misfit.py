@@ -19,12 +19,9 @@ from label_platform.propensity.gates.misfit import (
     outlier_misfit,
     trust_misfit,
 )
+from tests.propensity.written_cells import cells_of
 
 COLUMNS = ["query", "item", "position", "impressions", "clicks"]
-
-
-def cells_of(*rows: tuple[str, str, int, int, int]) -> Cells:
-    return Cells.from_table(pd.DataFrame(rows, columns=COLUMNS))
 
 
 def simulated(seed: int, **settings: object) -> Cells:

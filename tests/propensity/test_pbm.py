@@ -1,23 +1,13 @@
 import numpy as np
-import pandas as pd
 import pytest
 
-from label_platform.logs.simulators.click_lists import ClickListSettings, simulate_click_lists
+from label_platform.logs.simulators.click_lists import ClickListSettings
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.estimators import pbm
 from label_platform.propensity.estimators.pbm import estimate_pbm, pbm_propensities
+from tests.propensity.written_cells import Cell, cells_of, simulated
 
 TRUTH = 1 / np.arange(1, 11)
-Cell = tuple[int, int, int, float, float]
-
-
-def cells_of(*rows: Cell, positions: int | None = None) -> Cells:
-    columns = ["query", "item", "position", "impressions", "clicks"]
-    return Cells.from_table(pd.DataFrame(list(rows), columns=columns), positions)
-
-
-def simulated(seed: int, settings: ClickListSettings) -> Cells:
-    return Cells.from_table(simulate_click_lists(settings, seed).table())
 
 
 def fixed_point(cells: Cells, iterations: int) -> Floats:
@@ -84,16 +74,6 @@ def test_a_second_page_that_is_seen_more_than_the_end_of_the_first(seed: int) ->
     assert np.abs(pbm_propensities(cells) / curve - 1).max() < 0.12
 
 
-def test_intervals_hold_the_truth() -> None:
-    held = []
-    for seed in range(20):
-        cells = simulated(seed, ClickListSettings(10_000, 200, rankers=4))
-        estimate = estimate_pbm(cells, 40, seed)
-        held.append((estimate.ci_low <= TRUTH) & (estimate.ci_high >= TRUTH))
-        assert estimate.log_error[0] == 0
-    assert 0.88 <= np.stack(held)[:, 1:].mean() <= 1
-
-
 def test_replicates_end_where_a_fit_of_the_drawn_log_does() -> None:
     cells = simulated(3, ClickListSettings(5_000, 80, rankers=4))
     # the drawn queries of one replicate of the bootstrap, by the same generator
@@ -131,22 +111,6 @@ def test_a_position_without_clicks_is_unknown_and_the_others_are_not() -> None:
     assert np.isnan(estimate.propensity[2:]).all()
     assert np.isnan(estimate.log_error[2:]).all()
     assert estimate.impressions.tolist() == [50, 100, 80, 0]
-
-
-def test_no_click_at_position_one_is_refused_with_its_numbers() -> None:
-    estimate = estimate_pbm(cells_of((0, 0, 1, 1200, 0), (0, 0, 2, 800, 9), (0, 1, 1, 70, 60)))
-    reason = "no click at position 1 on the 1,200 impressions there of items"
-    assert estimate.refusal.startswith(reason)
-    assert np.isnan(estimate.propensity).all()
-    assert np.isnan(estimate.log_error).all()
-
-
-@pytest.mark.parametrize("positions", [1, 3])
-def test_no_cells_and_one_position_are_refused(positions: int) -> None:
-    for cells in (cells_of(positions=positions), cells_of((0, 0, 1, 9, 3), positions=positions)):
-        estimate = estimate_pbm(cells)
-        assert estimate.refusal
-        assert np.isnan(estimate.propensity).tolist() == [True] * positions
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:

@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 
 from label_platform.logs.simulators.click_lists import ClickListSettings, simulate_click_lists
@@ -8,6 +7,7 @@ from label_platform.propensity.estimators.regression_em import (
     estimate_regression_em,
     regression_em_propensities,
 )
+from tests.propensity.written_cells import Cell, cells_of
 
 CURVE = np.array([1, 0.6, 0.4, 0.25])
 RANDOM = ClickListSettings(
@@ -42,11 +42,6 @@ def simulated(
     return Cells.from_table(table), features[:, None]
 
 
-def cells_of(rows: list[tuple[int, int, int, int, int]]) -> Cells:
-    names = ["query", "item", "position", "impressions", "clicks"]
-    return Cells.from_table(pd.DataFrame(rows, columns=names))
-
-
 def test_the_curve_is_recovered_within_its_intervals() -> None:
     inside, missed = [], []
     for seed in range(12):
@@ -72,7 +67,7 @@ def test_a_position_may_be_examined_more_than_the_first(
         for position, theta in enumerate(curve, start=1):
             clicks = int(rng.binomial(200, theta * gamma))
             rows.append((item, item, position, 200, clicks))
-    cells = cells_of(rows)
+    cells = cells_of(*rows)
     features = np.log(relevance)[:, None]
     found = estimate_regression_em(cells, features, mean_by_bin, replicates=8)
     assert found.propensity == pytest.approx(np.array(curve) / curve[0], rel=0.06)
@@ -118,7 +113,7 @@ def test_the_likelihood_falls_beside_the_answer() -> None:
 
 
 def test_one_relevance_for_all_leaves_the_ratio_of_click_rates() -> None:
-    cells = cells_of([(1, 1, 1, 100, 40), (1, 2, 2, 200, 20), (2, 1, 1, 100, 20)])
+    cells = cells_of((1, 1, 1, 100, 40), (1, 2, 2, 200, 20), (2, 1, 1, 100, 20))
 
     def mean(_: np.ndarray, posterior: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return np.full(len(posterior), np.average(posterior, weights=weights))
@@ -129,7 +124,7 @@ def test_one_relevance_for_all_leaves_the_ratio_of_click_rates() -> None:
 
 
 def test_the_model_is_given_posteriors_and_impressions() -> None:
-    cells = cells_of([(1, 1, 1, 100, 40), (1, 1, 2, 100, 10), (1, 2, 2, 50, 5)])
+    cells = cells_of((1, 1, 1, 100, 40), (1, 1, 2, 100, 10), (1, 2, 2, 50, 5))
     given: list[tuple[np.ndarray, np.ndarray]] = []
 
     def asked(_: np.ndarray, posterior: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -155,7 +150,7 @@ def test_a_start_leads_to_the_same_answer() -> None:
 
 
 def test_a_position_without_a_click_is_unknown() -> None:
-    cells = cells_of([(1, 1, 1, 10, 4), (1, 1, 2, 10, 0), (1, 1, 4, 10, 1)])
+    cells = cells_of((1, 1, 1, 10, 4), (1, 1, 2, 10, 0), (1, 1, 4, 10, 1))
     found = estimate_regression_em(cells, np.ones((1, 1)), mean_by_bin, replicates=3)
     assert np.isnan(found.propensity[[1, 2]]).all()
     assert np.isnan(found.log_error[[1, 2]]).all()
@@ -164,7 +159,7 @@ def test_a_position_without_a_click_is_unknown() -> None:
 
 def test_one_position_is_the_reference_itself() -> None:
     found = estimate_regression_em(
-        cells_of([(1, 1, 1, 10, 4)]), np.ones((1, 1)), mean_by_bin, replicates=3
+        cells_of((1, 1, 1, 10, 4)), np.ones((1, 1)), mean_by_bin, replicates=3
     )
     assert (found.propensity.tolist(), found.log_error.tolist()) == ([1], [0])
 
@@ -172,14 +167,14 @@ def test_one_position_is_the_reference_itself() -> None:
 @pytest.mark.parametrize(
     "rows", [[(1, 1, 1, 10, 0), (1, 1, 2, 10, 3)], [(1, 1, 2, 10, 3)]], ids=["none", "nothing at 1"]
 )
-def test_no_click_at_position_one_is_refused(rows: list[tuple[int, int, int, int, int]]) -> None:
-    cells = cells_of(rows)
+def test_no_click_at_position_one_is_refused(rows: list[Cell]) -> None:
+    cells = cells_of(*rows)
     found = estimate_regression_em(cells, np.ones((1, 1)), mean_by_bin, replicates=3)
     assert found.refusal.startswith("no click at position 1 on the")
     assert np.isnan(regression_em_propensities(cells, np.ones((1, 1)), mean_by_bin)).all()
 
 
 def test_features_of_other_items_are_refused() -> None:
-    cells = cells_of([(1, 1, 1, 10, 4)])
+    cells = cells_of((1, 1, 1, 10, 4))
     with pytest.raises(ValueError, match="features of 1 query_items, found 2 rows"):
         estimate_regression_em(cells, np.ones((2, 1)), mean_by_bin)

@@ -6,20 +6,13 @@ import pandas as pd
 import pytest
 
 from label_platform.propensity.cells import Cells, Floats
-from label_platform.propensity.estimators.harvest_all_pairs import (
-    PairStatistics,
-    estimate_harvest_all_pairs,
-)
+from label_platform.propensity.estimators.harvest_all_pairs import estimate_harvest_all_pairs
+from label_platform.propensity.estimators.pairs import PairStatistics
 from label_platform.propensity.estimators.swap import estimate_swap, swap_propensities
+from tests.propensity.written_cells import Cell, cells_of
 
 TRUTH = np.array([1, 0.6, 0.45, 0.3, 0.35, 0.2])
 CHANCE = 0.15
-Cell = tuple[int, int, int, float, float]
-
-
-def cells_of(*rows: Cell, positions: int | None = None) -> Cells:
-    columns = ["query", "item", "position", "impressions", "clicks"]
-    return Cells.from_table(pd.DataFrame(list(rows), columns=columns), positions)
 
 
 def swapped_lists(seed: int, n_lists: int, swaps: Sequence[tuple[int, int]]) -> Cells:
@@ -175,20 +168,3 @@ def test_swaps_and_pairs_agree_where_both_apply() -> None:
     cells = swapped_lists(4, 50_000, STAR)
     swap, pairs = estimate_swap(cells, 2), estimate_harvest_all_pairs(cells, 2)
     assert swap.propensity == pytest.approx(pairs.propensity, rel=0.05)
-
-
-def test_refusals_name_their_numbers() -> None:
-    none = estimate_swap(cells_of((0, 0, 1, 1200.5, 0), (0, 0, 2, 800, 9), (0, 1, 1, 70, 60)))
-    assert none.refusal.startswith("no click at position 1 on the 1,200 impressions there of items")
-    assert np.isnan(none.propensity).all()
-    deep = estimate_swap(cells_of((0, 0, 1, 9, 3), (0, 0, 51, 9, 3)))
-    assert "51 positions make 1,275 pairs" in deep.refusal
-    assert "pbm" in deep.refusal
-
-
-@pytest.mark.parametrize("positions", [1, 3])
-def test_no_cells_and_one_position_are_refused(positions: int) -> None:
-    for cells in (cells_of(positions=positions), cells_of((0, 0, 1, 9, 3), positions=positions)):
-        estimate = estimate_swap(cells)
-        assert estimate.refusal
-        assert np.isnan(estimate.propensity).tolist() == [True] * positions

@@ -9,7 +9,7 @@ from label_platform.propensity.estimators.ubm_model import (
     ubm_contexts,
 )
 from label_platform.propensity.list_clicks import ListClicks
-from tests.propensity.click_model_logs import Size, coverage_of_curve, ubm_log, written
+from tests.propensity.click_model_logs import Size, ubm_log, written
 
 SMALL = Size(lists=20_000, queries=30)
 
@@ -109,20 +109,6 @@ def test_intervals_hold_the_parameters_a_log_was_drawn_with() -> None:
     assert 0.90 < np.concatenate(attracted).mean() < 0.98
     assert 0.88 <= np.concatenate(examined).mean() <= 1
     assert abs(np.concatenate(off).mean()) < 0.01
-
-
-def test_intervals_hold_the_curve_over_other_queries() -> None:
-    size = Size(100_000, 5_000)
-    truth = ubm_log(99, size).examined
-
-    def curve(lists: ListClicks) -> tuple[np.ndarray, np.ndarray]:
-        estimate = estimate_ubm(lists, 60)
-        return estimate.ci_low, estimate.ci_high
-
-    covered = coverage_of_curve(
-        lambda seed: ubm_log(seed, Size(4_000, 60)), curve, truth, range(20)
-    )
-    assert 0.88 <= covered <= 1
 
 
 def test_lists_of_different_length() -> None:

@@ -116,6 +116,32 @@ def test_a_logged_model_fixes_position_itself(
     assert not np.array_equal(unfixed.score(rows.assign(position=6.0)), scores)
 
 
+@pytest.mark.parametrize("mode", ["combine", "transfer"])
+def test_a_logged_model_adds_both_boosters(folder: Path, record: RankerRecord, mode: str) -> None:
+    rng = np.random.default_rng(7)
+    rows = pd.DataFrame({name: rng.random(400) for name in FEATURES})
+    same = {"part": "train", "weight": 1.0, "raw_weight": 1.0, "raw_label": 0.0}
+    examples = rows.assign(
+        group_id=rows.index // 8,
+        query_id=rows.index // 8,
+        item_id=rows.index,
+        label=(rows["f_match"] > 0.9).astype(float),
+        auxiliary_label=(rows["f_price"] > 0.5).astype(float),
+        **same,
+    )
+    spec = RankerSpec(objective="pointwise", auxiliary=mode)
+    train = TrainingData.from_examples(examples, spec, FEATURES)
+    both = fit_ranker(train, train, spec, rounds=10, seed=0)
+    store = TrackingStore(folder, "shop")
+    run_id = store.log_ranker(replace(record, model=both.to_json()))
+    (logged,) = MlflowClient(store.uri).search_logged_models(
+        [store.experiment_id], filter_string=f"source_run_id = '{run_id}'"
+    )
+    scores = mlflow.pyfunc.load_model(logged.artifact_location).predict(rows)
+    np.testing.assert_array_equal(scores, both.score(rows))
+    assert not np.array_equal(scores, replace(both, auxiliary=None).score(rows))
+
+
 def test_metrics_and_verdicts_are_added_later(folder: Path, record: RankerRecord) -> None:
     store = TrackingStore(folder, "shop")
     run_id = store.log_ranker(record)

@@ -5,6 +5,7 @@ being 1): P(click at k on d | device x) = theta_k(x) (gamma(q, d) + (1 - gamma(q
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,11 @@ class Browsing:
     shown: Integers
     clicked: NDArray[np.bool_]
     bot_sessions: int
+
+
+def epoch_ms(day: date) -> int:
+    """The midnight with which a day begins, in UTC."""
+    return int(np.datetime64(day, "ms").astype(np.int64))
 
 
 def browse_day(

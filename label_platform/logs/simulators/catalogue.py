@@ -98,9 +98,9 @@ def logging_scores(
     """
     noise = rng.normal(size=catalogue.utility.shape)
     if settings.logger == "strong":
-        score = _standardized(catalogue.utility) + 0.3 * noise
+        score = standardized(catalogue.utility) + 0.3 * noise
     elif settings.logger == "weak":
-        features = {name: _standardized(value) for name, value in catalogue.features.items()}
+        features = {name: standardized(value) for name, value in catalogue.features.items()}
         score = (
             features["f_past_sales"]
             + 0.7 * features["f_sponsored_bid"]
@@ -110,7 +110,7 @@ def logging_scores(
         )
     else:
         score = noise
-    return _standardized(score)
+    return standardized(score)
 
 
 def _draw_items(n_items: int, n_categories: int, rng: np.random.Generator) -> Items:
@@ -126,8 +126,8 @@ def _draw_items(n_items: int, n_categories: int, rng: np.random.Generator) -> It
     return Items(
         attributes=words[:, :_ATTRIBUTES],
         brand=brand,
-        style=_directions(n_items, rng),
-        features={name: _as_feature(value) for name, value in features.items()},
+        style=directions(n_items, rng),
+        features={name: as_feature(value) for name, value in features.items()},
         titles=vocabulary.name_items(words, brand),
     )
 
@@ -153,7 +153,7 @@ def _match_features(
 ) -> dict[str, NDArray[np.float32]]:
     shape = candidates.shape
     overlap = (items.attributes[candidates] == wanted[:, None, :_ATTRIBUTES]).mean(axis=2)
-    style = _directions(len(wanted), rng)
+    style = directions(len(wanted), rng)
     cosine = np.einsum("qd,qcd->qc", style, items.style[candidates])
     budget = rng.normal(0, 0.7, (len(wanted), 1))
     price = items.features["item_price_z"][candidates]
@@ -170,7 +170,7 @@ def _match_features(
         "f_sponsored_bid": bid,
         "f_freshness": np.exp(-items.features["item_age_days"][candidates] / 120),
     }
-    return {name: _as_feature(value) for name, value in features.items()}
+    return {name: as_feature(value) for name, value in features.items()}
 
 
 def _utility(
@@ -190,17 +190,19 @@ def _utility(
     )
 
 
-def _directions(n: int, rng: np.random.Generator) -> Floats:
+def directions(n: int, rng: np.random.Generator) -> Floats:
+    """Unit vectors in style space, uniform over the sphere, shape (n, dimensions)."""
     vectors = rng.normal(size=(n, _STYLE_DIMENSIONS))
-    directions: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return directions
+    unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
-def _as_feature(values: Floats) -> NDArray[np.float32]:
+def as_feature(values: Floats) -> NDArray[np.float32]:
     """Coarse enough to compress well, and what relevance is computed from is what is logged."""
     return (np.round(values / _FEATURE_STEP) * _FEATURE_STEP).astype(np.float32)
 
 
-def _standardized(values: NDArray[np.floating]) -> Floats:
-    standardized: Floats = ((values - values.mean()) / values.std()).astype(np.float64)
-    return standardized
+def standardized(values: NDArray[np.floating]) -> Floats:
+    """The values moved and scaled to mean 0 and standard deviation 1."""
+    scaled: Floats = ((values - values.mean()) / values.std()).astype(np.float64)
+    return scaled

@@ -37,8 +37,8 @@ class Events:
         item_id: what the event is about.
         position: where it stood.
         user_id: who did it.
-        signal: index into `SIGNALS`.
-        value: seconds of dwell, 1 for other signals.
+        signal: index into `SIGNALS`, or into another simulator's signals.
+        value: seconds of dwell or watching, 1 for other signals.
         occurred_at_ms: epoch milliseconds.
     """
 
@@ -74,7 +74,7 @@ def react(browsing: Browsing, catalogue: Catalogue, rng: np.random.Generator) ->
     n = len(lists)
     delay = np.minimum(rng.lognormal(2.6, 0.8, n) + 2 * positions, MAX_CLICK_DELAY_S)
     delay[bot] = rng.uniform(0.1, 3, bot.sum())
-    clicked_at = browsing.shown_at_ms[lists] + _as_ms(delay)
+    clicked_at = browsing.shown_at_ms[lists] + as_ms(delay)
     dwell = np.clip(rng.lognormal(np.log(40) + 3.5 * gamma, 0.5), 1, 3600).round(1)
     dwell[bot] = 0.5
     parts = [
@@ -84,16 +84,16 @@ def react(browsing: Browsing, catalogue: Catalogue, rng: np.random.Generator) ->
     cart = (rng.random(n) < 0.01 + 0.55 * gamma) & ~bot
     lists, positions, gamma = lists[cart], positions[cart], gamma[cart]
     delay = np.minimum(rng.lognormal(5, 0.9, len(lists)), MAX_CART_DELAY_S)
-    carted_at = clicked_at[cart] + _as_ms(delay)
+    carted_at = clicked_at[cart] + as_ms(delay)
     parts.append(seen.events(CART, lists, positions, carted_at))
     bought = rng.random(len(lists)) < 0.1 + 0.45 * gamma
     lists, positions, gamma = lists[bought], positions[bought], gamma[bought]
     delay = 600 + rng.exponential(_PURCHASE_MEAN_S, len(lists))
-    bought_at = carted_at[bought] + _as_ms(np.minimum(delay, MAX_PURCHASE_DELAY_S))
+    bought_at = carted_at[bought] + as_ms(np.minimum(delay, MAX_PURCHASE_DELAY_S))
     parts.append(seen.events(PURCHASE, lists, positions, bought_at))
     back = rng.random(len(lists)) < 0.18 - 0.16 * gamma
     delay = rng.uniform(MIN_RETURN_DELAY_S, MAX_RETURN_DELAY_S, back.sum())
-    returned_at = bought_at[back] + _as_ms(delay)
+    returned_at = bought_at[back] + as_ms(delay)
     parts.append(seen.events(RETURN, lists[back], positions[back], returned_at))
     parts.append(_hover(seen, rng))
     return join_events(parts)
@@ -158,5 +158,6 @@ class _Seen:
         )
 
 
-def _as_ms(seconds: Floats) -> Integers:
+def as_ms(seconds: Floats) -> Integers:
+    """Seconds as whole milliseconds."""
     return (seconds * 1000).astype(np.int64)

@@ -1,16 +1,12 @@
 """A simulated product search: logs as a shop would have them, and the truth beside them."""
 
-import json
-import shutil
 from collections.abc import Callable
-from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 
 from label_platform.logs.simulators import writing
-from label_platform.logs.simulators.browsing import DAY_MS, Browsing, browse_day
+from label_platform.logs.simulators.browsing import DAY_MS, Browsing, browse_day, epoch_ms
 from label_platform.logs.simulators.catalogue import Catalogue, build_catalogue, logging_scores
 from label_platform.logs.simulators.feedback import (
     SIGNALS,
@@ -19,12 +15,11 @@ from label_platform.logs.simulators.feedback import (
     react,
     stray_clicks,
 )
+from label_platform.logs.simulators.output_folder import all_or_nothing, write_description
 from label_platform.logs.simulators.settings import ProductSearchSettings
 from label_platform.logs.simulators.summary import SimulationSummary
 
 Progress = Callable[[int, int], None]
-
-_PRODUCTS = ("truth", "simulation.json", "logs")
 
 
 def simulate_product_search(
@@ -51,27 +46,14 @@ def simulate_product_search(
     Raises:
         FileExistsError: `out` already holds a simulation.
     """
-    for name in _PRODUCTS:
-        if (out / name).exists():
-            raise FileExistsError(f"{out / name} exists: remove it or simulate into another folder")
-    unfinished = out / ".unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    rng = np.random.default_rng([settings.seed, 1])
-    catalogue = build_catalogue(settings, rng)
-    summary = _write_days(settings, catalogue, unfinished / "logs", progress)
-    items = unfinished / "logs" / "items.parquet"
-    writing.write_items(catalogue, settings.start_date, settings.days, items, rng)
-    writing.write_truth(catalogue, settings, unfinished / "truth")
-    description = {
-        "simulator": "product_search",
-        "settings": settings.as_json(),
-        "summary": asdict(summary),
-    }
-    (unfinished / "simulation.json").write_text(json.dumps(description, indent=2) + "\n")
-    for name in _PRODUCTS:
-        (unfinished / name).rename(out / name)
-    unfinished.rmdir()
+    with all_or_nothing(out) as folder:
+        rng = np.random.default_rng([settings.seed, 1])
+        catalogue = build_catalogue(settings, rng)
+        summary = _write_days(settings, catalogue, folder / "logs", progress)
+        items = folder / "logs" / "items.parquet"
+        writing.write_items(catalogue, settings.start_date, settings.days, items, rng)
+        writing.write_truth(catalogue, settings, folder / "truth")
+        write_description("product_search", settings.as_json(), summary, folder)
     return summary
 
 
@@ -82,7 +64,7 @@ def _write_days(
     summary = SimulationSummary()
     pending: list[Events] = []
     for number, day in enumerate(settings.log_days):
-        start_ms = _epoch_ms(day)
+        start_ms = epoch_ms(day)
         rng = np.random.default_rng([settings.seed, 3, number])
         browsing = browse_day(settings, catalogue, scores, number, start_ms)
         path = logs / "impressions" / f"day={day}.parquet"
@@ -120,7 +102,3 @@ def _count_events(summary: SimulationSummary, events: Events, written: writing.W
         summary.interactions[signal] = summary.interactions.get(signal, 0) + count
     summary.duplicate_interactions += written.repeated
     summary.malformed_interactions += written.broken
-
-
-def _epoch_ms(day: date) -> int:
-    return int(np.datetime64(day, "ms").astype(np.int64))

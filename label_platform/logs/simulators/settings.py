@@ -64,19 +64,19 @@ class ProductSearchSettings:
 
     def __post_init__(self) -> None:
         for name in _COUNTS:
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         for name in _SHARES:
-            _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "0 to 1")
-        _require(self.seed >= 0, "seed", self.seed, "0 or more")
-        _require(self.n_unseen_queries >= 0, "n_unseen_queries", self.n_unseen_queries, "0 or more")
+            require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "0 to 1")
+        require(self.seed >= 0, "seed", self.seed, "0 or more")
+        require(self.n_unseen_queries >= 0, "n_unseen_queries", self.n_unseen_queries, "0 or more")
         known = get_args(Logger)
-        _require(self.logger in known, "logger", self.logger, " | ".join(known))
+        require(self.logger in known, "logger", self.logger, " | ".join(known))
         most = self.candidates_per_query
-        _require(self.list_length <= most, "list_length", self.list_length, f"at most {most}")
-        _require(self.n_items >= most, "n_items", self.n_items, f"at least {most}")
-        _require(bool(self.examination), "examination", "no device", "at least one")
+        require(self.list_length <= most, "list_length", self.list_length, f"at most {most}")
+        require(self.n_items >= most, "n_items", self.n_items, f"at least {most}")
+        require(bool(self.examination), "examination", "no device", "at least one")
         for device, curve in self.examination.items():
-            _require(_is_curve(curve, self.list_length), f"examination[{device}]", curve, _CURVE)
+            require(_is_curve(curve, self.list_length), f"examination[{device}]", curve, _CURVE)
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -114,6 +114,11 @@ def _is_curve(curve: ExaminationCurve, list_length: int) -> bool:
     return len(curve) >= list_length and curve[0] == 1 and all(0 < value <= 1 for value in curve)
 
 
-def _require(fine: bool, name: str, found: object, expected: str) -> None:  # noqa: FBT001
+def require(fine: bool, name: str, found: object, expected: str) -> None:  # noqa: FBT001
+    """Refuse a setting that is not fine.
+
+    Raises:
+        ValueError: names the setting, what was found and what was expected.
+    """
     if not fine:
         raise ValueError(f"{name}: found {found!r}, expected {expected}")

@@ -1,6 +1,7 @@
 """The simulated logs as files, in the native format."""
 
 import gzip
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,7 @@ from label_platform.logs.simulators.catalogue import Catalogue
 from label_platform.logs.simulators.feedback import SIGNALS, Events
 from label_platform.logs.simulators.settings import ProductSearchSettings
 
-_MOMENT = pa.timestamp("ms", tz="UTC")
+MOMENT = pa.timestamp("ms", tz="UTC")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def impression_table(
         "query_text": pa.array(catalogue.query_texts).take(browsing.query),
         "user_id": browsing.user_id,
         "session_id": browsing.session_id,
-        "shown_at": pa.array(browsing.shown_at_ms).cast(_MOMENT),
+        "shown_at": pa.array(browsing.shown_at_ms).cast(MOMENT),
         "surface": pa.array(["search"] * n_lists),
         "device": pa.array(settings.devices).take(browsing.device),
         "ranker_id": pa.array([settings.logger, "randomized"]).take(
@@ -104,16 +105,26 @@ def write_interactions(
         *faults.break_lines(events[broken], [lines[row] for row in broken.tolist()], rng),
     ]
     order = faults.arrival_order(len(lines), repeated, broken, rng)
-    text = "".join(f"{all_lines[row]}\n" for row in order.tolist())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(text.encode(), compresslevel=2, mtime=0))
+    write_lines([all_lines[row] for row in order.tolist()], path)
     return Written(len(lines), len(repeated), len(broken))
 
 
-def interaction_lines(events: Events) -> list[str]:
-    """One JSON object per event."""
+def write_lines(lines: Sequence[str], path: Path) -> None:
+    """Writes gzipped lines, the same bytes whenever it is done."""
+    text = "".join(f"{line}\n" for line in lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.encode(), compresslevel=2, mtime=0))
+
+
+def interaction_lines(events: Events, signals: Sequence[str] = SIGNALS) -> list[str]:
+    """One JSON object per event.
+
+    Args:
+        events: what happened.
+        signals: the names that the events' signals are indices of.
+    """
     moments = np.datetime_as_string(events.occurred_at_ms.astype("datetime64[ms]"))
-    names = pa.array(SIGNALS).take(events.signal)
+    names = pa.array(signals).take(events.signal)
     # whole numbers without a decimal point, as most loggers write them
     texts = pc.replace_substring_regex(pa.array(events.value).cast(pa.string()), r"\.0$", "")
     pieces = [
@@ -150,7 +161,7 @@ def write_items(
     since = np.where(later, start + rng.integers(1, days * DAY_MS, len(row)), start - 30 * DAY_MS)
     columns = {
         "item_id": row + 1,
-        "valid_from": pa.array(since).cast(_MOMENT),
+        "valid_from": pa.array(since).cast(MOMENT),
         "title": [items.titles[i] for i in range(n)]
         + [f"{items.titles[i]} (new)" for i in changed],
     }

@@ -30,7 +30,7 @@ Traps: an item's rank must change for reasons that have nothing to do with its r
 must differ in relevance: click rates by position alone cannot tell alpha from beta.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,6 @@ from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.estimate import Estimate, refused
 from label_platform.propensity.estimators.pbm import pbm_propensities
 
-NAME = "affine"
 _MIN_STRENGTH = 3.2
 """Standard errors that the covariance of gamma and its instrument lies above 0; squared, the
 usual limit of 10 on the F statistic of an instrument."""
@@ -248,13 +247,7 @@ def _prepare(several: Cells) -> tuple[_Moments, Floats, Floats] | str:
 def _of_positions(cells: Cells, kept: NDArray[np.bool_]) -> _Moments:
     """The equations of the cells at these positions."""
     chosen = kept[cells.position - 1] & (cells.impressions > 0)
-    inside = replace(
-        cells,
-        query_item=cells.query_item[chosen],
-        position=cells.position[chosen],
-        impressions=cells.impressions[chosen],
-        clicks=cells.clicks[chosen],
-    ).of_several_positions()
+    inside = cells.where(chosen).of_several_positions()
     rated = inside.clicks.sum() / max(inside.impressions.sum(), 1)
     return _Moments(inside, prior=1 / max(rated, 1e-6))
 

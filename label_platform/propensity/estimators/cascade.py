@@ -21,8 +21,6 @@ from label_platform.propensity.estimate import Estimate, refused
 from label_platform.propensity.estimators.list_totals import clicks_shown, impressions_shown
 from label_platform.propensity.list_clicks import ListClicks
 
-NAME = "cascade"
-
 
 def estimate_cascade(lists: ListClicks, replicates: int = REPLICATES, seed: int = 0) -> Estimate:
     """The share of shown lists whose reader examined each position, with bootstrap intervals.

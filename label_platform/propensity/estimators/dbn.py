@@ -56,7 +56,6 @@ from label_platform.propensity.estimators.list_totals import (
 )
 from label_platform.propensity.list_clicks import ListClicks
 
-NAME = "dbn"
 LEAST_IMPRESSIONS = 10.0
 """Of the (query, item) of an average impression: see the second trap."""
 _START = 0.5

@@ -29,7 +29,7 @@ import numpy as np
 
 from label_platform.propensity.bootstrap import bootstrap_log_error
 from label_platform.propensity.cells import Floats
-from label_platform.propensity.estimate import Estimate, refused
+from label_platform.propensity.estimate import Estimate, refused, without_first_click
 from label_platform.propensity.list_clicks import ListClicks
 
 NAME = "dual_learning"
@@ -68,9 +68,8 @@ def estimate_dual_learning(
     learner = _Learner.of(lists, features)
     place = np.where(lists.shown, lists.count[:, None], 0)
     impressions, clicks = place.sum(axis=0), (place * lists.clicked).sum(axis=0)
-    if not len(clicks) or clicks[0] == 0:
-        first = impressions[0] if len(impressions) else 0
-        reason = f"no click at position 1 on the {first:,.0f} impressions there"
+    reason = without_first_click(impressions, clicks)
+    if reason:
         return refused(reason, impressions, clicks)
     whole = np.ones(lists.n_queries)
     found = learner.learn(whole)

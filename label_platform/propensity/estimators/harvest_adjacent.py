@@ -1,7 +1,7 @@
 """Intervention harvesting along the chain of neighbouring positions.
 
 With C_kl and M_kl the weighted clicks and impressions of (query, item) pairs that were shown at
-both positions k and l (see harvest_all_pairs), one pair of positions alone has its maximum of
+both positions k and l (see pairs), one pair of positions alone has its maximum of
 likelihood at C_kl / M_kl = theta_k r and C_lk / M_kl = theta_l r, so
 
     theta_{k+1} / theta_k = C_{k+1,k} / C_{k,k+1}
@@ -18,16 +18,10 @@ AdjacentChain estimator).
 
 import numpy as np
 
-from label_platform.propensity.bootstrap import REPLICATES, bootstrap_log_error
+from label_platform.propensity.bootstrap import REPLICATES
 from label_platform.propensity.cells import Cells, Floats
-from label_platform.propensity.estimate import Estimate, refused
-from label_platform.propensity.estimators.harvest_all_pairs import (
-    PairStatistics,
-    pairs_of_cells,
-    refusal,
-)
-
-NAME = "harvest_adjacent"
+from label_platform.propensity.estimate import Estimate
+from label_platform.propensity.estimators.pairs import PairStatistics, estimate_from_pairs
 
 
 def estimate_harvest_adjacent(
@@ -47,20 +41,13 @@ def estimate_harvest_adjacent(
 
     Source: Agarwal et al., WSDM 2019, AdjacentChain.
     """
-    linked = np.zeros(len(cells))
-    for ends in pairs_of_cells(cells, max_distance=1):
-        linked[ends] = 1
-    impressions = cells.by_position(cells.impressions * linked)
-    clicks = cells.by_position(cells.clicks * linked)
-    reason = refusal(cells.positions, impressions, clicks)
-    if reason:
-        return refused(reason, impressions, clicks)
-    pairs = PairStatistics.of(cells, max_distance=1)
-    error = bootstrap_log_error(
-        lambda weights: adjacent_propensities(pairs, weights), cells.n_queries, replicates, seed
+    return estimate_from_pairs(
+        cells,
+        lambda pairs, weights, _start: adjacent_propensities(pairs, weights),
+        replicates,
+        seed,
+        max_distance=1,
     )
-    found = adjacent_propensities(pairs, np.ones(cells.n_queries))
-    return Estimate(found, error, impressions, clicks)
 
 
 def adjacent_propensities(pairs: PairStatistics, weights: Floats) -> Floats:

@@ -1,12 +1,7 @@
 """Intervention harvesting from all pairs of positions (Agarwal et al., WSDM 2019, section 4.3).
 
-Where rankers disagree, one (query, item) is shown at position k by one and at l by another. Over
-the items i seen at both, weighted so that both positions show the same mix of items,
-
-    C_kl = sum_i c_ik n_il / (n_ik + n_il)     M_kl = M_lk = sum_i n_ik n_il / (n_ik + n_il)
-
-are clicks at k and impressions of the pair {k, l}. With r_kl = r_lk the mean relevance of the
-pair's items, the estimate maximises
+With C_kl and M_kl the weighted clicks and impressions of items that were seen at both positions k
+and l (see pairs), and r_kl = r_lk the mean relevance of the pair's items, the estimate maximises
 
     L = sum_{k != l} C_kl log(theta_k r_kl) + (M_kl - C_kl) log(1 - theta_k r_kl)
 
@@ -14,13 +9,10 @@ over theta and r. For a given theta the best r_kl solves a quadratic equation, s
 is searched for. L is concave in the logs, and its curvature, with r at its best, is the Laplacian
 of the graph of pairs; Newton's method takes about five steps.
 
-Traps: pooling clicks and impressions of a pair without the weights is biased, because what is
-shown more often at k is another mix of items; r belongs to an unordered pair of positions, of
-which (2, 6) and (3, 4) are two, though their products are alike; and an item's rank must change
-for reasons that have nothing to do with its relevance.
+Traps: r belongs to an unordered pair of positions, of which (2, 6) and (3, 4) are two, though
+their products are alike; and an item's rank must change for reasons that have nothing to do with
+its relevance.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +20,11 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.special import xlog1py, xlogy
 
-from label_platform.propensity.bootstrap import REPLICATES, bootstrap_log_error
+from label_platform.propensity.bootstrap import REPLICATES
 from label_platform.propensity.cells import Cells, Floats, Integers
-from label_platform.propensity.estimate import Estimate, refused
+from label_platform.propensity.estimate import Estimate
+from label_platform.propensity.estimators.pairs import PairStatistics, estimate_from_pairs
 
-NAME = "harvest_all_pairs"
-MAX_POSITIONS = 50
 _TOLERANCE = 1e-8
 _MAX_STEPS = 100
 _MAX_CHANGE = 2.0
@@ -58,110 +49,7 @@ def estimate_harvest_all_pairs(
 
     Source: Agarwal et al., Estimating position bias without intrusive interventions, WSDM 2019.
     """
-    several = cells.of_several_positions()
-    impressions = several.by_position(several.impressions)
-    clicks = several.by_position(several.clicks)
-    reason = refusal(cells.positions, impressions, clicks)
-    if reason:
-        return refused(reason, impressions, clicks)
-    pairs = PairStatistics.of(several)
-    found = all_pairs_propensities(pairs, np.ones(cells.n_queries))
-    error = bootstrap_log_error(
-        lambda weights: all_pairs_propensities(pairs, weights, found),
-        cells.n_queries,
-        replicates,
-        seed,
-    )
-    return Estimate(found, error, impressions, clicks)
-
-
-def refusal(positions: int, impressions: Floats, clicks: Floats) -> str:
-    """Why pairs of positions cannot tell the curve, empty if they may.
-
-    Args:
-        positions: K.
-        impressions: of items seen at several positions, shape (K,).
-        clicks: likewise.
-    """
-    if positions > MAX_POSITIONS:
-        return (
-            f"{positions:,} positions make {positions * (positions - 1) // 2:,} pairs; pairs are "
-            f"compared for up to {MAX_POSITIONS} positions, beyond that use the estimator pbm"
-        )
-    if clicks[0] == 0:
-        reason = f"no click at position 1 on the {impressions[0]:,.0f} impressions there of items"
-        return f"{reason} that were seen at another position too"
-    return ""
-
-
-@dataclass(frozen=True, eq=False)
-class PairStatistics:
-    """Clicks and impressions of each pair of positions, per query.
-
-    Attributes:
-        shallow: the upper position of each unordered pair, from 1, shape (pairs,).
-        deep: the lower one.
-        positions: K.
-        by_query: shape (3 * pairs, n_queries): C at the shallow position, C at the deep one, M.
-    """
-
-    shallow: Integers
-    deep: Integers
-    positions: int
-    by_query: "sparse.csr_array"
-
-    @classmethod
-    def of(cls, cells: Cells, max_distance: int | None = None) -> "PairStatistics":
-        """The statistics of all pairs of positions.
-
-        Args:
-            cells: of one context.
-            max_distance: leave out pairs of positions that are farther apart.
-        """
-        shallow, deep = np.triu_indices(cells.positions, 1)
-        code = np.zeros((cells.positions, cells.positions), dtype=np.int64)
-        code[shallow, deep] = np.arange(len(shallow))
-        upper, lower = pairs_of_cells(cells, max_distance)
-        pair = code[cells.position[upper] - 1, cells.position[lower] - 1]
-        query = cells.query_of[cells.query_item[upper]]
-        shown, shown_below = cells.impressions[upper], cells.impressions[lower]
-        values = (
-            np.stack([cells.clicks[upper] * shown_below, cells.clicks[lower] * shown])
-            / (shown + shown_below),
-            (shown * shown_below / (shown + shown_below))[None],
-        )
-        row = pair + len(shallow) * np.arange(3)[:, None]
-        by_query = sparse.coo_array(
-            (np.concatenate(values).ravel(), (row.ravel(), np.tile(query, 3))),
-            shape=(3 * len(shallow), cells.n_queries),
-        )
-        return cls(shallow + 1, deep + 1, cells.positions, by_query.tocsr())
-
-    def summed(self, weights: Floats) -> Floats:
-        """C at the shallow position, C at the deep one, and M, shape (3, pairs).
-
-        Args:
-            weights: how often each query counts, shape (n_queries,).
-        """
-        return np.asarray(self.by_query @ weights, dtype=np.float64).reshape(3, -1)
-
-
-def pairs_of_cells(cells: Cells, max_distance: int | None = None) -> tuple[Integers, Integers]:
-    """Places in ``cells`` of all two cells of one query_item that were shown, upper one first."""
-    shown = np.flatnonzero(cells.impressions > 0)
-    item = cells.query_item[shown]
-    upper, lower = [shown[:0]], [shown[:0]]
-    for apart in range(1, cells.positions):
-        # cells of an item stand together, so those of other items are never in between
-        same = np.flatnonzero(item[apart:] == item[:-apart])
-        if len(same) == 0:
-            break
-        upper.append(shown[same])
-        lower.append(shown[same + apart])
-    first, second = np.concatenate(upper), np.concatenate(lower)
-    distance = cells.position[second] - cells.position[first]
-    near = distance <= (max_distance or cells.positions)
-    return first[near], second[near]
+    return estimate_from_pairs(cells, all_pairs_propensities, replicates, seed)
 
 
 def all_pairs_propensities(

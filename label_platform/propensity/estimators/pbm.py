@@ -24,9 +24,8 @@ from scipy import sparse
 
 from label_platform.propensity.bootstrap import REPLICATES, bootstrap_log_error
 from label_platform.propensity.cells import Cells, Floats
-from label_platform.propensity.estimate import Estimate, refused
+from label_platform.propensity.estimate import Estimate, refused, without_first_click
 
-NAME = "pbm"
 _TOLERANCE = 1e-8
 _REPLICATE_TOLERANCE = 1e-4
 """Far below any standard error."""
@@ -49,9 +48,9 @@ def estimate_pbm(cells: Cells, replicates: int = REPLICATES, seed: int = 0) -> E
     several = cells.of_several_positions()
     impressions = several.by_position(several.impressions)
     clicks = several.by_position(several.clicks)
-    if clicks[0] == 0:
-        reason = f"no click at position 1 on the {impressions[0]:,.0f} impressions there of items"
-        return refused(f"{reason} that were seen at another position too", impressions, clicks)
+    reason = without_first_click(impressions, clicks, of_several=True)
+    if reason:
+        return refused(reason, impressions, clicks)
     fit = _Fit.of(several)
     found = fit.log_theta(np.ones(cells.n_queries))
     hessian = fit.information(np.ones(len(fit.totals)), found)

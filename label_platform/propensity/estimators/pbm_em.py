@@ -40,9 +40,8 @@ from scipy.special import xlogy
 
 from label_platform.propensity.bootstrap import REPLICATES, bootstrap_log_error
 from label_platform.propensity.cells import Cells, Floats, Integers
-from label_platform.propensity.estimate import Estimate, refused
+from label_platform.propensity.estimate import Estimate, refused, without_first_click
 
-NAME = "pbm_em"
 COMPATIBLE_ITERATIONS = 50
 _START = 0.5
 _TOLERANCE = 1e-6
@@ -83,10 +82,9 @@ def estimate_pbm_em(
     used = cells if compatible else cells.of_several_positions()
     impressions = used.by_position(used.impressions)
     clicks = used.by_position(used.clicks)
-    if clicks[0] == 0:
-        reason = f"no click at position 1 on the {impressions[0]:,.0f} impressions there"
-        also = "" if compatible else " of items that were seen at another position too"
-        return refused(reason + also, impressions, clicks)
+    reason = without_first_click(impressions, clicks, of_several=not compatible)
+    if reason:
+        return refused(reason, impressions, clicks)
     updates = _Updates.of(cells, compatible=compatible)
     found = updates.fit(np.ones(cells.n_queries))
     error = bootstrap_log_error(

@@ -33,7 +33,7 @@ import numpy as np
 
 from label_platform.propensity.bootstrap import bootstrap_log_error
 from label_platform.propensity.cells import Cells, Floats
-from label_platform.propensity.estimate import Estimate, refused
+from label_platform.propensity.estimate import Estimate, refused, without_first_click
 
 NAME = "regression_em"
 REGRESSION_EM_REPLICATES = 10
@@ -76,8 +76,8 @@ def estimate_regression_em(
     """
     _check(cells, features)
     impressions, clicks = cells.by_position(cells.impressions), cells.by_position(cells.clicks)
-    if clicks[0] == 0:
-        reason = f"no click at position 1 on the {impressions[0]:,.0f} impressions there"
+    reason = without_first_click(impressions, clicks)
+    if reason:
         return refused(reason, impressions, clicks)
     found = _learn(cells, features, fit_relevance)
     error = bootstrap_log_error(

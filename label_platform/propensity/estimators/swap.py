@@ -3,7 +3,7 @@
 Lists are swapped with a probability that may depend on anything that is logged. Each impression
 of item i at position k counts 1 / P(i stood at k), so that every position is weighted to the
 same lists; n_ik and c_ik are sums of these weights over impressions and clicks. Each pair of
-positions is compared on the items seen at both, with the weights of harvest_all_pairs:
+positions is compared on the items seen at both (see pairs):
 
     C_kl = sum_i c_ik n_il / (n_ik + n_il)     log(theta_l / theta_k) = log C_lk - log C_kl
 
@@ -29,12 +29,10 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from label_platform.propensity.bootstrap import REPLICATES, bootstrap_log_error
+from label_platform.propensity.bootstrap import REPLICATES
 from label_platform.propensity.cells import Cells, Floats
-from label_platform.propensity.estimate import Estimate, refused
-from label_platform.propensity.estimators.harvest_all_pairs import PairStatistics, refusal
-
-NAME = "swap"
+from label_platform.propensity.estimate import Estimate
+from label_platform.propensity.estimators.pairs import PairStatistics, estimate_from_pairs
 
 
 def estimate_swap(cells: Cells, replicates: int = REPLICATES, seed: int = 0) -> Estimate:
@@ -54,18 +52,9 @@ def estimate_swap(cells: Cells, replicates: int = REPLICATES, seed: int = 0) -> 
 
     Sources: Joachims et al., WSDM 2017, section 5.1; Agarwal et al., WSDM 2019.
     """
-    several = cells.of_several_positions()
-    impressions = several.by_position(several.impressions)
-    clicks = several.by_position(several.clicks)
-    reason = refusal(cells.positions, impressions, clicks)
-    if reason:
-        return refused(reason, impressions, clicks)
-    pairs = PairStatistics.of(several)
-    error = bootstrap_log_error(
-        lambda weights: swap_propensities(pairs, weights), cells.n_queries, replicates, seed
+    return estimate_from_pairs(
+        cells, lambda pairs, weights, _start: swap_propensities(pairs, weights), replicates, seed
     )
-    found = swap_propensities(pairs, np.ones(cells.n_queries))
-    return Estimate(found, error, impressions, clicks)
 
 
 def swap_propensities(pairs: PairStatistics, weights: Floats) -> Floats:

@@ -31,7 +31,6 @@ from numpy.typing import ArrayLike
 from label_platform.propensity.cells import Floats
 from label_platform.propensity.estimate import Estimate, refused
 
-NAME = "viewport"
 _LEAST = 0.5
 
 

@@ -15,7 +15,6 @@ swap or merge per missing component suffices, and fewer cannot.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
@@ -68,26 +67,18 @@ def identify(cells: Cells) -> Identifiability:
     Args:
         cells: of one context.
     """
-    node = cells.position - 1
-    labels = _components(cells.query_item, node, cells.impressions, cells.clicks, cells.positions)
-    return _of_labels(labels)
+    return _of_labels(_components(cells))
 
 
-def _components(
-    query_item: Integers,
-    node: Integers,
-    impressions: NDArray[np.float64],
-    clicks: NDArray[np.float64],
-    n_nodes: int,
-) -> Integers:
-    """The component of each node. An item links its nodes in a row, which joins them all."""
-    has_click = np.bincount(query_item, clicks, int(query_item.max(initial=-1)) + 1) > 0
-    kept = (impressions > 0) & has_click[query_item]
-    order = np.lexsort((node[kept], query_item[kept]))
-    item, place = query_item[kept][order], node[kept][order]
-    same = item[1:] == item[:-1]
+def _components(cells: Cells) -> Integers:
+    """The component of each position. An item links its positions in a row, which joins them."""
+    has_click = cells.by_query_item(cells.clicks) > 0
+    kept = cells.where((cells.impressions > 0) & has_click[cells.query_item])
+    # cells of an item stand together
+    same = np.diff(kept.query_item) == 0
+    place = kept.position - 1
     edges = (np.ones(same.sum()), (place[:-1][same], place[1:][same]))
-    graph = sparse.coo_array(edges, shape=(n_nodes, n_nodes))
+    graph = sparse.coo_array(edges, shape=(cells.positions, cells.positions))
     return np.asarray(csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)
 
 

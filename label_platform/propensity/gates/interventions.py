@@ -8,28 +8,21 @@ other (Agarwal et al. 2019, "Estimating position bias without intrusive interven
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
-from label_platform.propensity.cells import Cells, Floats, Integers
+from label_platform.propensity.cells import Cells
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Interventions:
-    """How many (query, item) were seen where.
+    """How many (query, item) were seen at several positions.
 
     Attributes:
         query_items: how many were shown at all.
         at_several_positions: how many of them were shown at two positions or more.
-        seen_at_both: shape (K, K): how many were shown at both positions; on the diagonal, how
-            many were shown at that position.
-        clicks_at_both: shape (K, K): the clicks that these got at the two positions together; on
-            the diagonal, all clicks of that position.
     """
 
     query_items: int
     at_several_positions: int
-    seen_at_both: Integers
-    clicks_at_both: Floats
 
     @property
     def share(self) -> float:
@@ -55,24 +48,15 @@ class Interventions:
 
 
 def count_interventions(cells: Cells) -> Interventions:
-    """Count the (query, item) that were seen at several positions, in all and per pair.
+    """Count the (query, item) that were seen at several positions.
 
     Args:
         cells: impressions and clicks of lists that rankers made; cells without an impression
             count as not shown.
     """
-    shown = cells.impressions > 0
-    place = (cells.query_item[shown], cells.position[shown] - 1)
-    shape = (cells.n_query_items, cells.positions)
-    seen = sparse.csr_array((np.ones(shown.sum()), place), shape=shape)
-    clicked = sparse.csr_array((cells.clicks[shown], place), shape=shape)
-    positions_of = np.bincount(cells.query_item[shown], minlength=cells.n_query_items)
-    clicks_here = (clicked.T @ seen).toarray()
-    clicks = clicks_here + clicks_here.T
-    np.fill_diagonal(clicks, np.diag(clicks_here))
+    shown = cells.query_item[cells.impressions > 0]
+    positions_of = np.bincount(shown, minlength=cells.n_query_items)
     return Interventions(
         query_items=int((positions_of > 0).sum()),
         at_several_positions=int((positions_of > 1).sum()),
-        seen_at_both=(seen.T @ seen).toarray().astype(np.int64),
-        clicks_at_both=clicks.astype(np.float64),
     )

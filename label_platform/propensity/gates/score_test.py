@@ -62,13 +62,7 @@ class GroupedClicks:
         """
         theta = np.where(np.isfinite(propensity), propensity, 0.0)
         usable = (theta > 0)[cells.position - 1] & (cells.impressions > 0)
-        kept = replace(
-            cells,
-            query_item=cells.query_item[usable],
-            position=cells.position[usable],
-            impressions=cells.impressions[usable],
-            clicks=cells.clicks[usable],
-        ).of_several_positions()
+        kept = cells.where(usable).of_several_positions()
         found = cls(kept, group, groups, theta)
         for _ in range(_STEPS):
             score = kept.by_position(found.scores())
@@ -88,10 +82,9 @@ class GroupedClicks:
         """C_i p_ik of each cell."""
         return self.cells.by_query_item(self.cells.clicks)[self.cells.query_item] * self.shares()
 
-    def scores(self, clicks: Floats | None = None) -> Floats:
-        """c_ik - C_i p_ik of each cell, of these clicks or the cells' own."""
-        seen = self.cells.clicks if clicks is None else clicks
-        return seen - self.cells.by_query_item(seen)[self.cells.query_item] * self.shares()
+    def scores(self) -> Floats:
+        """c_ik - C_i p_ik of each cell."""
+        return self.cells.clicks - self.expected_clicks()
 
     def information(self) -> Floats:
         """H_g of each group, shape (groups, K, K)."""

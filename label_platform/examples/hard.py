@@ -1,0 +1,94 @@
+"""Hard negatives: rows of a list that are easily taken for its positive.
+
+For every rewarded row, the nearest unrewarded rows of the same list that pass the guard. A row
+that is near to two positives is taken once, so a list may have fewer. Feedback against an item
+(a label below 0) is no lack of reward, and stays what it is.
+
+By features, the least Euclidean distance over standardised features; by rank, the nearest logged
+position, since neighbours are what the logging ranker scored alike. Of two that are equally near
+the one above is taken, which was more probably seen.
+"""
+
+from label_platform.examples.columns import feature_list_sql, item_join_sql
+from label_platform.examples.guard import known_ctes, looked_at_ctes, refused_sql
+from label_platform.examples.relations import ExampleRelations, Part
+from label_platform.examples.standardised import Features
+from label_platform.policy import Hard, Negatives
+
+
+def hard_impressions_sql(
+    block: Hard, negatives: Negatives, relations: ExampleRelations, part: Part
+) -> str:
+    """SQL of the ids of the impressions of a part that the block takes."""
+    return f"""{_looked_at(block, negatives, relations, part)}
+
+select distinct impression_id
+from looked_at
+where reason is null"""
+
+
+def refused_hard_sql(
+    block: Hard, negatives: Negatives, relations: ExampleRelations, part: Part
+) -> str:
+    """SQL of the near rows that the guard refused."""
+    return refused_sql(_looked_at(block, negatives, relations, part), part, "hard")
+
+
+def _looked_at(block: Hard, negatives: Negatives, relations: ExampleRelations, part: Part) -> str:
+    features = Features(relations, logged=True)
+    by_features = block.by == "features"
+    if by_features and not features.names:
+        raise ValueError("negatives.hard.by: features needs features, there are none")
+    standardised = by_features or negatives.near_duplicates > 0
+    distance = "abs(cast(other.position as bigint) - positive.position)"
+    if by_features:
+        distance = features.distance_sql("other", "positive")
+    labels, signals = relations.of(part)
+    tolerance = negatives.near_duplicates
+    return f"""with {known_ctes(features, part=part, standardised=standardised)},
+
+labelled as (
+    select
+        signals.impression_id,
+        signals.request_id,
+        signals.query_id,
+        signals.item_id,
+        signals.position,
+        signals.shown_at,
+        labels.label{feature_list_sql(relations, "signals", stored=False)}
+    from {labels} as labels
+    inner join {signals} as signals on labels.impression_id = signals.impression_id
+    where labels.label >= 0
+    -- only lists with a positive
+    qualify max(labels.label) over (partition by signals.request_id) > 0
+),
+
+featured as (
+    select labelled.*{feature_list_sql(relations, "labelled", logged=False)}
+    from labelled{item_join_sql(relations, "labelled")}
+),
+
+list_rows as (
+    select featured.*{features.filled_sql("featured") if standardised else ""}
+    from featured
+    cross join statistics
+),
+
+pairs as (
+    select other.*, positive.impression_id as positive_id, {distance} as distance
+    from list_rows as positive
+    inner join list_rows as other on positive.request_id = other.request_id
+    cross join statistics
+    where positive.label > 0 and other.label = 0
+),
+
+candidates as (
+    select
+        *,
+        row_number() over (
+            partition by positive_id order by distance, position, impression_id
+        ) as draw
+    from pairs
+),
+
+{looked_at_ctes(features, tolerance, block.per_positive, {})}"""

@@ -1,0 +1,153 @@
+"""What a policy must not say of its negatives (METHODS, sections 3 and 7)."""
+
+from collections.abc import Iterator
+
+from label_platform.policy.spec import Policy
+from label_platform.problem import Problem
+
+_CHOOSING = ("skip_above", "skip_next", "examined", "unexamined", "hard")
+"""The blocks that choose among what was shown."""
+
+_IMPRESSION_KEYS = (*_CHOOSING, "random", "at_most_per_list")
+
+
+def check_negatives(policy: Policy, problem: Problem) -> Iterator[str]:
+    """Everything that is wrong with the blocks, a line each, naming the key."""
+    yield from _grain(policy)
+    yield from _weights(policy)
+    if policy.grain == "impression":
+        yield from _debiased(policy)
+        yield from _posterior(policy)
+        yield from _hard(policy, problem)
+        yield from _random(policy, problem)
+
+
+def _asked(policy: Policy, keys: tuple[str, ...]) -> list[str]:
+    return [key for key in keys if getattr(policy.negatives, key) is not None]
+
+
+def _grain(policy: Policy) -> Iterator[str]:
+    negatives = policy.negatives
+    if policy.grain == "query_item":
+        for key in _asked(policy, _IMPRESSION_KEYS):
+            yield (
+                f"negatives.{key}: is for grain impression: the label of a query and item "
+                "already counts its impressions without a click; never_examined is for this "
+                "grain"
+            )
+        if negatives.never_examined is not None and policy.debias.method == "none":
+            yield (
+                "negatives.never_examined: needs debias.method coec: without it nothing says how "
+                "often a query and item was examined"
+            )
+    elif negatives.never_examined is not None:
+        yield (
+            "negatives.never_examined: is for grain query_item: one impression has no expected "
+            "examinations to add up; unexamined is for this grain"
+        )
+    if negatives.near_duplicates and not _asked(policy, ("random", "hard")):
+        yield (
+            "negatives.near_duplicates: is for the blocks random and hard, there are none: what "
+            "was shown and not clicked is no duplicate by chance"
+        )
+
+
+def _weights(policy: Policy) -> Iterator[str]:
+    words = {"examined": "theta, posterior or ", "unexamined": "inverse_rate or "}
+    for key in _asked(policy, (*_CHOOSING, "random")):
+        weight = getattr(policy.negatives, key).weight
+        if not isinstance(weight, str) and not 0 < weight < float("inf"):
+            yield (
+                f"negatives.{key}.weight: expected {words.get(key, '')}a number above 0, "
+                f"found {weight:g}"
+            )
+
+
+def _debiased(policy: Policy) -> Iterator[str]:
+    """A label or weight that is right over all that was shown, and only over that."""
+    method = policy.debias.method
+    if method == "ips":
+        yield from _ips(policy)
+    elif method in {"posterior", "affine", "doubly_robust"}:
+        reason = (
+            "posterior already weighs every row without a click by whether it was examined"
+            if method == "posterior"
+            else f"{method} already says by the label of a row without a click what it is worth"
+        )
+        for key in _asked(policy, (*_CHOOSING, "at_most_per_list")):
+            yield (
+                f"negatives.{key}: {reason}, so choosing among them corrects twice; leave it out"
+            )
+
+
+def _ips(policy: Policy) -> Iterator[str]:
+    """IPS is right for negatives that keep the mass of all that was shown, and only for those."""
+    negatives = policy.negatives
+    reason = "ips already corrects for examination, by 1/theta on what was clicked, so"
+    if negatives.at_most_per_list is not None:
+        yield f"negatives.at_most_per_list: {reason} leaving rows out corrects twice"
+    if not _asked(policy, _CHOOSING):
+        return
+    if negatives.examined is not None and isinstance(negatives.examined.weight, str):
+        yield (
+            f"negatives.examined.weight: {reason} {negatives.examined.weight} on what was not "
+            "corrects twice; write weight: 1"
+        )
+    elif negatives.examined is not None and negatives.examined.weight != 1:
+        yield f"negatives.examined.weight: {reason} another weight than 1 corrects twice"
+    if negatives.skip_above is None:
+        yield f"negatives.skip_above: {reason} leaving it out beside other blocks corrects twice"
+    for key in _asked(policy, ("skip_above", "skip_next", "hard")):
+        if getattr(negatives, key).weight != 1:
+            yield f"negatives.{key}.weight: {reason} another weight than 1 corrects twice"
+    if negatives.unexamined is None:
+        yield (
+            f"negatives.unexamined: {reason} skip_above or examined at full weight without it "
+            "corrects twice; add it, or leave all blocks out"
+        )
+    elif negatives.unexamined.weight not in {"inverse_rate", 1 / negatives.unexamined.rate}:
+        yield f"negatives.unexamined.weight: {reason} another weight than inverse_rate is wrong"
+
+
+def _posterior(policy: Policy) -> Iterator[str]:
+    examined = policy.negatives.examined
+    if examined is None or examined.weight != "posterior" or policy.debias.method != "none":
+        return
+    for key in _asked(policy, ("skip_above", "skip_next")):
+        weight = getattr(policy.negatives, key).weight
+        if weight >= 1:
+            yield (
+                f"negatives.{key}.weight: full weight ({weight:g}) beside examined.weight: "
+                "posterior corrects twice: by the posterior no row without a click counts in "
+                "full, above a click either; write a weight below 1, or examined.weight: theta"
+            )
+
+
+def _hard(policy: Policy, problem: Problem) -> Iterator[str]:
+    hard = policy.negatives.hard
+    if hard is None or hard.by != "features" or problem.features or problem.item_features:
+        return
+    yield (
+        "negatives.hard.by: features needs the problem's features or item_features, it has none; "
+        "use rank"
+    )
+
+
+def _random(policy: Policy, problem: Problem) -> Iterator[str]:
+    if policy.negatives.random is None:
+        return
+    key = "negatives.random"
+    if problem.features:
+        named = ", ".join(problem.features)
+        yield (
+            f"{key}: an item that was not shown has no features of an impression, and their "
+            f"absence would give it away; this problem's features are such: {named}"
+        )
+    if not problem.item_features:
+        yield f"{key}: an item that was not shown needs the problem's item_features, it has none"
+    for number, ranker in enumerate(policy.rankers):
+        if ranker.uses_position_feature:
+            yield (
+                f"{key}: an item that was not shown has no position, "
+                f"which rankers.{number}.position: {ranker.position} makes a feature"
+            )

@@ -1,0 +1,277 @@
+"""Every refusal of a policy's negatives with its message, and what is close by and allowed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from label_platform.policy import Policy, check_policy
+from label_platform.problem import Problem
+from label_platform.strict_yaml import ConfigurationError
+
+MakePolicy = Callable[..., Policy]
+Changes = dict[str, Any]
+
+IPS: Changes = {
+    "debias": {"method": "ips"},
+    "rankers": [{"objective": "pointwise", "position": "debias_only"}],
+}
+COEC: Changes = {
+    "grain": "query_item",
+    "debias": {"method": "coec"},
+    "rankers": [{"objective": "pointwise", "position": "debias_only"}],
+}
+QUERY_ITEM: Changes = {"grain": "query_item"}
+
+
+def rankers(**ranker: str) -> Changes:
+    return {"rankers": [{"objective": "pointwise", **ranker}]}
+
+
+def negatives(**blocks: object) -> Changes:
+    return {"negatives": blocks}
+
+
+REFUSALS: list[tuple[Changes, str]] = [
+    *[
+        (
+            COEC | negatives(**{block: keys}),
+            (
+                f"negatives.{block}: is for grain impression: the label of a query and item "
+                "already counts its impressions without a click; never_examined is for this grain"
+            ),
+        )
+        for block, keys in (
+            ("skip_above", {}),
+            ("skip_next", {}),
+            ("examined", {"weight": 1}),
+            ("unexamined", {"rate": 0.2}),
+            ("hard", {}),
+            ("random", {}),
+            ("at_most_per_list", 5),
+        )
+    ],
+    (
+        negatives(never_examined={"rate": 0.1}),
+        (
+            "negatives.never_examined: is for grain query_item: one impression has no expected "
+            "examinations to add up; unexamined is for this grain"
+        ),
+    ),
+    (
+        QUERY_ITEM | negatives(never_examined={"rate": 0.1}),
+        (
+            "negatives.never_examined: needs debias.method coec: without it nothing says how often "
+            "a query and item was examined"
+        ),
+    ),
+    (
+        negatives(examined={"weight": -1}),
+        "negatives.examined.weight: expected theta, posterior or a number above 0, found -1",
+    ),
+    (
+        negatives(unexamined={"rate": 0.2, "weight": 0}),
+        "negatives.unexamined.weight: expected inverse_rate or a number above 0, found 0",
+    ),
+    (
+        IPS | negatives(skip_above={}, examined={}, unexamined={"rate": 0.2}),
+        (
+            "negatives.examined.weight: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so theta on what was not corrects twice; write weight: 1"
+        ),
+    ),
+    (
+        IPS | negatives(skip_above={}, examined={"weight": 0.5}, unexamined={"rate": 0.2}),
+        (
+            "negatives.examined.weight: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so another weight than 1 corrects twice"
+        ),
+    ),
+    (
+        IPS | negatives(skip_above={}),
+        (
+            "negatives.unexamined: ips already corrects for examination, by 1/theta on what was "
+            "clicked, so skip_above or examined at full weight without it corrects twice; add it, "
+            "or leave all blocks out"
+        ),
+    ),
+    (
+        IPS | negatives(unexamined={"rate": 0.2}),
+        (
+            "negatives.skip_above: ips already corrects for examination, by 1/theta on what was "
+            "clicked, so leaving it out beside other blocks corrects twice"
+        ),
+    ),
+    (
+        IPS | negatives(skip_above={"weight": 2}, unexamined={"rate": 0.2}),
+        (
+            "negatives.skip_above.weight: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so another weight than 1 corrects twice"
+        ),
+    ),
+    (
+        IPS | negatives(skip_above={}, unexamined={"rate": 0.2, "weight": 1}),
+        (
+            "negatives.unexamined.weight: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so another weight than inverse_rate is wrong"
+        ),
+    ),
+    (
+        IPS | negatives(skip_above={}, skip_next={"weight": 2}, unexamined={"rate": 0.2}),
+        (
+            "negatives.skip_next.weight: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so another weight than 1 corrects twice"
+        ),
+    ),
+    (
+        IPS | negatives(skip_above={}, hard={"weight": 0.5}, unexamined={"rate": 0.2}),
+        (
+            "negatives.hard.weight: ips already corrects for examination, by 1/theta on what was "
+            "clicked, so another weight than 1 corrects twice"
+        ),
+    ),
+    (
+        IPS | negatives(at_most_per_list=5),
+        (
+            "negatives.at_most_per_list: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so leaving rows out corrects twice"
+        ),
+    ),
+    (
+        IPS | negatives(skip_above={}, examined={"weight": "posterior"}, unexamined={"rate": 0.2}),
+        (
+            "negatives.examined.weight: ips already corrects for examination, by 1/theta on what "
+            "was clicked, so posterior on what was not corrects twice; write weight: 1"
+        ),
+    ),
+    *[
+        (
+            IPS | {"debias": {"method": "posterior"}} | negatives(**{key: value}),
+            (
+                f"negatives.{key}: posterior already weighs every row without a click by whether "
+                "it was examined, so choosing among them corrects twice; leave it out"
+            ),
+        )
+        for key, value in (
+            ("skip_above", {}),
+            ("skip_above", {"weight": 0.5}),
+            ("skip_next", {}),
+            ("examined", {}),
+            ("examined", {"weight": "posterior"}),
+            ("unexamined", {"rate": 0.2}),
+            ("hard", {}),
+            ("at_most_per_list", 5),
+        )
+    ],
+    *[
+        (
+            IPS | {"debias": {"method": method, "propensity": "pbm"}} | negatives(skip_above={}),
+            (
+                f"negatives.skip_above: {method} already says by the label of a row without a "
+                "click what it is worth, so choosing among them corrects twice; leave it out"
+            ),
+        )
+        for method in ("affine", "doubly_robust")
+    ],
+    *[
+        (
+            negatives(examined={"weight": "posterior"}, **{key: {"weight": weight}}),
+            (
+                f"negatives.{key}.weight: full weight ({weight}) beside examined.weight: posterior "
+                "corrects twice: by the posterior no row without a click counts in full, above a "
+                "click either; write a weight below 1, or examined.weight: theta"
+            ),
+        )
+        for key, weight in (("skip_above", 1), ("skip_above", 2), ("skip_next", 1))
+    ],
+    (
+        negatives(skip_above={}, near_duplicates=0.1),
+        (
+            "negatives.near_duplicates: is for the blocks random and hard, there are none: what "
+            "was shown and not clicked is no duplicate by chance"
+        ),
+    ),
+    *[
+        (
+            negatives(**{key: {"weight": float("inf")}}),
+            f"negatives.{key}.weight: expected a number above 0, found inf",
+        )
+        for key in ("skip_above", "skip_next", "hard")
+    ],
+    (
+        negatives(random={}),
+        (
+            "negatives.random: an item that was not shown has no features of an impression, and "
+            "their absence would give it away; this problem's features are such: f_*"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSALS)
+def test_a_contradiction_is_refused_with_file_key_and_reason(
+    tmp_path: Path, problem: Problem, make_policy: MakePolicy, changes: Changes, message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        check_policy(make_policy(**changes), problem)
+    assert str(refusal.value) == f"{tmp_path / 'mine.yaml'}: {message}"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # all that was shown, at its own mass
+        IPS | negatives(skip_above={}, examined={"weight": 1}, unexamined={"rate": 0.2}),
+        IPS | negatives(skip_above={}, unexamined={"rate": 0.2, "weight": 5}),
+        IPS | negatives(skip_above={}, skip_next={}, hard={}, unexamined={"rate": 0.2}),
+        negatives(skip_above={}, examined={}, unexamined={"rate": 0.2}),
+        negatives(skip_above={"weight": 0.9}, examined={"weight": "posterior"}),
+        negatives(hard={}, near_duplicates=0.1),
+        negatives(at_most_per_list=5),
+        COEC | negatives(never_examined={"rate": 0.1}),
+    ],
+)
+def test_what_is_right_passes(problem: Problem, make_policy: MakePolicy, changes: Changes) -> None:
+    check_policy(make_policy(**changes), problem)
+
+
+def test_random_negatives_need_features_of_items_alone(
+    tmp_path: Path, make_problem: Callable[..., Problem], make_policy: MakePolicy
+) -> None:
+    only_items = make_problem(features=[])
+    policy = make_policy(**negatives(random={}))
+    check_policy(policy, only_items)
+    by_position = make_policy(**negatives(random={}), **rankers(position="feature"))
+    with pytest.raises(ConfigurationError) as refusal:
+        check_policy(by_position, only_items)
+    assert str(refusal.value) == (
+        f"{tmp_path / 'mine.yaml'}: negatives.random: an item that was not shown has no position, "
+        "which rankers.0.position: feature makes a feature"
+    )
+    with pytest.raises(ConfigurationError, match="needs the problem's item_features, it has none"):
+        check_policy(policy, make_problem(features=[], item_features=[]))
+
+
+def test_hard_negatives_by_features_need_features(
+    tmp_path: Path, make_problem: Callable[..., Problem], make_policy: MakePolicy
+) -> None:
+    without = make_problem(features=[], item_features=[])
+    with pytest.raises(ConfigurationError) as refusal:
+        check_policy(make_policy(**negatives(hard={})), without)
+    assert str(refusal.value) == (
+        f"{tmp_path / 'mine.yaml'}: negatives.hard.by: features needs the problem's features or "
+        "item_features, it has none; use rank"
+    )
+    check_policy(make_policy(**negatives(hard={"by": "rank"})), without)
+    for one in ({"features": []}, {"item_features": []}):
+        check_policy(make_policy(**negatives(hard={})), make_problem(**one))
+
+
+def test_draws_by_popularity_need_items_too(
+    make_problem: Callable[..., Problem], make_policy: MakePolicy
+) -> None:
+    policy = make_policy(**negatives(random={"draw": "popularity"}, near_duplicates=0.1))
+    check_policy(policy, make_problem(features=[]))
+    with pytest.raises(ConfigurationError, match="needs the problem's item_features, it has none"):
+        check_policy(policy, make_problem(features=[], item_features=[]))
