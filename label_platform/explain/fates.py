@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from label_platform.explain.attribution import (
@@ -48,6 +49,14 @@ class LogEvidence:
     repeated_events: Mapping[str, list[Event]] = field(default_factory=dict)
     repeated_shown: Mapping[ImpressionKey, list[Shown]] = field(default_factory=dict)
     event_days: Collection[date] | None = None
+
+    @cached_property
+    def by_item(self) -> Mapping[Any, list[Attributed]]:
+        """The events by their items."""
+        found: dict[Any, list[Attributed]] = defaultdict(list)
+        for each in self.attributed:
+            found[each.event.item_id].append(each)
+        return found
 
     def without(self, problem: Problem, event_id: str) -> "LogEvidence":
         """The same lines, attributed as if an event had not come."""
@@ -139,7 +148,7 @@ class Wording:
             ]
         told += [
             self._fate(each.event, self._elsewhere(each), counts=False)
-            for each in self.evidence.attributed
+            for each in self.evidence.by_item.get(shown.item_id, [])
             if self._could_be_meant(each, shown)
         ]
         return tuple(sorted(told, key=lambda fate: (fate.occurred_at, not fate.counts)))
@@ -199,7 +208,7 @@ class Wording:
     def _could_be_meant(self, each: Attributed, shown: Shown) -> bool:
         """Whether an event of somebody's own on the same item went elsewhere."""
         event, best = each.event, each.impression
-        if event.item_id != shown.item_id or (best is not None and key_of(best) == key_of(shown)):
+        if best is not None and key_of(best) == key_of(shown):
             return False
         if event.request_id is not None:
             return bool(event.request_id == shown.request_id)

@@ -66,7 +66,7 @@ class LabelExplainer:
             day = key[1]
             frame = Frame(
                 f"Label of impression {key[0]} by policy {self.policy.name}",
-                facts_of(self.context, self.policy, [day]),
+                self._facts(day),
                 notes_of(lines, recorded[key].excluded),
                 listed_rows(self.context, self.policy, shown) if self.with_lists else (),
             )
@@ -163,6 +163,15 @@ class LabelExplainer:
         if day not in self._fitted_by_day:
             self._fitted_by_day[day] = self._read_fitted(day)
         return self._fitted_by_day[day]
+
+    @cached_property
+    def _facts_by_day(self) -> dict[date, dict[str, str]]:
+        return {}
+
+    def _facts(self, day: date) -> dict[str, str]:
+        if day not in self._facts_by_day:
+            self._facts_by_day[day] = facts_of(self.context, self.policy, [day])
+        return self._facts_by_day[day]
 
     def _read_fitted(self, day: date) -> Fitted:
         lake, policy = self.context.lake, self.policy

@@ -218,6 +218,7 @@ OWN_POLICIES: dict[str, dict[str, Any]] = {
         "signals": {"click": {"gain": 0.5}, "purchase": {"gain": 2.0}},
         "combine": {"dual": ["purchase"]},
         "auxiliary": {"signals": {"click": {"gain": 1.0}}},
+        "rankers": [{"objective": "pointwise", "auxiliary": "combine"}],
     },
     "cells": {
         "grain": "query_item",
@@ -274,9 +275,7 @@ def nameless_log(folder: Path, seed: int) -> None:
             event["user_id"] = chance.choice(["ann", "bob", "nobody"])
         if chance.random() < 0.5:
             event["interaction_id"] = f"e{number}"
-        events.append(event)
-        if chance.random() < 0.1:
-            events.append(event)
+        events.extend([event] * (2 if chance.random() < 0.1 else 1))
     chance.shuffle(events)
     _write(folder / "impressions.jsonl", impressions)
     _write(folder / "events_1.jsonl", events[:500])
