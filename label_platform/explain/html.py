@@ -40,15 +40,20 @@ _Cells = Iterable[tuple[str, str]]
 def as_html(explanation: Explanation) -> str:
     """The explanation as a page that needs no other file and no network."""
     bad = " bad" if explanation.mismatches else ""
+    impressions = [_impression(each) for each in explanation.impressions]
+    together = [
+        _steps("All together", explanation.steps),
+        _comparisons(explanation.all_comparisons),
+    ]
+    # of many impressions the sum is what people want to read first
+    parts = [*impressions, *together] if len(impressions) == 1 else [*together, *impressions]
     body = [
         f"<h1>{escape(explanation.title)}</h1>",
         f'<p class="verdict{bad}">{escape(verdict(explanation))}</p>',
         _facts(explanation.facts),
-        *(_impression(each) for each in explanation.impressions),
-        _steps("All together", explanation.steps),
-        _comparisons(explanation.all_comparisons),
-        _listed(explanation),
         _notes(explanation.notes),
+        *parts,
+        _listed(explanation),
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'

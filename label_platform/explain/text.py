@@ -28,8 +28,8 @@ def number(value: Number) -> str:
     """A number as people read it: six digits after the point at most."""
     if value is None:
         return "none"
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str | bool):
+        return str(value).lower() if isinstance(value, bool) else value
     text = f"{value:.6f}".rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
 

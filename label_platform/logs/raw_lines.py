@@ -22,6 +22,7 @@ from label_platform.logs.ledger import Ledger, digest_of, name_of_key, read_ledg
 from label_platform.logs.privacy import UserKeys
 from label_platform.logs.records import LogFile, Records, Rows, UnreadableFileError
 from label_platform.logs.sources import log_files
+from label_platform.logs.tombstones import read_tombstones
 from label_platform.problem import Problem
 
 _TABLES: tuple[Table, ...] = ("impressions", "interactions", "items", "requests")
@@ -77,7 +78,9 @@ class RawLines:
     gone: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        UserKeys(self.problem).prepare_ids(self.engine)
+        self._keys = UserKeys(self.problem)
+        self._keys.prepare_ids(self.engine)
+        self._tombstones = read_tombstones(self.ledger.path.parent, self._keys)
         files = {file.ledger_key: file for file in log_files(self.problem)}
         # those of one batch were read in the order of the globs
         places = {key: place for place, key in enumerate(files)}
@@ -111,7 +114,27 @@ class RawLines:
                 found += self._of_file(file, table, condition)
             except UnreadableFileError as error:
                 self.gone[name] = str(error)
-        return [line for line in found if _day_of(table, line) in days]
+        return [
+            line
+            for line in found
+            if _day_of(table, line) in days and not self._is_erased(table, line)
+        ]
+
+    def _is_erased(self, table: Table, line: RawLine) -> bool:
+        """Whether a line is of a user who was erased: the files may still have it."""
+        stones, values = self._tombstones, line.values
+        if not stones.stones:
+            return False
+        user, request, session = (values[name] for name in ("user_key", "request_id", "session_id"))
+        if user is not None:
+            return stones.of(self._keys.key(user)) is not None
+        if request is not None:
+            kind = stones.hash("request", str(request))
+            return any(kind in stone.requests for stone in stones.stones)
+        if table != "interactions" or session is None:
+            return False
+        kind = stones.hash("session", session)
+        return any(kind in stone.sessions for stone in stones.stones)
 
     def condition(self, wanted: Sequence[Wish]) -> str:
         """SQL: a row of a raw table fulfils any of some wishes; empty where there are none."""

@@ -15,7 +15,7 @@ from label_platform.pipeline.context import Context
 from label_platform.pipeline.matching import days_after, days_before
 
 _ROUNDS = 3
-_OF_SHOWN = ("device", "surface", "user_agent", "ranker_id", "randomized", "query_text")
+_OF_SHOWN = ("device", "surface", "user_agent", "ranker_id", "randomized")
 
 
 @dataclass
@@ -181,6 +181,8 @@ class LabelLines:
             if each.values["request_id"] == values["request_id"]:
                 asked = dict(each.values)
         query = values["query_id"]
+        # what the problem does not keep of texts is not shown of them either
+        named = ("query_text",) if self.context.problem.query_text.keep == "all" else ()
         if values["query_text"] is None and asked.get("query_id") is not None:
             query = asked["query_id"]
         return Shown(
@@ -192,7 +194,7 @@ class LabelLines:
             item_id=values["item_id"],
             position=values["position"],
             shown_at=values["shown_at"].astimezone(UTC),
-            columns={name: values.get(name) for name in (*_OF_SHOWN, *self.columns)},
+            columns={name: values.get(name) for name in (*_OF_SHOWN, *named, *self.columns)},
             place=Place(line.file, line.line),
         )
 

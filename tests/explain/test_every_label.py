@@ -89,8 +89,9 @@ def test_labels_of_all_training_days_are_those_of_the_training_rows(
         policy = simulated.policy(name)
         days = context.lake.days("examples", policy.name)
         rows = context.engine.rows(
-            f"select query_id, item_id from {context.lake.scan('examples', days, policy.name)} where"
-            " part = 'train' and label > 0 order by md5(concat(query_id, '|', item_id)) limit 50"
+            f"select query_id, item_id from {context.lake.scan('examples', days, policy.name)}"
+            " where part = 'train' and label > 0"
+            " order by md5(concat(query_id, '|', item_id)) limit 50"
         )
         found = LabelExplainer(context, policy).cells(rows)
     assert len(found) == 50

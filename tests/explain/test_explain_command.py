@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,8 +17,11 @@ from label_platform.pipeline.context import Project
 from label_platform.pipeline.workspace import Workspace
 from label_platform.strict_yaml import ConfigurationError
 
+from .conftest import SIMULATED
+
 Run = Callable[..., Any]
 DAY = date(2026, 10, 3)
+SIMULATED_DAYS = SIMULATED.log_days
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def clicked(project: Project, policy: str) -> dict[str, Any]:
     with project.open() as context:
         names = ("impression", "query", "item", "list", "event")
         row = context.engine.row(
-            f"""select impression_id::varchar, query_id, item_id, shown.request_id,
+            f"""select impression_id::varchar, shown.query_id, shown.item_id, shown.request_id,
                 interaction_id::varchar
             from {context.lake.scan("labels", [DAY], policy)}
             join {context.lake.scan("impression_signals", [DAY])} as shown using (impression_id)
@@ -234,7 +236,7 @@ def test_the_impression_of_a_query_and_item_policy_names_its_cell(
     ("arguments", "expected"),
     [
         (["--policy", "ips_clik", "--impression", "x"], "did you mean 'ips_click'?"),
-        (["--impression", "00000000-0000-0000-0000-000000000000"], "expected one of raw_click"),
+        (["--impression", "00000000-0000-0000-0000-000000000000"], "--policy: expected one of "),
         (["--policy", "raw_click", "--impression", "12"], "is no id of an impression: expected 32"),
         (
             ["--policy", "raw_click", "--impression", "00000000-0000-0000-0000-000000000000"],
@@ -304,6 +306,6 @@ def test_an_event_that_belongs_nowhere_touches_nothing(simulated: Project, run: 
 def test_labels_alone_still_builds_labels(copied: Project, run: Run) -> None:
     done = run(copied, "--policies", "raw_click", "--json")
     assert done.exit_code == 0
-    told = json.loads(done.output)
+    told = json.loads(done.stdout)
     assert (told["failed"], told["refused"]) == ({}, {})
-    assert replace(copied).policies
+    assert told["built"] + told["unchanged"] > len(SIMULATED_DAYS)
