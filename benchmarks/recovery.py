@@ -45,7 +45,7 @@ from label_platform.logs.simulators.settings import Logger
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.evaluations import truth_path
 from label_platform.pipeline.rankers import SEED, ranker_features
-from label_platform.pipeline.steps import build_partition
+from label_platform.pipeline.steps import STEPS, build_partition, partitions_of
 from label_platform.pipeline.workspace import Workspace
 from label_platform.policy import Policy, RankerSpec, load_policies, longest_window
 from label_platform.ranking import RankerTrainer, TrainingData
@@ -61,8 +61,17 @@ MARGIN = -0.005
 CLEAR_GAP = 0.02
 """Below it, a share of the gap between raw clicks and the truth is mostly noise."""
 
-TABLES = ("impression_signals", "position_statistics", "propensities", "labels", "examples")
-PER_POLICY = frozenset({"labels", "examples"})
+TABLES = frozenset(
+    {
+        "matched_interactions",
+        "impression_signals",
+        "position_statistics",
+        "propensities",
+        "label_statistics",
+        "labels",
+        "examples",
+    }
+)
 
 OnStep = Callable[[str], None]
 Side = Literal["policy", "raw", "truth"]
@@ -208,13 +217,17 @@ def measure_arms(context: Context, day: date, show: OnStep) -> Iterator[dict[str
 def build_tables(context: Context, last_day: date, show: OnStep) -> None:
     """What the examples are made from, day by day, as a run of the pipeline builds it."""
     split = context.split(last_day)
-    for table in TABLES:
-        show(table)
-        policies = [policy.name for policy in context.project.policies]
-        days = [last_day] if table == "examples" else [*split.train, *split.validate]
-        for policy in policies if table in PER_POLICY else [""]:
-            for day in days:
-                build_partition(context, Partition(table, day, policy))
+    learned_from = {*split.train, *split.validate}
+    names = [policy.name for policy in context.project.policies]
+    for step in STEPS:
+        if step.table not in TABLES:
+            continue
+        show(step.table)
+        for name in names if step.per_policy else [""]:
+            for partition in partitions_of(context, step, name, last_day):
+                # evaluation days are not needed: the truth judges
+                if step.of_events or not step.every_day or partition.day in learned_from:
+                    build_partition(context, partition)
 
 
 def examples_with_truth(context: Context, day: date, policy: Policy) -> pa.Table:

@@ -62,7 +62,8 @@ def fit_empirical_bayes(gain: Floats, examined: Floats) -> EmpiricalBayes:
     log_examined = np.log(examined)
     off = log_examined - float((examined * log_examined).sum()) / total
     parts = (gain - examined * mean) * off
-    slope = float(parts.sum() / np.sqrt((parts**2).sum()))
+    # where all are examined alike there is no slope
+    slope = float(parts.sum() / max(np.sqrt((parts**2).sum()), 1e-12))
     if slope > _SURE:
         return EmpiricalBayes(
             mean,

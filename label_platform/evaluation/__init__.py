@@ -17,6 +17,7 @@ from label_platform.evaluation.off_policy import (
 )
 from label_platform.evaluation.panel import Panel
 from label_platform.evaluation.resampling import poisson_counts, row_counts
+from label_platform.evaluation.shown_feedback import SHOWN_PREFIX, shown_feedback_yardsticks
 from label_platform.evaluation.shown_lists import ShownLists
 from label_platform.evaluation.yardsticks import (
     Measurement,
@@ -27,6 +28,7 @@ from label_platform.evaluation.yardsticks import (
 )
 
 __all__ = [
+    "SHOWN_PREFIX",
     "Arm",
     "ArmEvaluation",
     "Estimate",
@@ -51,5 +53,6 @@ __all__ = [
     "poisson_counts",
     "rank_discounts",
     "row_counts",
+    "shown_feedback_yardsticks",
     "true_ndcg_yardsticks",
 ]

@@ -4,13 +4,14 @@ from typing import Any
 
 import pandas as pd
 
-from label_platform.evaluation import compare
+from label_platform.evaluation import SHOWN_PREFIX, compare
 from label_platform.lake import Manifest, MissingPartitionError, Partition, recipe_hash
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.refusals import is_refused
 from label_platform.tracking import TrackingStore
 
 TRUTH_PREFIX = "true_"
+_DECIDE_NOTHING = (TRUTH_PREFIX, SHOWN_PREFIX)
 
 
 def comparisons_recipe(context: Context, partition: Partition) -> dict[str, Any]:
@@ -56,9 +57,9 @@ def supported_arms(table: pd.DataFrame) -> list[tuple[str, str]]:
 
     Such an arm is better than the baseline on some yardstick made of clicks and worse on none; the
     order is that of the highest lower bound of its differences. True relevance, which only a
-    simulation has, decides nothing.
+    simulation has, decides nothing, nor does what the logging ranker's choice biases.
     """
-    known = table[~table["yardstick"].str.startswith(TRUTH_PREFIX)]
+    known = table[~table["yardstick"].str.startswith(_DECIDE_NOTHING)]
     better = {
         (str(policy), str(ranker)): float(rows["difference_low"].max())
         for (policy, ranker), rows in known.groupby(["policy", "ranker"])

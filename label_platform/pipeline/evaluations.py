@@ -15,6 +15,7 @@ from label_platform.evaluation import (
     Yardstick,
     click_yardsticks,
     evaluate_arm,
+    shown_feedback_yardsticks,
     true_ndcg_yardsticks,
 )
 from label_platform.examples import evaluation_rows_sql
@@ -27,7 +28,7 @@ from label_platform.propensity import PropensityCurve
 from label_platform.ranking import TrainingData, TrainingError
 
 TRUTH_FILE = "relevance.parquet"
-SEMANTICS = 1
+SEMANTICS = 2
 """Raised when a yardstick or a fit changes its meaning, so that it is measured anew."""
 
 
@@ -83,10 +84,12 @@ def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
     curve = PropensityCurve.from_table(
         context.engine.frame(f"from {relation} where chosen"), context.problem.context
     )
-    shown = ShownLists.from_impressions(
-        _evaluation_rows(context, partition), features, click_signal(context.problem), curve
-    )
+    rows = _evaluation_rows(context, partition)
+    shown = ShownLists.from_impressions(rows, features, click_signal(context.problem), curve)
     of_clicks = click_yardsticks(shown, curve)
+    if shown.are_single_items:
+        further = shown_feedback_yardsticks(rows, features, tuple(context.problem.signals))
+        of_clicks = (*of_clicks, *further)
     truth = truth_path(context)
     if truth is None:
         return of_clicks

@@ -1,6 +1,7 @@
 """impression_signals of other days -> what a policy's labels are scaled by: bins, delays."""
 
 from datetime import date, datetime, timedelta
+from math import ceil
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from label_platform.pipeline.context import Context
 from label_platform.pipeline.delays import arrival_curves
 from label_platform.policy import ARRIVED, Policy, label_version, used_signals
 
+_DAY = timedelta(days=1)
 _LAYOUT = pa.schema(
     [
         ("statistic", pa.string()),
@@ -29,16 +31,17 @@ def needs_statistics(policy: Policy) -> bool:
 
 
 def fitting_days(context: Context, day: date) -> tuple[date, ...]:
-    """The days that a day's labels are scaled by: a trailing window that ends the day before.
+    """The days that a day's labels are scaled by: a trailing window that ends before the day.
 
-    At the beginning of a log, where a full window does not exist yet, the window reaches forward
-    to the last training day. So what validates is never fitted on.
+    It ends as many days before as validate, so that none of those is fitted on. At the beginning
+    of a log, where a full window does not exist yet, it reaches forward to the last training day.
     """
     days = context.log_days
     length = context.problem.training.window.days
     last_training_day = context.last_training_day(days[-1])
     full_window = days[0] + timedelta(days=length - 1)
-    last = max(day - timedelta(days=1), min(full_window, last_training_day))
+    lag = max(1, ceil(context.problem.training.validation / _DAY))
+    last = max(day - lag * _DAY, min(full_window, last_training_day))
     first = max(days[0], last - timedelta(days=length - 1))
     return tuple(known for known in days if first <= known <= last)
 

@@ -5,6 +5,7 @@ The rules and their reasons are those of METHODS, sections 3, 4 and 7, told agai
 
 from collections.abc import Iterator
 
+from label_platform.logs.contract import is_named_by
 from label_platform.policy.check_negatives import check_negatives
 from label_platform.policy.label_spec import Quality
 from label_platform.policy.propensities import labels_need_propensities
@@ -22,6 +23,7 @@ def check_policy(policy: Policy, problem: Problem) -> None:
     """
     found = [
         *_signals(policy, problem),
+        *_watch_time(policy, problem),
         *_debias(policy),
         *check_negatives(policy, problem),
         *_rankers(policy),
@@ -38,8 +40,25 @@ def _signals(policy: Policy, problem: Problem) -> Iterator[str]:
             yield f"{key}: the problem has no such signal; {nearest(name, problem.signals)}"
         elif gain.quality is not None:
             yield from _quality(name, gain.quality, problem)
-    if all(gain.gain <= 0 for gain in policy.signals.values()):
+    if policy.signals and all(gain.gain <= 0 for gain in policy.signals.values()):
         yield "signals: at least one gain must be above 0, or no label is positive"
+
+
+def _watch_time(policy: Policy, problem: Problem) -> Iterator[str]:
+    spec = policy.watch_time
+    if spec is None:
+        return
+    if policy.grain != "impression":
+        yield f"grain: watch_time is for grain impression, found {policy.grain}"
+    if spec.watch_s not in problem.signals:
+        hint = nearest(spec.watch_s, problem.signals)
+        yield f"watch_time.watch_s: the problem has no such signal; {hint}"
+    if not is_named_by(spec.duration, problem.features):
+        named = ", ".join(problem.features) or "there are none"
+        yield (
+            f"watch_time.duration: {spec.duration!r} is none of the columns that the problem's "
+            f"features name, which impressions keep: {named}"
+        )
 
 
 def _quality(name: str, quality: Quality, problem: Problem) -> Iterator[str]:

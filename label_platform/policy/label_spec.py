@@ -171,7 +171,7 @@ class WatchTime(StrictModel):
         watch_s: the signal that says w, in seconds.
         duration: the column of the impression that says D.
         duration_unit: of that column.
-        bins: of equal frequency over durations (d2q, dvr).
+        bins: of equal frequency over durations (d2q, dvr, d2co).
         unit_s: of wt.
     """
 

@@ -97,7 +97,10 @@ class Shop:
         self.engine.register("thetas", pd.DataFrame({"position": positions, "propensity": thetas}))
         partition = Partition("propensities", DAYS[0])
         self.lake.publish(
-            self.engine, partition, "select *, true as chosen from thetas", recipe="r"
+            self.engine,
+            partition,
+            "select *, cast(null as double) as trust_offset, true as chosen from thetas",
+            recipe="r",
         )
         return self.lake.scan("propensities", [DAYS[0]])
 

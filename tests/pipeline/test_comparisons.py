@@ -30,6 +30,8 @@ def table(*rows: tuple[str, str, str, float | None]) -> pd.DataFrame:
         ({"randomized_click_dcg": REFUSED}, False),
         ({"randomized_click_dcg": "baseline"}, False),
         ({"true_ndcg_at_10": BETTER}, False),
+        ({"shown_watch_ndcg_at_10": BETTER}, False),
+        ({"shown_watch_ndcg_at_10": WORSE, "randomized_click_dcg": BETTER}, True),
         ({"true_ndcg_at_10": BETTER, "randomized_click_dcg": NO_DIFFERENCE}, False),
         ({"true_ndcg_at_10": WORSE, "randomized_click_dcg": BETTER}, True),
     ],

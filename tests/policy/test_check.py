@@ -22,6 +22,8 @@ COEC: Changes = {
     "debias": {"method": "coec"},
     "rankers": [{"objective": "pointwise", "position": "debias_only"}],
 }
+WATCH: Changes = {"signals": {}, "watch_time": {"label": "d2q", "watch_s": "dwell_s"}}
+"""Its duration, duration_s, is no feature of the problem."""
 QUERY_ITEM: Changes = {"grain": "query_item"}
 
 
@@ -91,6 +93,24 @@ REFUSALS: list[tuple[Changes, str]] = [
             "auxiliary.signals.click.quality.of: the problem has no signal 'dwel'; did you mean "
             "'dwell_s'? valid: dwell_s"
         ),
+    ),
+    (
+        WATCH,
+        (
+            "watch_time.duration: 'duration_s' is none of the columns that the problem's features "
+            "name, which impressions keep: f_*"
+        ),
+    ),
+    (
+        {"signals": {}, "watch_time": {"label": "wt", "watch_s": "dwel_s", "duration": "f_d"}},
+        (
+            "watch_time.watch_s: the problem has no such signal; did you mean 'dwell_s'? "
+            "valid: add_to_cart, click, dwell_s, purchase"
+        ),
+    ),
+    (
+        WATCH | QUERY_ITEM | {"watch_time": {**WATCH["watch_time"], "duration": "f_d"}},
+        "grain: watch_time is for grain impression, found query_item",
     ),
     (
         quality("dwel"),
@@ -204,6 +224,7 @@ def test_a_contradiction_is_refused_with_file_key_and_reason(
     [
         {},
         quality("dwell_s"),
+        WATCH | {"watch_time": {**WATCH["watch_time"], "duration": "f_d"}},
         {"signals": {"click": {"gain": 1}, "purchase": {"gain": -1}}},
         auxiliary("none", "combine", "transfer", click={"gain": 1}, add_to_cart={"gain": -1}),
         rankers(position="feature"),

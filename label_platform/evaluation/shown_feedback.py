@@ -1,0 +1,110 @@
+"""What people were shown on evaluation days, each person's impressions ranked anew.
+
+For logs whose lists have one item, where a re-ranked list can only be made of what a person saw
+one after the other. All of it was chosen by the logging ranker, and nothing corrects for that:
+these yardsticks are biased, their names begin with ``shown_``, and no ranker is promoted by them.
+
+    NWTG@10, NEG@10 = sum over a person's items of gain / log2(1 + rank), by that of the best order
+
+with the seconds watched, or 1[any explicit feedback], as the gain. Seconds favour long videos.
+Source: Bai et al., LabelCraft, WSDM 2024, section 5.1; discounts and ties are those of nDCG here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from label_platform.evaluation.metrics import Floats, Lists, ndcg_at_k
+from label_platform.evaluation.yardsticks import (
+    DEPTH,
+    MIN_QUERIES,
+    Measurement,
+    RefusedYardstick,
+    Yardstick,
+)
+from label_platform.ranking import read_features
+
+SHOWN_PREFIX = "shown_"
+WATCH_SIGNAL = "watch_s"
+EXPLICIT_SIGNALS = ("like", "follow", "comment", "forward", "share")
+"""Signals by which people say that they care, as problems call them."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShownNdcg:
+    """Mean over people of the nDCG@10 of their impressions.
+
+    Attributes:
+        name: of the yardstick.
+        features: one row per impression, a person's together.
+        lists: of the people with two impressions or more.
+        gains: of each impression, 0 or more.
+    """
+
+    name: str
+    features: NDArray[np.float32]
+    lists: Lists
+    gains: Floats
+
+    def measure(self, scores: Floats) -> Measurement:
+        """One part per person, called by a number; people without any gain are left out."""
+        values = ndcg_at_k(self.gains, scores, self.lists, DEPTH)
+        people = np.flatnonzero(np.isfinite(values))
+        return Measurement(people.astype(np.str_), values[people], np.ones(len(people)))
+
+
+def shown_feedback_yardsticks(
+    impressions: pa.Table, feature_names: Sequence[str], signals: Sequence[str]
+) -> tuple[Yardstick, ...]:
+    """``shown_watch_ndcg_at_10`` and ``shown_explicit_ndcg_at_10``, of the signals there are.
+
+    Impressions with an ``excluded_reason``, or of nobody known, are left out.
+
+    Args:
+        impressions: ``impression_signals`` of the evaluation days with the features, in any order.
+        feature_names: the rankers' features, without position.
+        signals: of the problem.
+    """
+    wanted = {
+        f"{SHOWN_PREFIX}watch_ndcg_at_{DEPTH}": [s for s in signals if s == WATCH_SIGNAL],
+        f"{SHOWN_PREFIX}explicit_ndcg_at_{DEPTH}": [s for s in signals if s in EXPLICIT_SIGNALS],
+    }
+    rows = _of_people(impressions)
+    people = Lists.of_sorted(rows.column("user_key").to_numpy(zero_copy_only=False))
+    values = read_features(rows, feature_names)
+    found: list[Yardstick] = []
+    for name, columns in wanted.items():
+        if not columns:
+            continue
+        given = np.stack([rows.column(column).to_numpy() for column in columns])
+        gains = np.maximum(given.max(axis=0), 0.0).astype(np.float64)
+        if columns != [WATCH_SIGNAL]:
+            gains = (gains > 0).astype(np.float64)
+        found.append(_supported(ShownNdcg(name, values, people, gains)))
+    return tuple(found)
+
+
+def _of_people(impressions: pa.Table) -> pa.Table:
+    """A person's impressions together, of those with two or more, in a fixed order."""
+    known = pc.is_valid(impressions.column("user_key"))
+    if "excluded_reason" in impressions.column_names:
+        known = pc.and_(known, pc.is_null(impressions.column("excluded_reason")))
+    keys = [(name, "ascending") for name in ("user_key", "shown_at", "request_id")]
+    rows = impressions.filter(known).sort_by(keys)
+    people = Lists.of_sorted(rows.column("user_key").to_numpy(zero_copy_only=False))
+    return rows.filter(pa.array((people.sizes >= 2)[people.codes]))
+
+
+def _supported(yardstick: ShownNdcg) -> Yardstick:
+    people = int((yardstick.lists.totals(yardstick.gains) > 0).sum())
+    if people >= MIN_QUERIES:
+        return yardstick
+    reason = (
+        f"{people} people of the evaluation days with two impressions and any such feedback, "
+        f"needed {MIN_QUERIES}"
+    )
+    return RefusedYardstick(yardstick.name, reason)
