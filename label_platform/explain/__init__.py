@@ -19,7 +19,6 @@ from label_platform.explain.label import impression_label, part_of_cell
 from label_platform.explain.steps import Comparison, Step
 from label_platform.explain.text import as_text_lines, number
 from label_platform.explain.training import TrainingRow
-from label_platform.explain.watch_time import UnknownLabelError
 
 __all__ = [
     "CellDay",
@@ -38,7 +37,6 @@ __all__ = [
     "Shown",
     "Step",
     "TrainingRow",
-    "UnknownLabelError",
     "Wording",
     "as_html",
     "as_text_lines",

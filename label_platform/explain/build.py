@@ -14,7 +14,6 @@ from label_platform.explain.gain import Feedback, gain_of
 from label_platform.explain.label import Computed, clip_of, impression_label, part_of_cell
 from label_platform.explain.steps import DIGITS, Comparison, Step, Steps
 from label_platform.explain.training import NotRecordedError, TrainingRow, training_label
-from label_platform.explain.watch_time import UnknownLabelError
 from label_platform.policy.signals import used_signals
 from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
@@ -219,7 +218,7 @@ def _impression(
         compute = impression_label if policy.grain == "impression" else part_of_cell
         try:
             computed = compute(policy, shown, values, fitted)
-        except (UnknownLabelError, CurveError) as error:
+        except CurveError as error:
             notes.append(str(error))
     repeats = evidence.repeated_shown.get(key_of(shown), [])
     return ExplainedImpression(

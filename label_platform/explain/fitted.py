@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from label_platform.explain.curve import Curve
 from label_platform.explain.evidence import Shown
+from label_platform.explain.watch_time import WatchStatistics
 from label_platform.policy.spec import Policy
 
 LEAST_ARRIVED = 0.05
@@ -28,6 +30,11 @@ class Fitted:
     statistics: Sequence[Mapping[str, Any]] = ()
     as_of: datetime | None = None
     mean_inverse: float | None = None
+
+    @cached_property
+    def watch_times(self) -> WatchStatistics:
+        """The statistics, to look watch times up in."""
+        return WatchStatistics(self.statistics)
 
     def arrived(self, policy: Policy, shown: Shown) -> dict[str, float]:
         """By signal with a gain, the share of its feedback that has come by now."""

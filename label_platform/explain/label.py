@@ -60,7 +60,8 @@ def impression_label(
     """
     steps = Steps()
     if policy.watch_time is not None:
-        label = watched(policy.watch_time, shown, values[policy.watch_time.watch_s], steps)
+        spec = policy.watch_time
+        label = watched(spec, shown, values[spec.watch_s], fitted.watch_times, steps)
         numbers = {} if label is None else {"label": round(label, DIGITS), "weight": 1.0}
         return Computed(
             numbers | _auxiliary(policy, values, steps) if numbers else {}, tuple(steps.done)

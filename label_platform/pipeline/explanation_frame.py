@@ -79,6 +79,8 @@ def listed_rows(context: Context, policy: Policy, shown: Shown) -> tuple[ListRow
         select position, item_id, label, origin, weight from training where impression_id is null
         order by position nulls last, item_id"""
     )
+    if not any(origin for *_, origin, _weight in rows):
+        return ()  # its day is none of the training days
     return tuple(
         ListRow(position, item, label, origin or "", weight)
         for position, item, label, origin, weight in rows

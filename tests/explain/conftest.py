@@ -242,19 +242,19 @@ def nameless_log(folder: Path, seed: int) -> None:
         who = chance.choice([{"user_id": "ann"}, {"user_id": "bob"}, {"session_id": "s1"}, {}])
         who = {**who, **chance.choice([{}, {"session_id": chance.choice(["s1", "s2"])}])}
         where = chance.choice([{}, {"surface": "web"}, {"surface": "app"}])
-        for position in range(1, 4):
-            impressions.append(
-                {
-                    "request_id": f"r{number}",
-                    "query_id": chance.choice(["q1", "q2"]),
-                    "item_id": chance.choice(["a", "b", "c", "d"]),
-                    "position": position,
-                    "shown_at": at.isoformat(),
-                    "device": chance.choice(["mobile", "desktop"]),
-                    **who,
-                    **where,
-                }
-            )
+        impressions += [
+            {
+                "request_id": f"r{number}",
+                "query_id": chance.choice(["q1", "q2"]),
+                "item_id": chance.choice(["a", "b", "c", "d"]),
+                "position": position,
+                "shown_at": at.isoformat(),
+                "device": chance.choice(["mobile", "desktop"]),
+                **who,
+                **where,
+            }
+            for position in range(1, 4)
+        ]
     for number in range(900):
         shown = chance.choice(impressions)
         delay_s = chance.choice([-30, -2, 5, 60, 1200, 3500, 3700, 20_000, 80_000, 100_000])
