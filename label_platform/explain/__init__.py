@@ -1,14 +1,8 @@
 """Labels explained: computed again from log lines and fitted values, without any SQL."""
 
 from label_platform.explain.attribution import reversals_of
-from label_platform.explain.build import (
-    CellDay,
-    Frame,
-    Recorded,
-    explain_cell,
-    explain_impression,
-    mean_inverse,
-)
+from label_platform.explain.build import Frame, Recorded, explain_impression, mean_inverse
+from label_platform.explain.cell import CellDay, explain_cell
 from label_platform.explain.curve import Curve, CurveError
 from label_platform.explain.evidence import Event, Place, Shown
 from label_platform.explain.explanation import EventFate, Explanation, ListRow

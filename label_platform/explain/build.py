@@ -1,8 +1,7 @@
 """Puts an explanation together: lines, fates, arithmetic, and what is stored beside it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from label_platform.explain.curve import CurveError
@@ -12,21 +11,13 @@ from label_platform.explain.fates import LogEvidence, Wording, key_of
 from label_platform.explain.fitted import Fitted
 from label_platform.explain.gain import Feedback, gain_of
 from label_platform.explain.label import Computed, clip_of, impression_label, part_of_cell
-from label_platform.explain.steps import DIGITS, Comparison, Step, Steps
+from label_platform.explain.steps import DIGITS, Comparison, Steps
 from label_platform.explain.training import NotRecordedError, TrainingRow, training_label
 from label_platform.policy.signals import used_signals
 from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
 
 _OF_IMPRESSION = ("label", "weight", "prediction_share", "auxiliary_label")
-_OF_CELL = (
-    "gain_sum",
-    "expected_examinations",
-    "impressions",
-    "clicks",
-    "unclipped_examinations",
-    "auxiliary_gain_sum",
-)
 Kept = Mapping[str, Any]
 
 
@@ -43,27 +34,6 @@ class Recorded:
     label: Kept | None = None
     excluded: str = ""
     training: TrainingRow | None = None
-
-
-@dataclass(frozen=True)
-class CellDay:
-    """One day of a query's item.
-
-    Attributes:
-        day: the day.
-        shown: its impressions.
-        fitted: what the day's labels were computed with.
-        label: the row of ``labels``; None where there is none.
-        excluded: by impression id, why its session does not count.
-        decay: what the day's parts are multiplied by.
-    """
-
-    day: date
-    shown: Sequence[Shown]
-    fitted: Fitted
-    label: Kept | None
-    excluded: Mapping[str, str] = field(default_factory=dict)
-    decay: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +64,7 @@ def explain_impression(
 ) -> Explanation:
     """The explanation of a label at impression grain."""
     notes = list(frame.notes)
-    one = _impression(problem, policy, evidence, shown, fitted, recorded.excluded, notes)
+    one = explained_impression(problem, policy, evidence, shown, fitted, recorded.excluded, notes)
     computed = one.computed.numbers
     stored = recorded.label
     names = [
@@ -107,7 +77,7 @@ def explain_impression(
     ]
     steps = Steps()
     if recorded.training is not None and computed:
-        compared += _in_training(policy, computed, recorded.training, steps, notes)
+        compared += in_training(policy, computed, recorded.training, steps, notes)
     return Explanation(
         frame.title,
         frame.facts,
@@ -116,70 +86,6 @@ def explain_impression(
         tuple(compared),
         frame.listed,
         tuple(notes),
-    )
-
-
-def explain_cell(
-    problem: Problem,
-    policy: Policy,
-    evidence: LogEvidence,
-    days: Sequence[CellDay],
-    training: TrainingRow | None,
-    frame: Frame,
-    click: str,
-) -> Explanation:
-    """The explanation of a label of a query's item.
-
-    Args:
-        problem: its rules.
-        policy: of grain query_item.
-        evidence: the lines of all days.
-        days: those that are added up.
-        training: the row of ``examples`` for just these days, if there is one.
-        frame: what stands around the numbers.
-        click: the signal that counts as a click.
-    """
-    notes = list(frame.notes)
-    steps, compared, impressions = Steps(), [], []
-    totals = dict.fromkeys(("gain_sum", "expected_examinations", "unclipped_examinations"), 0.0)
-    for each in days:
-        explained = [
-            _impression(
-                problem,
-                policy,
-                evidence,
-                shown,
-                each.fitted,
-                each.excluded.get(shown.impression_id, ""),
-                notes,
-            )
-            for shown in each.shown
-        ]
-        impressions += explained
-        sums = _sums(explained, click)
-        compared += _compared_day(each, sums)
-        if not sums:
-            continue
-        note = f"counts {each.decay:.4g} after its decay" if each.decay != 1 else ""
-        for name in ("gain_sum", "expected_examinations"):
-            steps.add(
-                f"{name} of {each.day}",
-                "the sum over its impressions",
-                {"impressions": sums["impressions"]},
-                sums[name],
-                note,
-            )
-        for name in totals:
-            totals[name] += each.decay * sums.get(name, 0.0)
-    compared += _of_all_days(policy, totals, training, steps, notes)
-    return Explanation(
-        frame.title,
-        frame.facts,
-        tuple(impressions),
-        tuple(steps.done),
-        tuple(compared),
-        frame.listed,
-        tuple(dict.fromkeys(notes)),
     )
 
 
@@ -203,7 +109,7 @@ def mean_inverse(
     return sum(inverse) / len(inverse) if inverse else None
 
 
-def _impression(
+def explained_impression(
     problem: Problem,
     policy: Policy,
     evidence: LogEvidence,
@@ -212,6 +118,7 @@ def _impression(
     excluded: str,
     notes: list[str],
 ) -> ExplainedImpression:
+    """One impression, its events and its arithmetic; notes get what cannot be computed."""
     values = evidence.values(problem, shown)
     computed = Computed()
     if not excluded:
@@ -231,77 +138,22 @@ def _impression(
     )
 
 
-def _sums(explained: Iterable[ExplainedImpression], click: str) -> dict[str, float]:
-    """The parts of a day, added up; empty where nothing of it counts."""
-    counted = [each for each in explained if each.computed.numbers]
-    if not counted:
-        return {}
-    names = dict.fromkeys(name for each in counted for name in each.computed.numbers)
-    sums = {
-        name: round(sum(each.computed.numbers[name] for each in counted), DIGITS) for name in names
-    }
-    clicks = sum(each.values.get(click, 0.0) > 0 for each in counted)
-    return sums | {"impressions": float(len(counted)), "clicks": float(clicks)}
-
-
-def _compared_day(each: CellDay, sums: Mapping[str, float]) -> list[Comparison]:
-    stored = each.label or {}
-    return [
-        Comparison(f"{name} of {each.day}", _float(stored.get(name)), sums.get(name))
-        for name in _OF_CELL
-        if name in sums or name in stored
-    ]
-
-
-def _of_all_days(
-    policy: Policy,
-    totals: Mapping[str, float],
-    training: TrainingRow | None,
-    steps: Steps,
-    notes: list[str],
-) -> list[Comparison]:
-    gain, examined = totals["gain_sum"], totals["expected_examinations"]
-    if examined <= 0:
-        return []
-    label = steps.add(
-        "label",
-        "sum of gain_sum / sum of expected_examinations",
-        {"gain": gain, "expected": examined},
-        round(gain / examined, DIGITS),
-    )
-    numbers = {"label": label, "expected_examinations": examined}
-    if policy.debias.method == "doubly_robust" and totals["unclipped_examinations"]:
-        theta = totals["unclipped_examinations"]
-        numbers["prediction_share"] = steps.add(
-            "share of the prediction",
-            "1 - sum of theta / sum of t",
-            {"theta": theta, "t": examined},
-            round(1 - theta / examined, DIGITS),
-        )
-    if training is None:
-        return []
-    found = _in_training(policy, numbers, training, steps, notes)
-    stored = _float(training.row.get("expected_examinations"))
-    return [*found, Comparison("expected_examinations in training", stored, examined)]
-
-
-def _in_training(
+def in_training(
     policy: Policy,
     numbers: Mapping[str, float],
     training: TrainingRow,
     steps: Steps,
     notes: list[str],
 ) -> list[Comparison]:
+    """The label of a training row beside the one that is stored."""
     try:
         label = training_label(policy, numbers, training, steps)
     except NotRecordedError as error:
         notes.append(f"the label in training is not computed again: {error}")
         return []
-    return [Comparison("label in training", _float(training.row["label"]), round(label, DIGITS))]
+    return [Comparison("label in training", as_float(training.row["label"]), round(label, DIGITS))]
 
 
-def _float(value: Any) -> float | None:  # noqa: ANN401 - a table's value
+def as_float(value: Any) -> float | None:  # noqa: ANN401 - a table's value
+    """A stored number, also a decimal one; None stays None."""
     return None if value is None else float(value)
-
-
-__all__ = ["CellDay", "Frame", "Recorded", "Step", "explain_cell", "explain_impression"]

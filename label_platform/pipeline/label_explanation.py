@@ -14,9 +14,7 @@ from label_platform.explain import (
     Explanation,
     Fitted,
     Frame,
-    Recorded,
     Shown,
-    TrainingRow,
     explain_cell,
     explain_impression,
     mean_inverse,
@@ -26,6 +24,7 @@ from label_platform.pipeline.context import Context
 from label_platform.pipeline.explanation_frame import facts_of, listed_rows, notes_of
 from label_platform.pipeline.label_lines import LabelLines
 from label_platform.pipeline.label_statistics import as_of_if_immature, needs_statistics
+from label_platform.pipeline.recorded_labels import RecordedLabels
 from label_platform.pipeline.steps import is_stale
 from label_platform.policy import Policy, click_signal, used_signals
 
@@ -57,7 +56,7 @@ class LabelExplainer:
         """
         lines = self._lines
         evidence = lines.evidence(lines.impressions(targets))
-        recorded = self._recorded(targets)
+        recorded = self.recorded.of_impressions(targets)
         found = []
         for key in targets:
             shown = evidence.shown.get(key)
@@ -93,9 +92,9 @@ class LabelExplainer:
         by_cell: dict[tuple[Any, Any, date], list[Shown]] = defaultdict(list)
         for shown in evidence.shown.values():
             by_cell[shown.query_id, shown.item_id, shown.shown_at.date()].append(shown)
-        stored = {day: self._stored_cells(cells, day) for day in chosen}
-        excluded = self.excluded_of({key for key in evidence.shown if key[1] in chosen})
-        rows = self._training_cells(cells) if tuple(chosen) == train else {}
+        stored = {day: self.recorded.cells(cells, day) for day in chosen}
+        excluded = self.recorded.excluded({key for key in evidence.shown if key[1] in chosen})
+        rows = self.recorded.training_cells(cells) if tuple(chosen) == train else {}
         frame_facts = facts_of(self.context, self.policy, chosen)
         found = []
         for query, item in cells:
@@ -141,14 +140,14 @@ class LabelExplainer:
     def training_days(self) -> tuple[date, ...]:
         """The days of the policy's last training rows; of a log too short for any, all days."""
         try:
-            return self.context.split(self._examples_day or self.context.log_days[-1]).train
+            return self.context.split(self.recorded.examples_day or self.context.log_days[-1]).train
         except SplitError:
             return tuple(self.context.log_days)
 
     @cached_property
-    def _examples_day(self) -> date | None:
-        days = self.context.lake.days("examples", self.policy.name)
-        return days[-1] if days else None
+    def recorded(self) -> RecordedLabels:
+        """What is stored of the policy."""
+        return RecordedLabels(self.context, self.policy)
 
     @cached_property
     def _lines(self) -> LabelLines:
@@ -179,7 +178,7 @@ class LabelExplainer:
         curve, statistics = None, []
         if labels is not None and labels.attributes.get("debiased"):
             wanted = policy.debias.estimator
-            rows = self._rows(lake.scan("propensities", [day]))
+            rows = self.recorded.rows(lake.scan("propensities", [day]))
             chosen = [
                 row
                 for row in rows
@@ -187,7 +186,7 @@ class LabelExplainer:
             ]
             curve = Curve(chosen, self.context.problem.context)
         if needs_statistics(policy):
-            statistics = self._rows(lake.scan("label_statistics", [day], policy.name))
+            statistics = self.recorded.rows(lake.scan("label_statistics", [day], policy.name))
         as_of = as_of_if_immature(self.context, policy, day)
         fitted = Fitted(curve, statistics, as_of)
         if curve is None or not policy.debias.self_normalise:
@@ -199,7 +198,7 @@ class LabelExplainer:
         names = used_signals(self.policy)
         some = " or ".join(f'"{name}" <> 0' for name in names)
         relation = self.context.lake.scan("impression_signals", [day])
-        rows = self._rows(relation, f"excluded_reason is null and ({some})")
+        rows = self.recorded.rows(relation, f"excluded_reason is null and ({some})")
         return [
             (
                 Shown(
@@ -217,73 +216,6 @@ class LabelExplainer:
             )
             for row in rows
         ]
-
-    def _recorded(self, targets: Collection[tuple[str, date]]) -> dict[tuple[str, date], Recorded]:
-        lake, policy = self.context.lake, self.policy
-        excluded = self.excluded_of(targets)
-        training = self._training_impressions(targets)
-        found = {}
-        for day in {day for _name, day in targets}:
-            names = [name for name, on in targets if on == day]
-            rows = self._rows(
-                lake.scan("labels", [day], policy.name),
-                f"impression_id::varchar in ({_listed(names)})",
-            )
-            labels = {str(row["impression_id"]): row for row in rows}
-            for name in names:
-                found[name, day] = Recorded(
-                    labels.get(name), excluded.get((name, day), ""), training.get((name, day))
-                )
-        return found
-
-    def excluded_of(self, targets: Collection[tuple[str, date]]) -> dict[tuple[str, date], str]:
-        """Why impressions do not count: that is told by whole sessions, so it is not told anew."""
-        found: dict[tuple[str, date], str] = {}
-        for day in {day for _name, day in targets}:
-            names = [name for name, on in targets if on == day]
-            rows = self._rows(
-                self.context.lake.scan("impression_signals", [day]),
-                f"excluded_reason is not null and impression_id::varchar in ({_listed(names)})",
-            )
-            found |= {(str(row["impression_id"]), day): row["excluded_reason"] for row in rows}
-        return found
-
-    def _stored_cells(
-        self, cells: Collection[tuple[Any, Any]], day: date
-    ) -> dict[tuple[Any, Any], Row]:
-        items = _listed(sorted({str(item) for _query, item in cells}))
-        rows = self._rows(
-            self.context.lake.scan("labels", [day], self.policy.name),
-            f"item_id::varchar in ({items})",
-        )
-        return {(row["query_id"], row["item_id"]): row for row in rows}
-
-    def _training_cells(
-        self, cells: Collection[tuple[Any, Any]]
-    ) -> dict[tuple[Any, Any], TrainingRow]:
-        items = _listed(sorted({str(item) for _query, item in cells}))
-        rows = self._training_rows(f"part = 'train' and item_id::varchar in ({items})")
-        return {(row.row["query_id"], row.row["item_id"]): row for row in rows}
-
-    def _training_impressions(
-        self, targets: Collection[tuple[str, date]]
-    ) -> dict[tuple[str, date], TrainingRow]:
-        """Rows by id; an id that comes again on another day is told apart by nothing here."""
-        names = dict(targets)
-        if len(names) < len(targets):
-            return {}
-        rows = self._training_rows(f"impression_id::varchar in ({_listed(list(names))})")
-        by_id = {str(row.row["impression_id"]): row for row in rows}
-        return {(name, names[name]): row for name, row in by_id.items()}
-
-    def _training_rows(self, condition: str) -> list[TrainingRow]:
-        day = self._examples_day
-        if day is None:
-            return []
-        lake, policy = self.context.lake, self.policy
-        fits = self.context.require(Partition("examples", day, policy.name)).attributes
-        rows = self._rows(lake.scan("examples", [day], policy.name), condition)
-        return [TrainingRow(row, fits.get("fitted", {})) for row in rows]
 
     def _decay(self, day: date, train: Sequence[date]) -> float:
         if self.policy.decay is None or not train:
@@ -312,11 +244,6 @@ class LabelExplainer:
             return explained
         return replace(explained, notes=(*explained.notes, _STALE.format(", ".join(stale[:3]))))
 
-    def _rows(self, relation: str, condition: str = "true") -> list[dict[str, Any]]:
-        query = f"select * from {relation} where {condition}"
-        rows: list[dict[str, Any]] = self.context.engine.arrow(query).to_pylist()
-        return rows
-
 
 def columns_of(context: Context, policies: Sequence[Policy]) -> tuple[str, ...]:
     """The columns of impressions that policies' labels depend on."""
@@ -326,7 +253,3 @@ def columns_of(context: Context, policies: Sequence[Policy]) -> tuple[str, ...]:
         if policy.watch_time is not None:
             names.add(policy.watch_time.duration)
     return tuple(sorted(names))
-
-
-def _listed(values: Sequence[str]) -> str:
-    return ", ".join("'" + value.replace("'", "''") + "'" for value in values) or "null"

@@ -198,7 +198,7 @@ def _of_policy(
     if context.lake.manifest(Partition("labels", day, policy.name)) is None:
         return TouchedLabel(policy.name, name, {}, f"its labels of {day} are not built")
     explainer = LabelExplainer(context, policy)
-    excluded = explainer.excluded_of([key_of(shown)])
+    excluded = explainer.recorded.excluded([key_of(shown)])
     if excluded:
         why = next(iter(excluded.values()))
         return TouchedLabel(policy.name, name, {}, f"it has no label: excluded, {why}")

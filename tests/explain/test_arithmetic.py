@@ -1,76 +1,14 @@
 """The arithmetic of one label, against sums done by hand."""
 
-from datetime import UTC, datetime, timedelta
-from math import erf, expm1, log, sqrt
-from pathlib import Path
+from datetime import timedelta
+from math import log
 from typing import Any
 
 import pytest
-import yaml
 
-from label_platform.explain import Curve, CurveError, Fitted, Shown, impression_label, part_of_cell
-from label_platform.explain.steps import Comparison, Steps
-from label_platform.explain.training import NotRecordedError, TrainingRow, training_label
-from label_platform.policy import Policy, load_policy
-
-NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
-CONTEXT = ("device",)
-
-
-def curve(rows: dict[tuple[str | None, int], tuple[float, float | None]]) -> Curve:
-    return Curve(
-        [
-            {
-                "device": device,
-                "position": position,
-                "propensity": theta,
-                "trust_offset": beta,
-                "estimator": "pbm",
-                "ci_low": theta - 0.01,
-                "ci_high": theta + 0.01,
-            }
-            for (device, position), (theta, beta) in rows.items()
-        ],
-        CONTEXT,
-    )
-
-
-CURVE = curve(
-    {
-        ("mobile", 1): (1.0, 0.06),
-        ("mobile", 2): (0.4, None),
-        (None, 1): (1.0, 0.05),
-        (None, 2): (0.6, 0.02),
-        (None, 4): (0.02, None),
-    }
-)
-
-
-def at(position: int, device: str | None = "mobile", **columns: Any) -> Shown:  # noqa: ANN401
-    return Shown("i", "r", "q", None, None, "a", position, NOON, {"device": device, **columns})
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Any:  # noqa: ANN401 - a function
-    def policy(**changes: Any) -> Policy:  # noqa: ANN401 - parsed YAML
-        content = {
-            "name": "mine",
-            "grain": "impression",
-            "signals": {"click": {"gain": 0.5}},
-            "rankers": [{"objective": "pointwise"}],
-        }
-        path = tmp_path / "mine.yaml"
-        path.write_text(yaml.safe_dump(content | changes))
-        return load_policy(path)
-
-    return policy
-
-
-MakePolicy = Any
-
-
-def numbers(policy: Policy, shown: Shown, fitted: Fitted | None = None, **values: float) -> Any:  # noqa: ANN401
-    return dict(impression_label(policy, shown, values, fitted or Fitted()).numbers)
+from label_platform.explain import Curve, CurveError, Fitted, impression_label, part_of_cell
+from label_platform.explain.steps import Comparison
+from tests.explain.one_label import CONTEXT, CURVE, NOON, MakePolicy, at, curve, numbers
 
 
 @pytest.mark.parametrize(
@@ -250,123 +188,6 @@ def test_what_is_expected_of_one_signal_is_what_has_come_by_now(make: MakePolicy
     fitted = Fitted(CURVE, STATISTICS, NOON + timedelta(seconds=200))
     found = part_of_cell(policy, at(2), {"click": 1.0}, fitted).numbers
     assert found == {"gain_sum": 0.5, "expected_examinations": round(0.4 * 0.4, 6)}
-
-
-@pytest.mark.parametrize(
-    ("label", "watch_s", "duration", "expected"),
-    [
-        ("wt", 90, 60, 90 / 60),
-        ("pc", 60, 60, 1),
-        ("pc", 59, 60, 0),
-        ("pcr", 45, 60, 45 / 60),
-        ("pcr", 90, 60, 1),
-    ],
-)
-def test_watch_time(
-    make: MakePolicy, label: str, watch_s: float, duration: float, expected: float
-) -> None:
-    policy = make(signals={}, watch_time={"label": label})
-    found = numbers(policy, at(1, duration_s=duration), watch_s=watch_s)
-    assert found == {"label": expected, "weight": 1}
-
-
-FITTED_WATCHING = [
-    {"statistic": statistic, "name": "watch_s", "bucket": bucket, "at": at, "value": value}
-    for statistic, bucket, at, value in [
-        ("duration_bin", 0, 10.0, 50.0),
-        ("duration_bin", 1, 60.0, 50.0),
-        ("watch_percentile", 0, 2.0, 0.25),
-        ("watch_percentile", 0, 6.0, 0.75),
-        ("watch_percentile", 1, 30.0, 0.5),
-        ("watch_mean", 0, 10.0, 4.0),
-        ("watch_sd", 0, 10.0, 2.0),
-        ("watch_mean", 1, 60.0, 30.0),
-        ("watch_sd", 1, 60.0, 0.0),
-        ("skipped_mean", 0, 8.0, 1.0),
-        ("watched_mean", 0, 8.0, 6.0),
-        ("skipped_mean", 1, 48.0, 3.0),
-        ("watched_mean", 1, 48.0, 46.0),
-    ]
-]
-
-
-@pytest.mark.parametrize(
-    ("label", "watch_s", "duration", "expected"),
-    [
-        ("d2q", 3.0, 10.0, 0.25 + (0.75 - 0.25) * (3 - 2) / (6 - 2)),
-        ("d2q", 1.0, 10.0, 0.25),
-        ("d2q", 9.0, 4.0, 0.75),
-        ("d2q", 3.0, 10.1, 0.5),
-        ("d2q", 3.0, 900.0, 0.5),
-        ("dvr", 4.0, 10.0, 0.5),
-        ("dvr", 6.0, 10.0, (1 + erf(1 / sqrt(2))) / 2),
-        ("dvr", 0.0, 10.0, (1 + erf(-2 / sqrt(2))) / 2),
-        ("dvr", 59.0, 60.0, 0.5),
-        ("d2co", 0.0, 8.0, 0.0),
-        ("d2co", 1.0, 8.0, 0.0),
-        ("d2co", 3.0, 8.0, expm1(0.3 * (3 - 1)) / expm1(0.3 * (6 - 1))),
-        ("d2co", 6.0, 8.0, 1.0),
-        # halfway between the two durations: q = 2, p = 26
-        ("d2co", 20.0, 28.0, expm1(0.3 * (20 - 2)) / expm1(0.3 * (26 - 2))),
-        # p is at most D
-        ("d2co", 4.0, 5.0, expm1(0.3 * (4 - 1)) / expm1(0.3 * (5 - 1))),
-    ],
-)
-def test_watch_time_among_videos_of_like_duration(
-    make: MakePolicy, label: str, watch_s: float, duration: float, expected: float
-) -> None:
-    policy = make(signals={}, watch_time={"label": label})
-    fitted = Fitted(statistics=FITTED_WATCHING)
-    found = numbers(policy, at(1, duration_s=duration), fitted, watch_s=watch_s)
-    assert found == {"label": round(expected, 6), "weight": 1}
-
-
-def test_without_a_duration_there_is_no_label(make: MakePolicy) -> None:
-    policy = make(signals={}, watch_time={"label": "pcr"})
-    assert numbers(policy, at(1), watch_s=5) == {}
-    assert numbers(policy, at(1, duration_s=0.0), watch_s=5) == {}
-
-
-def test_shrinkage_toward_a_model_or_the_mean(make: MakePolicy) -> None:
-    given = {"label": 0.8, "expected_examinations": 2.0}
-    model = make(
-        grain="query_item",
-        debias={"method": "coec", "prior": {"toward": "model", "strength": 3.0}},
-    )
-    row = TrainingRow({"label": 0.0, "prediction": 0.1})
-    expected = (0.8 * 2 + 3 * 0.1) / (2 + 3)
-    assert training_label(model, given, row, Steps()) == round(expected, 6)
-    mean = make(
-        grain="query_item", debias={"method": "coec", "prior": {"toward": "empirical_bayes"}}
-    )
-    fits = TrainingRow({"label": 0.0}, {"prior_mean": 0.2, "prior_strength": 6.0})
-    expected = (0.8 * 2 + 6 * 0.2) / (2 + 6)
-    assert training_label(mean, given, fits, Steps()) == round(expected, 6)
-    with pytest.raises(NotRecordedError, match="prior_mean"):
-        training_label(mean, given, TrainingRow({"label": 0.0}), Steps())
-
-
-def test_a_doubly_robust_label_gets_its_prediction_in_training(make: MakePolicy) -> None:
-    policy = make(debias={"method": "doubly_robust"})
-    row = TrainingRow({"label": 0.0, "prediction": 0.3})
-    given = {"label": -0.1, "prediction_share": 0.6}
-    assert training_label(policy, given, row, Steps()) == round(-0.1 + 0.3 * 0.6, 6)
-
-
-@pytest.mark.parametrize(("label", "grade"), [(0.1, 0), (0.2, 1), (0.5, 1), (0.9, 2)])
-def test_grades_by_thresholds(make: MakePolicy, label: float, grade: float) -> None:
-    policy = make(grading={"thresholds": [0.2, 0.9]})
-    row = TrainingRow({"label": 0.0})
-    assert training_label(policy, {"label": label}, row, Steps()) == grade
-
-
-@pytest.mark.parametrize(("label", "grade"), [(0.1, 0), (0.2, 0), (0.5, 1), (0.91, 2)])
-def test_grades_by_quantiles_are_above_their_bounds(
-    make: MakePolicy, label: float, grade: float
-) -> None:
-    policy = make(grading={"quantiles": 3})
-    row = TrainingRow({"label": 0.0}, {"bounds": [0.2, 0.9]})
-    assert training_label(policy, {"label": label}, row, Steps()) == grade
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from label_platform.explain import Explanation
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.label_explanation import LabelExplainer
 from label_platform.policy import Policy
-
-from . import conftest
+from tests.explain.conftest import VARIANTS
+from tests.explain.nameless_log import nameless_project
 
 MANY = 1000
 
@@ -48,7 +48,7 @@ def test_a_thousand_labels_of_every_policy_are_what_their_lines_say(simulated: P
     checked = {}
     with simulated.open() as context:
         for policy in simulated.policies:
-            if policy.name in conftest.VARIANTS:
+            if policy.name in VARIANTS:
                 continue
             found = explained(context, policy, chosen_labels(context, policy))
             assert len(found) >= MANY or policy.grain == "query_item"
@@ -67,7 +67,7 @@ def test_a_thousand_labels_of_every_policy_are_what_their_lines_say(simulated: P
     assert min(checked.values()) >= MANY
 
 
-@pytest.mark.parametrize("name", list(conftest.VARIANTS))
+@pytest.mark.parametrize("name", list(VARIANTS))
 def test_labels_of_what_no_policy_of_ours_says(simulated: Project, name: str) -> None:
     with simulated.open() as context:
         policy = simulated.policy(name)
@@ -102,7 +102,7 @@ def test_labels_of_all_training_days_are_those_of_the_training_rows(
 
 @pytest.mark.parametrize(("touch", "seed"), [("last", 1), ("first", 2)])
 def test_every_label_of_a_log_that_names_no_lists(tmp_path: Path, touch: str, seed: int) -> None:
-    project = conftest.nameless_project(tmp_path, touch, seed)
+    project = nameless_project(tmp_path, touch, seed)
     fates: Counter[str] = Counter()
     with project.open() as context:
         for policy in project.policies:

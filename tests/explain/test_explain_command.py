@@ -2,69 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable
-from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from label_platform.cli.application import app
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Project
-from label_platform.pipeline.workspace import Workspace
-from label_platform.strict_yaml import ConfigurationError
-
-from .conftest import SIMULATED
-
-Run = Callable[..., Any]
-DAY = date(2026, 10, 3)
-SIMULATED_DAYS = SIMULATED.log_days
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    def invoke(project: Project, *arguments: str, fails: bool = False) -> Any:  # noqa: ANN401
-        monkeypatch.setenv("LABEL_PLATFORM_DATA", str(project.workspace.folder))
-        monkeypatch.setenv("COLUMNS", "200")
-        result = CliRunner().invoke(app, ["labels", *arguments])
-        if fails:
-            assert isinstance(result.exception, ConfigurationError), result.output
-            return str(result.exception)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return invoke
-
-
-@pytest.fixture
-def copied(simulated: Project, tmp_path: Path) -> Project:
-    """A copy, to be spoilt."""
-    folder = simulated.path.parents[2]
-    shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.lock"))
-    path = tmp_path / "copy" / simulated.path.relative_to(folder)
-    return Project.load(path, Workspace(tmp_path / "copy" / "data"))
-
-
-def clicked(project: Project, policy: str) -> dict[str, Any]:
-    """An impression with a label above 0, its query and item, and its click."""
-    with project.open() as context:
-        names = ("impression", "query", "item", "list", "event")
-        row = context.engine.row(
-            f"""select impression_id::varchar, shown.query_id, shown.item_id, shown.request_id,
-                interaction_id::varchar
-            from {context.lake.scan("labels", [DAY], policy)}
-            join {context.lake.scan("impression_signals", [DAY])} as shown using (impression_id)
-            join {context.lake.scan("matched_interactions", [DAY])} as matched
-                using (impression_id)
-            where label > 0 and matched.signal = 'click' and shown.purchase = 0
-                and matched.orphan_reason is null
-            order by impression_id limit 1"""
-        )
-    return dict(zip(names, map(str, row), strict=True))
+from tests.explain.conftest import DAY, Run, clicked
 
 
 def spoil(project: Project, policy: str, column: str) -> None:
@@ -274,38 +219,3 @@ def test_an_excluded_impression_has_no_label_and_says_why(simulated: Project, ru
     assert done.exit_code == 0
     assert "EXCLUDED: clicks_per_minute" in done.output
     assert "the exclusion (clicks_per_minute) is taken as it is recorded" in done.output
-
-
-def test_an_event_names_the_labels_that_it_touched(simulated: Project, run: Run) -> None:
-    named = clicked(simulated, "raw_click")
-    told = json.loads(run(simulated, "touched", "--event", named["event"], "--json").output)
-    assert told["impression"] == named["impression"]
-    labels = {each["policy"]: each for each in told["labels"]}
-    assert set(labels) == {policy.name for policy in simulated.policies}
-    assert labels["raw_click"]["numbers"]["label"] == {"with": 1.0, "without": 0.0}
-    assert labels["coec_click"]["numbers"]["gain_sum"] == {"with": 1.0, "without": 0.0}
-    assert labels["reweighted_by_cell"]["changed"] is False
-    done = run(simulated, "touched", "--event", named["event"], "--policy", "raw_click")
-    assert "without the event          0" in done.output
-
-
-def test_an_event_that_belongs_nowhere_touches_nothing(simulated: Project, run: Run) -> None:
-    with simulated.open() as context:
-        (name,) = context.engine.row(
-            "select interaction_id::varchar from "
-            f"{context.lake.scan('orphaned_interactions', list(context.log_days))}"
-            " where reason = 'no_impression' order by interaction_id limit 1"
-        )
-    told = json.loads(run(simulated, "touched", "--event", name, "--json").output)
-    assert (told["impression"], told["labels"]) == (None, [])
-    assert told["event"]["fate"] == "there is no impression that it could belong to"
-    said = run(simulated, "touched", "--event", "0" * 32, fails=True)
-    assert "no event 00000000-0000-0000-0000-000000000000 from 2026-10-01" in said
-
-
-def test_labels_alone_still_builds_labels(copied: Project, run: Run) -> None:
-    done = run(copied, "--policies", "raw_click", "--json")
-    assert done.exit_code == 0
-    told = json.loads(done.stdout)
-    assert (told["failed"], told["refused"]) == ({}, {})
-    assert told["built"] + told["unchanged"] > len(SIMULATED_DAYS)

@@ -13,8 +13,7 @@ from label_platform.logs import ingest
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.label_explanation import LabelExplainer
 from label_platform.pipeline.workspace import Workspace
-
-from .conftest import POLICIES, PROJECT, build, usable_policies
+from tests.explain.conftest import POLICIES, PROJECT, build, usable_policies
 
 DAYS = tuple(date(2022, 4, 8) + timedelta(days=number) for number in range(4))
 WATCHED = ("wt", "pc", "pcr", "d2q", "dvr", "d2co")
