@@ -31,6 +31,7 @@ COMMANDS = (
     "compare",
     "policies list",
     "policies check",
+    "policies diff",
     "erase",
     "quarantine list",
     "quarantine show",

@@ -42,6 +42,13 @@ def facts_of(context: Context, policy: Policy, days: Sequence[date]) -> dict[str
         manifests = [context.lake.manifest(Partition("labels", day, policy.name)) for day in days]
         if not all(each is None or each.attributes.get("debiased") for each in manifests):
             facts["fell back"] = "to no debiasing, as the policy says where its curve is refused"
+    examples_days = context.lake.days("examples", policy.name)
+    if examples_days:
+        # refused draws are counted for all lists together: they are no rows
+        examples = context.require(Partition("examples", examples_days[-1], policy.name))
+        refused = examples.attributes.get("refused", {})
+        if refused:
+            facts["refused draws"] = "; ".join(f"{why}: {n}" for why, n in refused.items())
     return facts
 
 
