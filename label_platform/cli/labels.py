@@ -87,7 +87,7 @@ def explain_command(  # noqa: PLR0913, PLR0917 - a label is named by several key
     Example: label-platform labels explain --policy ips_click --query 12 --item 345
     """
     from label_platform.explain import as_html, as_text_lines
-    from label_platform.pipeline.label_search import LabelSearch
+    from label_platform.pipeline.explanation import LabelSearch
 
     _require_writable(html)
     with _project(command, problem, logs).open() as context:
@@ -120,7 +120,7 @@ def touched_command(
 
     Example: label-platform labels touched --event 0eb4c9bb-82fe-0a73-3671-a063fe759e08
     """
-    from label_platform.pipeline.touched_labels import touched_by
+    from label_platform.pipeline.explanation import touched_by
 
     with _project(command, problem, logs).open() as context:
         found = touched_by(context, event, policy)

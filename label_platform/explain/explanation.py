@@ -89,10 +89,11 @@ class ListRow:
     """One row of the impression's list, and whether it trains.
 
     Attributes:
-        position: from 1.
-        item_id: what was shown.
+        position: from 1; None of an item that was drawn.
+        item_id: what was shown, or drawn.
         label: as stored; None where the row has none.
-        origin: why it trains: positive, skip_above, examined, ...; empty where it does not.
+        origin: why it trains: positive, skip_above, examined, ..., or why it was refused; empty
+            where it does not train.
         weight: in training; None where it does not train.
     """
 

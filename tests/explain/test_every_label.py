@@ -8,7 +8,7 @@ import pytest
 
 from label_platform.explain import Explanation
 from label_platform.pipeline.context import Context, Project
-from label_platform.pipeline.label_explanation import LabelExplainer
+from label_platform.pipeline.explanation import LabelExplainer
 from label_platform.policy import Policy
 from tests.explain.conftest import VARIANTS
 from tests.explain.nameless_log import nameless_project

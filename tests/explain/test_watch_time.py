@@ -11,7 +11,7 @@ import yaml
 
 from label_platform.logs import ingest
 from label_platform.pipeline.context import Project
-from label_platform.pipeline.label_explanation import LabelExplainer
+from label_platform.pipeline.explanation import LabelExplainer
 from label_platform.pipeline.workspace import Workspace
 from tests.explain.conftest import POLICIES, PROJECT, build, usable_policies
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from datetime import date
 
+from label_platform.examples import refused_draws_sql
 from label_platform.explain import ListRow, Shown
 from label_platform.lake import Partition, quote_literal
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.label_lines import LabelLines
+from label_platform.pipeline.examples import example_relations
+from label_platform.pipeline.explanation.lines import LabelLines
 from label_platform.pipeline.propensity_judgment import judgment_of
 from label_platform.policy import Policy, label_version, labels_need_propensities, policy_version
 
@@ -63,7 +65,10 @@ def notes_of(lines: LabelLines, excluded: str) -> tuple[str, ...]:
 
 
 def listed_rows(context: Context, policy: Policy, shown: Shown) -> tuple[ListRow, ...]:
-    """The impression's list: the label of each row, and why it trains or that it does not."""
+    """The impression's list: the label of each row, and why it trains or that it does not.
+
+    Drawn items that were refused as negatives follow, with the reason.
+    """
     lake, day = context.lake, shown.shown_at.date()
     examples_days = lake.days("examples", policy.name)
     if not examples_days:
@@ -88,7 +93,26 @@ def listed_rows(context: Context, policy: Policy, shown: Shown) -> tuple[ListRow
     )
     if not any(origin for *_, origin, _weight in rows):
         return ()  # its day is none of the training days
-    return tuple(
+    listed = [
         ListRow(position, item, label, origin or "", weight)
         for position, item, label, origin, weight in rows
-    )
+    ]
+    drawn = _refused_draws(context, policy, examples_days[-1], request)
+    return (*listed, *(ListRow(None, item, None, words, None) for item, words in drawn))
+
+
+def _refused_draws(
+    context: Context, policy: Policy, day: date, request: str
+) -> list[tuple[object, str]]:
+    """Items that were drawn as negatives of a list and refused, each with the block and reason."""
+    split = context.split(day)
+    refused = refused_draws_sql(policy, example_relations(context, policy, split))
+    if refused is None:
+        return []
+    return [
+        (item, f"refused as {origin}: {reason}")
+        for item, origin, reason in context.engine.rows(
+            f"select item_id, origin, reason from (\n{refused}\n) "
+            f"where group_id::varchar = {request} order by all"
+        )
+    ]

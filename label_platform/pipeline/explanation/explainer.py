@@ -21,10 +21,10 @@ from label_platform.explain import (
 )
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.explanation_frame import facts_of, listed_rows, notes_of
-from label_platform.pipeline.label_lines import LabelLines
+from label_platform.pipeline.explanation.frame import facts_of, listed_rows, notes_of
+from label_platform.pipeline.explanation.lines import LabelLines
+from label_platform.pipeline.explanation.recorded import RecordedLabels
 from label_platform.pipeline.label_statistics import as_of_if_immature, needs_statistics
-from label_platform.pipeline.recorded_labels import RecordedLabels
 from label_platform.pipeline.steps import is_stale
 from label_platform.policy import Policy, click_signal, used_signals
 

@@ -18,9 +18,9 @@ from label_platform.explain import (
 )
 from label_platform.lake import Partition, quote_literal
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.explanation_frame import notes_of
-from label_platform.pipeline.label_explanation import LabelExplainer, columns_of
-from label_platform.pipeline.label_lines import LabelLines
+from label_platform.pipeline.explanation.explainer import LabelExplainer, columns_of
+from label_platform.pipeline.explanation.frame import notes_of
+from label_platform.pipeline.explanation.lines import LabelLines
 from label_platform.policy import Policy, click_signal, used_signals
 from label_platform.strict_yaml import ConfigurationError, nearest
 

@@ -10,7 +10,7 @@ from label_platform.explain import Explanation
 from label_platform.lake import Partition, quote_literal
 from label_platform.logs import raw_lines
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.label_explanation import LabelExplainer
+from label_platform.pipeline.explanation.explainer import LabelExplainer
 from label_platform.policy import Policy
 from label_platform.strict_yaml import ConfigurationError, nearest
 
