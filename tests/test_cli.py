@@ -29,6 +29,7 @@ COMMANDS = (
     "compare",
     "policies list",
     "policies check",
+    "policies diff",
     "erase",
     "quarantine list",
     "quarantine show",
