@@ -1,7 +1,7 @@
 """Label policies: what they may say, their versions, and their labels as SQL."""
 
 from label_platform.policy.arrival import ARRIVED
-from label_platform.policy.check import check_policy
+from label_platform.policy.check import check_policy, warnings_of
 from label_platform.policy.compile import EVIDENCE, PREDICTION_SHARE, LabelInputs, compile_labels
 from label_platform.policy.diff import ABSENT, BINS, Distribution, LabelDiff, label_diff
 from label_platform.policy.diff_keys import PolicyChange, policy_change
@@ -99,5 +99,6 @@ __all__ = [
     "require_propensities",
     "total_sql",
     "used_signals",
+    "warnings_of",
     "with_examination",
 ]

@@ -1,7 +1,7 @@
 """The identity of a policy by its meaning: comments, key order and spelt-out defaults do not count.
 
 ``label_version`` covers what changes labels, ``policy_version`` also what is trained on them, so
-that a change of rankers rebuilds no labels. ``name``, ``description`` and ``health`` are in neither.
+that a change of rankers rebuilds no labels. ``name``, ``description``, ``health``: in neither.
 Lists are as they stand where their order means something: an impression belongs to the first
 segment that fits, ``combine.first`` is a ranking, rankers are trained and told in their order.
 """

@@ -236,10 +236,8 @@ def test_a_key_changes_the_versions_that_it_belongs_to(
     problem: Problem, make_policy: MakePolicy, key: str, reach: str, base: Changes, change: Changes
 ) -> None:
     old = make_policy(**base)
-    if key == "name":
-        new = old.model_copy(update=change)  # a file's name is that of its policy
-    else:
-        new = make_policy(**base | change)
+    # a file is called like its policy
+    new = old.model_copy(update=change) if key == "name" else make_policy(**base | change)
     assert old != new
     assert (label_version(old, problem) != label_version(new, problem)) == (reach == "labels")
     assert (policy_version(old, problem) != policy_version(new, problem)) == (reach != "neither")
