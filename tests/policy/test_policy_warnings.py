@@ -151,8 +151,8 @@ def test_what_is_plainly_meant_is_passed_over(
             {"dwell_s": {"of": "click", "window": "90s"}},
             [
                 (
-                    "signals.dwell_s: its window (90s) is shorter than that of click (30m), which it "
-                    "describes: a late click counts without its dwell_s"
+                    "signals.dwell_s: its window (90s) is shorter than that of click (30m), which "
+                    "it describes: a late click counts without its dwell_s"
                 )
             ],
         ),
@@ -172,9 +172,10 @@ def test_what_is_plainly_meant_is_passed_over(
             {"dwell_s": {"window": "17d"}},
             [
                 (
-                    "signals.dwell_s: its window (17d) is longer than the training window and the days "
-                    "to evaluate together (16d): training ends that long before today, and starts only "
-                    "when the log is as long; shorten the window, or write delay: {immature: reweight}"
+                    "signals.dwell_s: its window (17d) is longer than the training window and the "
+                    "days to evaluate together (16d): training ends that long before today, and "
+                    "starts only when the log is as long; shorten the window, or write delay: "
+                    "{immature: reweight}"
                 )
             ],
         ),
@@ -208,8 +209,8 @@ SHOWN = "if it says where the item was shown, rankers repeat the logging ranker;
             ["position_*"],
             [
                 (
-                    "rankers: the problem's features pattern 'position_*': if such columns say where "
-                    "the item was shown, rankers repeat the logging ranker; take it out then"
+                    "rankers: the problem's features pattern 'position_*': if such columns say "
+                    "where the item was shown, rankers repeat the logging ranker; take it out then"
                 )
             ],
         ),
@@ -217,10 +218,10 @@ SHOWN = "if it says where the item was shown, rankers repeat the logging ranker;
             ["*"],
             [
                 (
-                    "rankers: the problem's features pattern '*' also names rank, slot, page, row, "
-                    "column, click, dwell_s, add_to_cart, purchase where logs have such columns: where "
-                    "an item was shown and what became of it are no features; name them by a narrower "
-                    "pattern"
+                    "rankers: the problem's features pattern '*' also names rank, slot, page, "
+                    "row, column, click, dwell_s, add_to_cart, purchase where logs have such "
+                    "columns: where an item was shown and what became of it are no features; name "
+                    "them by a narrower pattern"
                 )
             ],
         ),
