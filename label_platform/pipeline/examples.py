@@ -13,6 +13,8 @@ from label_platform.examples import (
     examples_sql,
     needs_finish,
     origin_counts_sql,
+    refused_counts_sql,
+    refused_draws_sql,
     resolve_features,
 )
 from label_platform.lake import Manifest, Partition, recipe_hash
@@ -86,15 +88,28 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
             "validate": f"{split.validate[0]} to {split.validate[-1]}",
         },
     )
-    counts = context.engine.rows(
-        origin_counts_sql(context.lake.scan("examples", [partition.day], partition.policy))
-    )
-    origins = {
-        f"{part} {origin}": f"{rows:,} ({share:.1%})"
-        for part, origin, rows, _weight, share, _weight_share in counts
-    }
-    context.lake.annotate(partition, {"origins": origins})
+    context.lake.annotate(partition, _counted(context, partition, policy, relations))
     return manifest
+
+
+def _counted(
+    context: Context, partition: Partition, policy: Policy, relations: ExampleRelations
+) -> dict[str, dict[str, str]]:
+    """Rows by part and origin, and what the guard of negatives refused."""
+    stored = context.lake.scan("examples", [partition.day], policy.name)
+    found = {
+        "origins": {
+            f"{part} {origin}": f"{rows:,} ({share:.1%})"
+            for part, origin, rows, _, share, _ in context.engine.rows(origin_counts_sql(stored))
+        }
+    }
+    refused = refused_draws_sql(policy, relations)
+    if refused is not None:
+        found["refused"] = {
+            f"{part} {origin}: {reason}": f"{draws:,}"
+            for part, origin, reason, draws in context.engine.rows(refused_counts_sql(refused))
+        }
+    return found
 
 
 def _relations(context: Context, policy: Policy, split: Split) -> ExampleRelations:

@@ -14,12 +14,17 @@ from label_platform.policy import Policy
 
 def with_policy(project: Project, policy: Policy) -> Project:
     """The project as it would be with this policy: in the place of its namesake, or added."""
-    names = [each.name for each in project.policies]
-    if policy.name in names:
-        chosen = tuple(policy if each.name == policy.name else each for each in project.policies)
-    else:
-        chosen = (*project.policies, policy)
-    return replace(project, policies=chosen)
+    return replace(
+        project,
+        policies=_taken_up(project.policies, policy),
+        named=_taken_up(project.named, policy) if project.named else (),
+    )
+
+
+def _taken_up(policies: tuple[Policy, ...], policy: Policy) -> tuple[Policy, ...]:
+    if all(each.name != policy.name for each in policies):
+        return (*policies, policy)
+    return tuple(policy if each.name == policy.name else each for each in policies)
 
 
 @contextmanager
