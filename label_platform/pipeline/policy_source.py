@@ -2,9 +2,8 @@
 
 import subprocess
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from label_platform.policy import Policy, check_policy, load_policy
+from label_platform.policy import Policy, check_policy, load_policy, policy_of_text
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
 
@@ -60,15 +59,7 @@ def _at_revision(name: str, revision: str, problem: Problem) -> Policy:
         then = {Path(line).stem for line in listed.splitlines() if line.endswith(".yaml")}
         hint = nearest(name, then) if then else "there were no policy files"
         raise ConfigurationError(f"{said}: no policy {name!r} in {folder} at {revision}; {hint}")
-    with TemporaryDirectory() as temporary:
-        path = Path(temporary) / f"{name}.yaml"
-        path.write_text(content)
-        try:
-            policy = load_policy(path)
-        except ConfigurationError as error:
-            raise ConfigurationError(str(error).replace(str(path), said)) from error
-    # what the file names beside itself still lies there
-    return policy.model_copy(update={"path": folder / f"{name}.yaml"})
+    return policy_of_text(content, folder / f"{name}.yaml", said)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
