@@ -27,7 +27,7 @@ def list_command(problem: ProblemOption = None, as_json: JsonOption = False) -> 
     if as_json:
         print(json.dumps([each.as_json() for each in found]))  # noqa: T201 - the result
         return
-    table = Table("policy", "grain", "debias", "label version", "policy version", pad_edge=False)
+    table = Table("policy", "grain", "debias", "label version", "policy version")
     for column in (table.columns[0], *table.columns[3:]):
         column.no_wrap = True
     for each in found:

@@ -81,7 +81,7 @@ def policy_text(store: TrackingStore, run_id: str) -> str | None:
     with TemporaryDirectory() as folder:
         try:
             return Path(client.download_artifacts(run_id, POLICY_FILE, folder)).read_text()
-        except OSError:
+        except (OSError, import_mlflow().MlflowException):
             return None
 
 
