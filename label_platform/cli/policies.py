@@ -52,9 +52,7 @@ def diff_policies_command(
     Example: label-platform policies diff raw_click@HEAD~3 raw_click --train
     """
     from label_platform.pipeline.context import Project
-    from label_platform.pipeline.policy_diff import diff_policies
-    from label_platform.pipeline.policy_diff_text import print_diff
-    from label_platform.pipeline.policy_source import read_policy
+    from label_platform.pipeline.policy_diff import diff_policies, print_diff, read_policy
     from label_platform.pipeline.workspace import Workspace
     from label_platform.policy import PropensityRefusedError
 

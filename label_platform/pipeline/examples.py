@@ -70,7 +70,7 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
     """Join labels, negatives and features into training rows, each with its origin."""
     policy = context.project.policy(partition.policy)
     split = context.split(partition.day)
-    relations = _relations(context, policy, split)
+    relations = example_relations(context, policy, split)
     query, fitted = examples_sql(policy, context.problem, relations), Fitted()
     if needs_finish(policy):
         features = (*relations.feature_columns, *relations.item_feature_columns)
@@ -112,7 +112,8 @@ def _counted(
     return found
 
 
-def _relations(context: Context, policy: Policy, split: Split) -> ExampleRelations:
+def example_relations(context: Context, policy: Policy, split: Split) -> ExampleRelations:
+    """What a policy's training rows are made from."""
     lake = context.lake
     features = feature_columns(context, split.train)
     item_days = context.item_days

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from label_platform.pipeline.policy_diff import PolicyDiff, diff_policies
-from label_platform.pipeline.policy_source import read_policy
+from label_platform.pipeline.policy_diff.source import read_policy
 from label_platform.pipeline.run import run_chain
 from label_platform.policy import PropensityRefusedError
 from tests.pipeline.conftest import DAYS, Installation, day, quiet_instance

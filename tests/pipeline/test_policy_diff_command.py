@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from label_platform.cli import application
-from label_platform.pipeline.policy_source import read_policy
+from label_platform.pipeline.policy_diff.source import read_policy
 from label_platform.strict_yaml import ConfigurationError
 from tests.pipeline.conftest import DAYS, Installation
 from tests.pipeline.test_policy_diff import draft

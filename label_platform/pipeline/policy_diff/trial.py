@@ -10,7 +10,7 @@ from label_platform.examples import SplitError
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.label_statistics import needs_statistics
-from label_platform.pipeline.policy_scratch import scratch
+from label_platform.pipeline.policy_diff.scratch import scratch
 from label_platform.pipeline.steps import build_partition
 from label_platform.policy import Policy
 from label_platform.ranking import TrainingError

@@ -10,11 +10,11 @@ from label_platform.lake import MissingPartitionError, Partition
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.label_statistics import needs_statistics
 from label_platform.pipeline.labels import labels_sql, uses_propensities
-from label_platform.pipeline.policy_cost import Cost, cost_of
-from label_platform.pipeline.policy_movers import Mover, movers_of
-from label_platform.pipeline.policy_plan import Plan, is_built_by, plan_of
-from label_platform.pipeline.policy_scratch import scratch, with_policy
-from label_platform.pipeline.policy_trial import Trial, try_both
+from label_platform.pipeline.policy_diff.cost import Cost, cost_of
+from label_platform.pipeline.policy_diff.movers import Mover, movers_of
+from label_platform.pipeline.policy_diff.plan import Plan, is_built_by, plan_of
+from label_platform.pipeline.policy_diff.scratch import scratch, with_policy
+from label_platform.pipeline.policy_diff.trial import Trial, try_both
 from label_platform.pipeline.steps import build_partition
 from label_platform.policy import (
     LabelDiff,

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from label_platform.pipeline.policy_diff import PolicyDiff
+from label_platform.pipeline.policy_diff.compare import PolicyDiff
 from label_platform.policy import ABSENT, BINS, Distribution, LabelDiff, PolicyChange
 
 _MOST = 12

@@ -6,7 +6,7 @@ from typing import Any
 
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.policy_plan import Plan
+from label_platform.pipeline.policy_diff.plan import Plan
 
 _LABELS = "labels"
 _LOOK_BACK = 20
