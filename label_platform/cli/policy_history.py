@@ -10,7 +10,7 @@ from rich.markup import escape
 from label_platform.cli.options import JsonOption, ProblemOption, console, problem_path
 
 if TYPE_CHECKING:
-    from label_platform.pipeline.policy_history import KnownVersion, PolicyHistory
+    from label_platform.pipeline.policy_versions import KnownVersion, PolicyHistory
     from label_platform.problem import Problem
 
 _NAME = Annotated[str, typer.Argument(help="The policy's name; its file may be gone.")]
@@ -49,7 +49,7 @@ def restore_command(
 
     Example: label-platform policies restore raw_click --version 1a2b3c4d5e6f
     """
-    from label_platform.pipeline.policy_restore import restore_policy
+    from label_platform.pipeline.policy_versions import restore_policy
     from label_platform.policy import label_version, policy_version
 
     loaded, found = _history(name, problem)
@@ -64,7 +64,7 @@ def restore_command(
 
 
 def _history(name: str, problem: Path | None) -> "tuple[Problem, PolicyHistory]":
-    from label_platform.pipeline.policy_history import policy_history
+    from label_platform.pipeline.policy_versions import policy_history
     from label_platform.pipeline.workspace import Workspace
     from label_platform.problem import load_problem
     from label_platform.tracking import TrackingStore

@@ -60,7 +60,7 @@ def check_command(
 
     Example: label-platform policies check drafts/raw_click.yaml
     """
-    from label_platform.pipeline.policy_source import read_policy
+    from label_platform.pipeline.policy_diff.source import read_policy
     from label_platform.pipeline.policy_warnings import print_policy_warnings
     from label_platform.policy import load_policies
     from label_platform.problem import load_problem

@@ -11,7 +11,11 @@ from label_platform.policy.check_features import check_features, feature_warning
 from label_platform.policy.check_grading import grading_warnings
 from label_platform.policy.check_negatives import check_negatives
 from label_platform.policy.check_rankers import check_rankers, ranker_warnings
-from label_platform.policy.check_segments import check_combine, check_segments
+from label_platform.policy.check_segments import (
+    check_combine,
+    check_segments,
+    segment_warnings,
+)
 from label_platform.policy.check_signals import check_gains, check_windows, window_warnings
 from label_platform.policy.label_spec import FirstOf
 from label_platform.policy.propensities import labels_need_propensities
@@ -53,6 +57,7 @@ def warnings_of(policy: Policy, problem: Problem) -> list[str]:
     return [
         *window_warnings(policy, problem),
         *_never_counting(policy),
+        *segment_warnings(policy),
         *grading_warnings(policy),
         *ranker_warnings(policy),
         *feature_warnings(problem),

@@ -57,6 +57,17 @@ def check_combine(policy: Policy) -> Iterator[str]:
             yield f"{key}: {name!r} stands there more than once"
 
 
+def segment_warnings(policy: Policy) -> Iterator[str]:
+    """Signals that only a segment has, which may be misplaced."""
+    for number, segment in enumerate(policy.segments):
+        for name in segment.signals:
+            if name not in policy.signals:
+                yield (
+                    f"segments.{number}.signals.{name}: counts in this segment alone: it is none "
+                    "of the policy's own signals"
+                )
+
+
 def _says_something(key: str, segment: Segment, policy: Policy) -> Iterator[str]:
     if not segment.signals and segment.clip is None:
         yield f"{key}: says nothing but when; give it signals or a clip, or leave it out"
@@ -72,14 +83,7 @@ def _says_something(key: str, segment: Segment, policy: Policy) -> Iterator[str]
 def _gains(key: str, segment: Segment, policy: Policy, problem: Problem) -> Iterator[str]:
     if policy.watch_time is not None:
         return
-    for name in segment.signals:
-        if name not in policy.signals:
-            yield (
-                f"{key}.signals.{name}: is none of the policy's signals, whose gains a segment "
-                f"replaces; {nearest(name, policy.signals)}"
-            )
-    known = {name: gain for name, gain in segment.signals.items() if name in policy.signals}
-    yield from check_gains(f"{key}.signals", known, problem)
+    yield from check_gains(f"{key}.signals", segment.signals, problem)
     gains = {**policy.signals, **segment.signals}
     if segment.signals and all(gain.gain <= 0 for gain in gains.values()):
         yield f"{key}.signals: at least one gain must be above 0, or no label there is positive"

@@ -14,9 +14,12 @@ from mlflow import MlflowClient
 
 from label_platform.cli import application
 from label_platform.lake import Partition
-from label_platform.pipeline.policy_history import PolicyHistory, policy_history
-from label_platform.pipeline.policy_restore import restore_policy
-from label_platform.pipeline.policy_revisions import revisions_of
+from label_platform.pipeline.policy_versions import (
+    PolicyHistory,
+    policy_history,
+    restore_policy,
+    revisions_of,
+)
 from label_platform.pipeline.steps import build_partition
 from label_platform.policy import label_version, load_policy, policy_version
 from label_platform.problem import Problem, load_problem

@@ -45,10 +45,10 @@ REFUSALS: list[tuple[Changes, str]] = [
         "segments.0.clip: debias.method none divides by no propensity; leave it out",
     ),
     (
-        segments({"when": MOBILE, "signals": {"purchase": {"gain": 1}}}),
+        segments({"when": MOBILE, "signals": {"purchas": {"gain": 1}}}),
         (
-            "segments.0.signals.purchase: is none of the policy's signals, whose gains a segment "
-            "replaces; valid: click"
+            "segments.0.signals.purchas: the problem has no such signal; did you mean 'purchase'? "
+            "valid: add_to_cart, click, dwell_s, purchase"
         ),
     ),
     (

@@ -79,6 +79,13 @@ WARNINGS: list[tuple[Changes, str]] = [
         "signals.click: does not count: combine.first does not name it",
     ),
     (
+        {"segments": [{"when": {"device": "mobile"}, "signals": {"purchase": {"gain": 1}}}]},
+        (
+            "segments.0.signals.purchase: counts in this segment alone: it is none of the policy's "
+            "own signals"
+        ),
+    ),
+    (
         {"grading": {"thresholds": [0, 1]}},
         (
             "grading.thresholds.0: 0 is reached by every row, as no label of this policy is below "

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from label_platform.pipeline.policy_history import KnownVersion, PolicyHistory
+from label_platform.pipeline.policy_versions.history import KnownVersion, PolicyHistory
 from label_platform.policy import Policy, check_policy, policy_of_text
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from label_platform.pipeline.policy_revisions import Revision, revisions_of
+from label_platform.pipeline.policy_versions.revisions import Revision, revisions_of
 from label_platform.policy import (
     Policy,
     check_policy,
