@@ -31,6 +31,8 @@ COMMANDS = (
     "compare",
     "policies list",
     "policies check",
+    "policies history",
+    "policies restore",
     "policies diff",
     "erase",
     "quarantine list",

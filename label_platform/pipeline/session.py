@@ -20,6 +20,7 @@ from label_platform.logs.simulators import (
 )
 from label_platform.pipeline import terminal
 from label_platform.pipeline.context import Project
+from label_platform.pipeline.policy_warnings import print_policy_warnings
 from label_platform.pipeline.run import RunSummary, instance_of, run_chain
 from label_platform.pipeline.workspace import Workspace
 from label_platform.policy import Policy
@@ -117,6 +118,7 @@ class Session:
         workspace.make()
         if policies is not None:
             project = replace(project, policies=_chosen(project, policies.split(",")))
+        print_policy_warnings(console, project.policies, project.problem)
         session = cls(project, days, console)
         if logs is None and as_of is None and (problem is None or session.shall_be_simulated()):
             session.simulate_if_absent()

@@ -1,10 +1,10 @@
 """Label policies: what they may say, their versions, and their labels as SQL."""
 
 from label_platform.policy.arrival import ARRIVED
-from label_platform.policy.check import check_policy
+from label_platform.policy.check import check_policy, warnings_of
 from label_platform.policy.compile import EVIDENCE, PREDICTION_SHARE, LabelInputs, compile_labels
 from label_platform.policy.diff import ABSENT, BINS, Distribution, LabelDiff, label_diff
-from label_platform.policy.diff_keys import PolicyChange, policy_change
+from label_platform.policy.diff_keys import PolicyChange, key_changes, policy_change
 from label_platform.policy.diff_sql import Layout, Side, day_sql, layout_of, total_sql
 from label_platform.policy.diff_words import cell_words, evidence_sql, impression_words
 from label_platform.policy.examination import (
@@ -22,7 +22,7 @@ from label_platform.policy.label_spec import (
     Thresholds,
     WatchTime,
 )
-from label_platform.policy.library import load_policies, load_policy
+from label_platform.policy.library import load_policies, load_policy, policy_of_text
 from label_platform.policy.propensities import (
     PriorRefusedError,
     PropensityRefusedError,
@@ -86,6 +86,7 @@ __all__ = [
     "falls_back",
     "gain_sql",
     "impression_words",
+    "key_changes",
     "label_diff",
     "label_version",
     "labels_need_propensities",
@@ -94,10 +95,12 @@ __all__ = [
     "load_policy",
     "longest_window",
     "policy_change",
+    "policy_of_text",
     "policy_version",
     "posterior_sql",
     "require_propensities",
     "total_sql",
     "used_signals",
+    "warnings_of",
     "with_examination",
 ]

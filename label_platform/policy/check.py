@@ -4,13 +4,22 @@ The rules and their reasons are those of METHODS, sections 3, 4 and 7, told agai
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from label_platform.logs.contract import is_named_by
+from label_platform.policy.check_features import check_features, feature_warnings
+from label_platform.policy.check_grading import grading_warnings
 from label_platform.policy.check_negatives import check_negatives
-from label_platform.policy.label_spec import Quality
+from label_platform.policy.check_rankers import check_rankers, ranker_warnings
+from label_platform.policy.check_segments import (
+    check_combine,
+    check_segments,
+    segment_warnings,
+)
+from label_platform.policy.check_signals import check_gains, check_windows, window_warnings
+from label_platform.policy.label_spec import FirstOf
 from label_platform.policy.propensities import labels_need_propensities
 from label_platform.policy.spec import Policy
-from label_platform.policy.training_spec import RankerSpec
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
 
@@ -23,23 +32,47 @@ def check_policy(policy: Policy, problem: Problem) -> None:
     """
     found = [
         *_signals(policy, problem),
+        *check_windows(policy, problem),
+        *check_combine(policy),
         *_watch_time(policy, problem),
+        *check_segments(policy, problem),
         *_debias(policy),
+        *_days(policy),
         *check_negatives(policy, problem),
-        *_rankers(policy),
+        *check_rankers(policy),
+        *check_features(problem),
         *_auxiliary(policy, problem),
     ]
     if found:
         raise ConfigurationError("\n".join(f"{policy.path}: {line}" for line in found))
 
 
+def warnings_of(policy: Policy, problem: Problem) -> list[str]:
+    """What a policy may say, and perhaps does not mean: a line each, naming the key.
+
+    Args:
+        policy: one that ``check_policy`` takes.
+        problem: the problem it is for.
+    """
+    return [
+        *window_warnings(policy, problem),
+        *_never_counting(policy),
+        *segment_warnings(policy),
+        *grading_warnings(policy),
+        *ranker_warnings(policy),
+        *feature_warnings(problem),
+    ]
+
+
+def _never_counting(policy: Policy) -> Iterator[str]:
+    if isinstance(policy.combine, FirstOf):
+        for name in policy.signals:
+            if name not in policy.combine.first:
+                yield f"signals.{name}: does not count: combine.first does not name it"
+
+
 def _signals(policy: Policy, problem: Problem) -> Iterator[str]:
-    for name, gain in policy.signals.items():
-        key = f"signals.{name}"
-        if name not in problem.signals:
-            yield f"{key}: the problem has no such signal; {nearest(name, problem.signals)}"
-        elif gain.quality is not None:
-            yield from _quality(name, gain.quality, problem)
+    yield from check_gains("signals", policy.signals, problem)
     if policy.signals and all(gain.gain <= 0 for gain in policy.signals.values()):
         yield "signals: at least one gain must be above 0, or no label is positive"
 
@@ -59,19 +92,6 @@ def _watch_time(policy: Policy, problem: Problem) -> Iterator[str]:
             f"watch_time.duration: {spec.duration!r} is none of the columns that the problem's "
             f"features name, which impressions keep: {named}"
         )
-
-
-def _quality(name: str, quality: Quality, problem: Problem) -> Iterator[str]:
-    key = f"signals.{name}.quality.of"
-    describing = [other for other, signal in problem.signals.items() if signal.of == name]
-    if quality.of not in problem.signals:
-        hint = nearest(quality.of, describing or problem.signals)
-        yield f"{key}: the problem has no signal {quality.of!r}; {hint}"
-    elif quality.of not in describing:
-        of = problem.signals[quality.of].of
-        instead = f"describes {of!r}" if of else "describes no other signal (it has no key of)"
-        hint = nearest(quality.of, describing) if describing else "none does in this problem"
-        yield f"{key}: expected a signal that describes {name!r}, {quality.of!r} {instead}; {hint}"
 
 
 def _debias(policy: Policy) -> Iterator[str]:
@@ -107,43 +127,17 @@ def _debias(policy: Policy) -> Iterator[str]:
         )
 
 
-def _rankers(policy: Policy) -> Iterator[str]:
-    for number, ranker in enumerate(policy.rankers):
-        if ranker in policy.rankers[:number]:
-            first = policy.rankers.index(ranker)
-            yield f"rankers.{number}: the same as rankers.{first}"
-        elif problem := _position_problem(policy, ranker):
-            yield f"rankers.{number}.position: {problem}"
-        if ranker.weight != "one" and policy.grain == "impression":
-            yield (
-                f"rankers.{number}.weight: {ranker.weight} is for grain query_item: a row of "
-                "grain impression is one impression; use one"
-            )
-
-
-def _position_problem(policy: Policy, ranker: RankerSpec) -> str:
-    said = ranker.position
-    debiased = policy.debias.method != "none"
-    if policy.grain == "query_item" and ranker.uses_position_feature:
-        instead = "debias_only" if debiased else "none"
-        return (
-            f"{said} is for grain impression: a query and item was shown at several positions; "
-            f"use {instead}"
+def _days(policy: Policy) -> Iterator[str]:
+    if policy.delay.immature == "reweight" and policy.watch_time is not None:
+        yield (
+            "delay.immature: reweight is for signals, which have come or not: seconds watched are "
+            "no count of which a share has come; use exclude or provisional"
         )
-    if said in {"debias_only", "both"} and not debiased:
-        instead = "feature" if said == "both" else "none"
-        return f"{said} needs a debias.method other than none; without one write {instead}"
-    if said == "none" and debiased:
-        return (
-            f"none contradicts debias.method {policy.debias.method}, which uses it; did you mean "
-            "debias_only?"
+    if policy.decay is not None and policy.decay.half_life <= timedelta(0):
+        yield (
+            "decay.half_life: expected a duration above 0 such as 7d: after 0 everything counts "
+            "for nothing"
         )
-    if said == "feature" and debiased:
-        return (
-            f"feature contradicts debias.method {policy.debias.method}, which uses it too; did "
-            "you mean both?"
-        )
-    return ""
 
 
 def _auxiliary(policy: Policy, problem: Problem) -> Iterator[str]:
@@ -161,12 +155,7 @@ def _auxiliary(policy: Policy, problem: Problem) -> Iterator[str]:
                 "auxiliary: no ranker learns it; write auxiliary: combine or auxiliary: transfer "
                 "in a ranker, or leave it out"
             )
-        for name, gain in policy.auxiliary.signals.items():
-            key = f"auxiliary.signals.{name}"
-            if name not in problem.signals:
-                yield f"{key}: the problem has no such signal; {nearest(name, problem.signals)}"
-            elif gain.quality is not None:
-                yield from (f"auxiliary.{line}" for line in _quality(name, gain.quality, problem))
+        yield from check_gains("auxiliary.signals", policy.auxiliary.signals, problem)
         if all(gain.gain <= 0 for gain in policy.auxiliary.signals.values()):
             yield (
                 "auxiliary.signals: at least one gain must be above 0, or no auxiliary label is "

@@ -58,8 +58,12 @@ def policy_change(old: Policy, new: Policy, problem: Problem) -> PolicyChange:
     """
     labels = (label_version(old, problem), label_version(new, problem))
     versions = (policy_version(old, problem), policy_version(new, problem))
-    keys = _changes("", old.model_dump(mode="json"), new.model_dump(mode="json"))
-    return PolicyChange(tuple(keys), labels, versions, _reach(old, new, problem))
+    return PolicyChange(key_changes(old, new), labels, versions, _reach(old, new, problem))
+
+
+def key_changes(old: Policy, new: Policy) -> tuple[KeyChange, ...]:
+    """Every key whose value differs, defaults spelt out; neither policy need fit a problem."""
+    return tuple(_changes("", old.model_dump(mode="json"), new.model_dump(mode="json")))
 
 
 def _reach(old: Policy, new: Policy, problem: Problem) -> Reach:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from label_platform.policy.check import check_policy
@@ -56,6 +57,27 @@ def load_policy(path: Path) -> Policy:
         raise ConfigurationError(
             f"{path}: name: found {policy.name!r}, expected {path.stem!r} as the file is called"
         )
+    return policy.model_copy(update={"path": path})
+
+
+def policy_of_text(text: str, path: Path, said: str) -> Policy:
+    """Read a policy that is not, or no longer, what its file says.
+
+    Args:
+        text: as a file would hold it.
+        path: where such a file would lie: what it names beside itself is looked for there.
+        said: what to call it in messages.
+
+    Raises:
+        ConfigurationError: as ``load_policy``.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / path.name
+        file.write_text(text)
+        try:
+            policy = load_policy(file)
+        except ConfigurationError as error:
+            raise ConfigurationError(str(error).replace(str(file), said)) from error
     return policy.model_copy(update={"path": path})
 
 

@@ -1,13 +1,15 @@
 """The identity of a policy by its meaning: comments, key order and spelt-out defaults do not count.
 
 ``label_version`` covers what changes labels, ``policy_version`` also what is trained on them, so
-that a change of rankers rebuilds no labels.
+that a change of rankers rebuilds no labels. ``name``, ``description``, ``health``: in neither.
+Lists are as they stand where their order means something: an impression belongs to the first
+segment that fits, ``combine.first`` is a ranking, rankers are trained and told in their order.
 """
 
 from typing import Any
 
 from label_platform.lake import recipe_hash
-from label_platform.policy.label_spec import DualPositives
+from label_platform.policy.label_spec import DualPositives, Segment
 from label_platform.policy.propensities import examples_need_propensities, labels_need_propensities
 from label_platform.policy.signals import click_signal, used_signals
 from label_platform.policy.spec import Policy
@@ -24,7 +26,6 @@ def label_version(policy: Policy, problem: Problem) -> str:
     return recipe_hash(_label_recipe(policy, problem))[:_DIGITS]
 
 
-_OF_LABELS = ("watch_time", "segments")
 _OF_TRAINING = ("negatives", "delay", "rankers")
 _OF_TRAINING_IF_SAID = ("decay", "grading", "teacher")
 
@@ -56,8 +57,11 @@ def _label_recipe(policy: Policy, problem: Problem) -> dict[str, Any]:
         "signals": content.get("signals", {}),
         "combine": content.get("combine", "sum"),
         "definitions": _definitions(policy, problem),
-        **{key: content[key] for key in _OF_LABELS if key in content},
     }
+    if policy.watch_time is not None:
+        recipe["watch_time"] = content["watch_time"]
+    if policy.segments:
+        recipe["segments"] = [_segment_recipe(segment) for segment in policy.segments]
     if isinstance(policy.combine, DualPositives):
         recipe["combine"] = {"dual": sorted(policy.combine.dual)}
     if policy.auxiliary is not None:
@@ -68,6 +72,16 @@ def _label_recipe(policy: Policy, problem: Problem) -> dict[str, Any]:
     if labels_need_propensities(policy):
         recipe["debias"] = _debias_recipe(policy, problem)
     return recipe
+
+
+def _segment_recipe(segment: Segment) -> dict[str, Any]:
+    """One value is a list of one, and the order of values says nothing."""
+    content = segment.model_dump(mode="json", exclude_defaults=True)
+    when = {
+        column: sorted({values} if isinstance(values, str) else set(values))
+        for column, values in segment.when.items()
+    }
+    return content | {"when": when}
 
 
 def _debias_recipe(policy: Policy, problem: Problem) -> dict[str, Any]:

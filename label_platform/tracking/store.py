@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 DATABASE = "mlflow.db"
+POLICY_FILE = "policy.yaml"
 _DIGEST_LENGTH = 36
 """The longest digest that MLflow stores of a dataset."""
 
@@ -123,7 +124,7 @@ class TrackingStore:
         with mlflow.start_run(experiment_id=experiment_id, run_name=record.name, tags=tags) as run:
             mlflow.log_params(dict(record.parameters))
             mlflow.log_metrics(dict(record.metrics))
-            mlflow.log_text(record.policy_text, "policy.yaml")
+            mlflow.log_text(record.policy_text, POLICY_FILE)
             self._log_pictures(record.pictures)
             for name, content_hash in record.datasets.items():
                 self._log_dataset(name, content_hash)

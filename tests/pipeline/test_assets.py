@@ -160,7 +160,7 @@ def test_a_failed_check_of_a_shared_table_ends_a_run_from_the_command_line(
 
 def test_examples_without_a_positive_are_not_trained_on(ingested: Installation) -> None:
     """Nobody clicks within a second of being shown a list, so that no label is above 0."""
-    ingested.change_problem({"signals.click.window": "0s", "policies.use": ["raw_click"]})
+    ingested.change_problem({"signals.click.window": "1s", "policies.use": ["raw_click"]})
     for _ in range(2):
         with quiet_instance() as instance:
             summary = run_chain(ingested.project(), instance, until="rankers")

@@ -1,0 +1,102 @@
+"""What a policy must not say of its segments, and of how its signals are put together."""
+
+from collections.abc import Iterator
+
+from label_platform.policy.check_signals import check_gains
+from label_platform.policy.label_spec import DualPositives, FirstOf, Segment
+from label_platform.policy.spec import Policy
+from label_platform.problem import Problem
+from label_platform.strict_yaml import nearest
+
+_ALWAYS = ("device", "surface")
+"""What every impression may have, whatever the problem's context."""
+
+_DIVIDES = {"ips", "coec", "affine", "doubly_robust"}
+"""The methods that divide by the propensity, which clip bounds."""
+
+
+def check_segments(policy: Policy, problem: Problem) -> Iterator[str]:
+    """Everything that is wrong with the segments, a line each, naming the key."""
+    known = dict.fromkeys([*_ALWAYS, *problem.context])
+    for number, segment in enumerate(policy.segments):
+        key = f"segments.{number}"
+        for column in segment.when:
+            if column not in known:
+                yield (
+                    f"{key}.when.{column}: expected device, surface or the problem's context; "
+                    f"{nearest(column, known)}"
+                )
+        yield from _says_something(key, segment, policy)
+        yield from _gains(key, segment, policy, problem)
+        for earlier, other in enumerate(policy.segments[:number]):
+            if _covers(other, segment):
+                yield (
+                    f"{key}: never counts: segments.{earlier} comes first and has every "
+                    "impression that this one would have; put the narrower one first"
+                )
+                break
+
+
+def check_combine(policy: Policy) -> Iterator[str]:
+    """Everything that is wrong with the signals that ``combine`` names."""
+    combine = policy.combine
+    if isinstance(combine, FirstOf):
+        key, names = "combine.first", combine.first
+    elif isinstance(combine, DualPositives):
+        key, names = "combine.dual", combine.dual
+    else:
+        return
+    if policy.watch_time is not None:
+        yield f"{key}: is for signals, this policy has watch_time"
+        return
+    for name in dict.fromkeys(names):
+        if name not in policy.signals:
+            hint = nearest(name, policy.signals)
+            yield f"{key}: {name!r} is none of the policy's signals; {hint}"
+        if names.count(name) > 1:
+            yield f"{key}: {name!r} stands there more than once"
+
+
+def segment_warnings(policy: Policy) -> Iterator[str]:
+    """Signals that only a segment has, which may be misplaced."""
+    for number, segment in enumerate(policy.segments):
+        for name in segment.signals:
+            if name not in policy.signals:
+                yield (
+                    f"segments.{number}.signals.{name}: counts in this segment alone: it is none "
+                    "of the policy's own signals"
+                )
+
+
+def _says_something(key: str, segment: Segment, policy: Policy) -> Iterator[str]:
+    if not segment.signals and segment.clip is None:
+        yield f"{key}: says nothing but when; give it signals or a clip, or leave it out"
+    if segment.signals and policy.watch_time is not None:
+        yield f"{key}.signals: is for signals, this policy has watch_time"
+    if segment.clip is not None and policy.debias.method not in _DIVIDES:
+        yield (
+            f"{key}.clip: debias.method {policy.debias.method} divides by no propensity; leave it "
+            "out"
+        )
+
+
+def _gains(key: str, segment: Segment, policy: Policy, problem: Problem) -> Iterator[str]:
+    if policy.watch_time is not None:
+        return
+    yield from check_gains(f"{key}.signals", segment.signals, problem)
+    gains = {**policy.signals, **segment.signals}
+    if segment.signals and all(gain.gain <= 0 for gain in gains.values()):
+        yield f"{key}.signals: at least one gain must be above 0, or no label there is positive"
+
+
+def _covers(earlier: Segment, later: Segment) -> bool:
+    """Whether every impression of the later segment belongs to the earlier one."""
+    return all(
+        column in later.when and _values(later, column) <= _values(earlier, column)
+        for column in earlier.when
+    )
+
+
+def _values(segment: Segment, column: str) -> set[str]:
+    values = segment.when[column]
+    return {values} if isinstance(values, str) else set(values)

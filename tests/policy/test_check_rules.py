@@ -1,0 +1,225 @@
+"""Refusals of segments, combinations, windows, days and features, each in its own words."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from label_platform.policy import check_policy
+from label_platform.problem import Problem
+from label_platform.strict_yaml import ConfigurationError
+from tests.policy.conftest import PROBLEM, MakePolicy, MakeProblem
+
+Changes = dict[str, Any]
+
+CLICK: Changes = {"click": {"gain": 1.0}}
+BOTH: Changes = {"signals": {**CLICK, "purchase": {"gain": 2.0}}}
+MOBILE: Changes = {"device": "mobile"}
+IPS: Changes = {
+    "debias": {"method": "ips"},
+    "rankers": [{"objective": "pointwise", "position": "debias_only"}],
+}
+WATCH: Changes = {"signals": {}, "watch_time": {"label": "d2q", "watch_s": "dwell_s"}}
+SECONDS: Changes = {"watch_time": {**WATCH["watch_time"], "duration": "f_d"}}
+
+
+def segments(*blocks: Changes) -> Changes:
+    return {"segments": list(blocks)}
+
+
+REFUSALS: list[tuple[Changes, str]] = [
+    (
+        segments({"when": {"devise": "mobile"}, "signals": CLICK}),
+        (
+            "segments.0.when.devise: expected device, surface or the problem's context; did you "
+            "mean 'device'? valid: device, surface"
+        ),
+    ),
+    (
+        segments({"when": MOBILE}),
+        "segments.0: says nothing but when; give it signals or a clip, or leave it out",
+    ),
+    (
+        segments({"when": MOBILE, "clip": 0.1}),
+        "segments.0.clip: debias.method none divides by no propensity; leave it out",
+    ),
+    (
+        segments({"when": MOBILE, "signals": {"purchas": {"gain": 1}}}),
+        (
+            "segments.0.signals.purchas: the problem has no such signal; did you mean 'purchase'? "
+            "valid: add_to_cart, click, dwell_s, purchase"
+        ),
+    ),
+    (
+        segments({"when": MOBILE, "signals": {"click": {"gain": 0}}}),
+        "segments.0.signals: at least one gain must be above 0, or no label there is positive",
+    ),
+    (
+        segments(
+            {
+                "when": MOBILE,
+                "signals": {
+                    "click": {"gain": 1, "quality": {"of": "dwel", "shape": "log", "cap": 9}}
+                },
+            }
+        ),
+        (
+            "segments.0.signals.click.quality.of: the problem has no signal 'dwel'; did you mean "
+            "'dwell_s'? valid: dwell_s"
+        ),
+    ),
+    (
+        segments(
+            {"when": {"device": ["mobile", "tablet"]}, "signals": CLICK},
+            {"when": {"device": "mobile", "surface": "home"}, "signals": CLICK},
+        ),
+        (
+            "segments.1: never counts: segments.0 comes first and has every impression that this "
+            "one would have; put the narrower one first"
+        ),
+    ),
+    (
+        WATCH | SECONDS | segments({"when": MOBILE, "signals": CLICK}),
+        "segments.0.signals: is for signals, this policy has watch_time",
+    ),
+    (
+        BOTH | {"combine": {"first": ["purchas", "click"]}},
+        (
+            "combine.first: 'purchas' is none of the policy's signals; did you mean 'purchase'? "
+            "valid: click, purchase"
+        ),
+    ),
+    (
+        BOTH | {"combine": {"dual": ["add_to_cart"]}},
+        "combine.dual: 'add_to_cart' is none of the policy's signals; valid: click, purchase",
+    ),
+    (
+        BOTH | {"combine": {"first": ["click", "purchase", "click"]}},
+        "combine.first: 'click' stands there more than once",
+    ),
+    (
+        WATCH | SECONDS | {"combine": {"dual": ["click"]}},
+        "combine.dual: is for signals, this policy has watch_time",
+    ),
+    (
+        WATCH | SECONDS | {"delay": {"immature": "reweight"}},
+        (
+            "delay.immature: reweight is for signals, which have come or not: seconds watched are "
+            "no count of which a share has come; use exclude or provisional"
+        ),
+    ),
+    (
+        {"decay": {"half_life": "0d"}},
+        (
+            "decay.half_life: expected a duration above 0 such as 7d: after 0 everything counts "
+            "for nothing"
+        ),
+    ),
+    (
+        {
+            "debias": {"method": "ips", "into": "weight"},
+            "rankers": [{"objective": "lambdarank", "position": "debias_only"}],
+        },
+        (
+            "rankers.0.objective: lambdarank with debias.into: weight would weigh the two sides of "
+            "a pair differently, 1/theta times; use pointwise, or into: label"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSALS)
+def test_a_contradiction_is_refused_in_these_words(
+    tmp_path: Path, problem: Problem, make_policy: MakePolicy, changes: Changes, message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        check_policy(make_policy(**changes), problem)
+    assert str(refusal.value) == f"{tmp_path / 'mine.yaml'}: {message}"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # the narrower one first; another device; a column that the first does not ask for
+        segments(
+            {"when": {"device": "mobile", "surface": "home"}, "signals": CLICK},
+            {"when": MOBILE, "signals": CLICK},
+        ),
+        segments(
+            {"when": {"device": ["mobile", "tablet"]}, "signals": CLICK},
+            {"when": {"device": ["mobile", "desktop"]}, "signals": CLICK},
+        ),
+        segments(
+            {"when": {"surface": "home"}, "signals": CLICK},
+            {"when": MOBILE, "signals": CLICK},
+        ),
+        IPS | segments({"when": MOBILE, "clip": 0.1}),
+        BOTH | segments({"when": MOBILE, "signals": {"click": {"gain": 0}}}),
+        BOTH | {"combine": {"first": ["purchase", "click"]}},
+        BOTH | {"combine": {"dual": ["purchase"]}},
+        WATCH | SECONDS | {"delay": {"immature": "provisional"}},
+        WATCH | SECONDS | {"grading": {"thresholds": [0.5]}},
+        {"decay": {"half_life": "1s"}},
+        {"debias": {"method": "ips", "into": "weight"}, "rankers": IPS["rankers"]},
+    ],
+)
+def test_what_stands_close_by_is_allowed(
+    problem: Problem, make_policy: MakePolicy, changes: Changes
+) -> None:
+    check_policy(make_policy(**changes), problem)
+
+
+def test_a_segment_may_ask_for_any_column_of_the_context(
+    make_problem: MakeProblem, make_policy: MakePolicy
+) -> None:
+    policy = make_policy(segments=[{"when": {"country": "at"}, "signals": CLICK}])
+    check_policy(policy, make_problem(context=["country"]))
+    with pytest.raises(ConfigurationError, match=r"when\.country"):
+        check_policy(policy, make_problem())
+
+
+def test_a_window_of_nothing_is_refused_where_the_policy_reads_it(
+    tmp_path: Path, make_problem: MakeProblem, make_policy: MakePolicy
+) -> None:
+    problem = make_problem(signals=PROBLEM["signals"] | {"click": {"window": "0s"}})
+    assert problem.signals["click"].window == timedelta(0)
+    with pytest.raises(ConfigurationError) as refusal:
+        check_policy(make_policy(), problem)
+    assert str(refusal.value) == (
+        f"{tmp_path / 'mine.yaml'}: signals.click: its window in the problem is 0, so whatever "
+        "comes after the impression comes too late; expected a duration such as 30m"
+    )
+    check_policy(make_policy(signals={"purchase": {"gain": 1}}), problem)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"features": ["f_*", "position"]},
+            (
+                "rankers: the problem's features name 'position': a ranker that sees where an item "
+                "was shown repeats the logging ranker; take it out, and write position: feature in "
+                "a ranker, which fixes it to 1 when scoring"
+            ),
+        ),
+        (
+            {"item_features": ["purchase"]},
+            (
+                "rankers: the problem's item_features name 'purchase', a signal: it is what became "
+                "of the impression and is not known when items are ranked; take it out"
+            ),
+        ),
+    ],
+)
+def test_features_that_give_the_answer_away_are_refused(
+    tmp_path: Path,
+    make_problem: MakeProblem,
+    make_policy: MakePolicy,
+    changes: Changes,
+    message: str,
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        check_policy(make_policy(), make_problem(**changes))
+    assert str(refusal.value) == f"{tmp_path / 'mine.yaml'}: {message}"

@@ -1,0 +1,126 @@
+"""`policies list` and `policies check` on the command line."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from label_platform.cli import application
+from label_platform.policy import label_version, load_policies, load_policy, policy_version
+from label_platform.problem import load_problem
+
+PROJECT = Path(__file__).parents[1]
+WARNED = "warning: multi_signal: rankers.0.objective: the weights of negatives (positives 1, "
+
+
+class Commands:
+    """The product's own problem file and policies, and commands on them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        shutil.copytree(PROJECT / "policies", folder / "policies")
+        (folder / "data" / "problems").mkdir(parents=True)
+        self.policies = folder / "policies"
+        self.problem = folder / "data" / "problems" / "product_search.yaml"
+        shutil.copy(PROJECT / "data" / "problems" / "product_search.yaml", self.problem)
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def answer(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, what was printed, and what was complained about."""
+        line = ["label-platform", "policies", *arguments, "--problem", str(self.problem)]
+        self._monkeypatch.setattr(sys, "argv", line)
+        with pytest.raises(SystemExit) as end:
+            application.main()
+        shown = self._capsys.readouterr()
+        return int(str(end.value.code)), " ".join(shown.out.split()), " ".join(shown.err.split())
+
+
+@pytest.fixture
+def commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Commands:
+    return Commands(tmp_path, monkeypatch, capsys)
+
+
+def test_used_policies_come_first_and_the_others_of_the_folder_are_marked(
+    commands: Commands,
+) -> None:
+    code, shown, _ = commands.answer("list")
+    used, unused = shown.split("Policy files that the problem does not use")
+    assert code == 0
+    assert "click 0.3 by log dwell_s + add_to_cart 0.5 + purchase 1 pointwise, weight" in used
+    assert "inverse_propensity_weight: " not in used
+    assert "grain impression, debias ips into weight click 1 pointwise" in unused
+    assert "debias coec, prior model" in unused
+    assert "purchase, add_to_cart before others: click 1 by log dwell_s" in unused
+    assert "does not fit: watch_time.watch_s: the problem has no such signal" in unused
+
+
+def test_programs_get_the_same_list(commands: Commands) -> None:
+    problem = load_problem(commands.problem)
+    code, shown, _ = commands.answer("list", "--json")
+    assert code == 0
+    listed = {each["name"]: each for each in json.loads(shown)}
+    assert set(listed) == {file.stem for file in commands.policies.glob("*.yaml")}
+    used = {policy.name for policy in load_policies(problem)}
+    assert {name for name, each in listed.items() if each["is_used"]} == used
+    for name in ("coec_click", "affine_click"):
+        policy = load_policy(commands.policies / f"{name}.yaml")
+        assert listed[name]["label_version"] == label_version(policy, problem)
+        assert listed[name]["policy_version"] == policy_version(policy, problem)
+        assert listed[name]["misfit"] == ""
+    assert listed["coec_click"]["rankers"] == [
+        "pointwise, weight expected_examinations",
+        "lambdarank",
+    ]
+    assert listed["wt"]["misfit"].startswith("watch_time.watch_s: ")
+
+
+def test_a_file_is_checked_that_the_problem_does_not_use(
+    commands: Commands, tmp_path: Path
+) -> None:
+    draft = tmp_path / "draft.yaml"
+    draft.write_text((commands.policies / "raw_click.yaml").read_text().replace("raw_", "draft_"))
+    code, _, said = commands.answer("check", str(draft))
+    assert (code, "found 'draft_click', expected 'draft' as the file is called" in said) == (
+        2,
+        True,
+    )
+    draft.write_text(draft.read_text().replace("draft_click", "draft"))
+    code, shown, _ = commands.answer("check", str(draft), "affine_click")
+    assert (code, shown) == (0, "2 policies are fine: draft, affine_click")
+    code, shown, _ = commands.answer("check", str(draft))
+    assert (code, shown) == (0, "1 policy is fine: draft")
+
+
+def test_every_file_that_does_not_fit_is_named(commands: Commands) -> None:
+    files = [str(commands.policies / f"{name}.yaml") for name in ("wt", "raw_click", "ef")]
+    code, shown, said = commands.answer("check", *files)
+    assert code == 2
+    assert "are fine" not in shown
+    assert "wt.yaml: watch_time.watch_s: " in said
+    assert "ef.yaml: signals.like: " in said
+    assert "raw_click" not in said
+
+
+def test_warnings_are_shown_and_are_no_errors(commands: Commands) -> None:
+    code, shown, said = commands.answer("check")
+    assert (code, said) == (0, "")
+    assert shown.count("warning:") == 1
+    assert shown.startswith(WARNED)
+    assert "5 policies are fine" in shown
+
+
+def test_what_all_policies_share_is_warned_of_once(commands: Commands) -> None:
+    text = commands.problem.read_text()
+    assert 'features: ["f_*"] ' in text
+    commands.problem.write_text(text.replace('features: ["f_*"] ', 'features: ["f_*", slot] '))
+    _, shown, _ = commands.answer("check", "raw_click", "ips_click")
+    assert shown.count("warning:") == 1
+    assert shown.startswith("warning: raw_click, ips_click: rankers: the problem's features name")
