@@ -127,13 +127,13 @@ def test_nothing_is_written_and_a_trial_agrees_with_what_was_built(finished: Ins
 def test_a_change_of_rankers_plans_what_a_run_then_builds(
     built: Installation, tmp_path: Path
 ) -> None:
-    rankers = [{"objective": "pointwise", "position": "feature"}]
+    rankers = [{"objective": "lambdarank", "position": "feature"}]
     new = draft(built, tmp_path, "multi_signal", {"rankers": rankers})
     found = compare(built, "multi_signal", str(new))
     assert found.change.reaches == "rankers"
     assert found.labels is None
     assert found.plan is not None
-    assert found.plan.rankers == (("multi_signal", "pointwise, position feature"),)
+    assert found.plan.rankers == (("multi_signal", "lambdarank, position feature"),)
     assert planned(found) == built_by_adopting(built, new, "comparisons")
 
 

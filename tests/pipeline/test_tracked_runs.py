@@ -19,7 +19,7 @@ from tests.pipeline.conftest import DAYS, POLICIES, RUN_IDS, Installation
 
 LAST = DAYS[-1]
 TRAIN = DAYS[:3]
-OBJECTIVES = {"raw_click": "pointwise", "multi_signal": "lambdarank", "coec_click": "pointwise"}
+OBJECTIVES = {"raw_click": "pointwise", "multi_signal": "pointwise", "coec_click": "pointwise"}
 
 
 def run_of(installation: Installation, policy: str) -> Run:
