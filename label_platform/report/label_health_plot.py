@@ -73,10 +73,8 @@ def plot_label_health(days: Sequence[date], panels: Sequence[HealthPanel], title
 def _draw(axes: Axes, moments: np.ndarray, panel: HealthPanel) -> None:
     values = np.array([np.nan if each is None else each for each in panel.values], dtype=float)
     ill = np.array(panel.ill, dtype=bool)
-    axes.plot(moments, values, color=_LINE, marker="o", markersize=4, linewidth=1.2, clip_on=False)
-    axes.plot(
-        moments[ill], values[ill], color=_ILL, marker="s", markersize=7, linestyle="", clip_on=False
-    )
+    axes.plot(moments, values, color=_LINE, marker="o", markersize=4, linewidth=1.2)
+    axes.plot(moments[ill], values[ill], color=_ILL, marker="s", markersize=7, linestyle="")
     axes.set_ylabel(panel.name, fontsize=8, rotation=0, ha="right", va="center")
     axes.tick_params(labelsize=8)
     axes.grid(axis="y", color="0.9", linewidth=0.8)
@@ -96,4 +94,4 @@ def _draw(axes: Axes, moments: np.ndarray, panel: HealthPanel) -> None:
     if far:
         words = f"limit {' and '.join(far)}"
         axes.text(0.99, 0.93, words, transform=axes.transAxes, fontsize=7, color=_ILL, ha="right")
-    axes.set_ylim(low - (low < 0) * _ROOM * (high - low), high + _ROOM * (high - low))
+    axes.set_ylim(low - _ROOM / 2 * (high - low), high + _ROOM * (high - low))
