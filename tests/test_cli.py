@@ -29,6 +29,7 @@ COMMANDS = (
     "compare",
     "policies list",
     "policies check",
+    "policies health",
     "erase",
     "quarantine list",
     "quarantine show",

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import typer
+from rich import box
 from rich.table import Table
 
 from label_platform.cli.options import (
@@ -75,10 +76,12 @@ def _print(name: str, rows: list[dict[str, Any]]) -> None:
     if not rows:
         console.print(f"[bold]{name}[/]: no labels are built for these days", highlight=False)
         return
-    numbers = ("rows", "above 0", "mean", "effective", "at clip", "PSI", "p", "immature")
-    table = Table("day", title=name, title_justify="left")
+    numbers = ("rows", "> 0", "mean", "effective", "clip", "PSI", "p", "immature")
+    console.print(f"\n[bold]{name}[/]")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("day", no_wrap=True)
     for column in numbers:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         shares = (row["positive_share"], row["mean"], row["effective_share"], row["clip_share"])
         drift = (row["psi"], row["p_value"], row["immature_share"])
@@ -88,7 +91,8 @@ def _print(name: str, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         for words in row["warnings"].values():
             console.print(f"  [yellow]warning[/] {row['day']}: {words}", highlight=False)
+    console.print(f"  drift of {rows[-1]['day']}: {rows[-1]['drift']}", highlight=False)
 
 
 def _shown(values: Iterable[float | None]) -> list[str]:
-    return ["-" if value is None else f"{value:.3g}" for value in values]
+    return ["-" if value is None else f"{value:.2g}" for value in values]

@@ -31,6 +31,11 @@ HEALTH = "health"
 _SEMANTICS = 1
 """Raised when the numbers change their meaning."""
 _DAY = timedelta(days=1)
+_RIPE = 0.05
+"""The share of impressions that may still get feedback on a day that is compared with others.
+
+A day that is all but ripe lacks little: most feedback comes early in its window.
+"""
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def label_health(context: Context, partition: Partition) -> LabelHealth:
 def drift_words(day: DayOfLabels) -> str:
     """What is known of drift, in words."""
     drift = day.drift
-    if day.health.immature_share > 0:
+    if day.health.immature_share > _RIPE:
         return "feedback still comes: not compared yet"
     if drift.psi is None or drift.p_value is None:
         return f"not enough days: {drift.days} of {DAYS_NEEDED}"
@@ -119,7 +124,7 @@ def _drift(context: Context, partition: Partition, health: LabelHealth) -> Label
 
     A day whose feedback still comes has fewer positives than it will have, as if they had drifted.
     """
-    if health.immature_share > 0:
+    if health.immature_share > _RIPE:
         return LabelDrift(0)
     made = _made_by(context.require(partition))
     window = context.problem.training.window.days
@@ -130,7 +135,7 @@ def _drift(context: Context, partition: Partition, health: LabelHealth) -> Label
         if manifest is None or _made_by(manifest) != made:
             continue
         before = label_health(context, other)
-        if before.rows and before.immature_share == 0:
+        if before.rows and before.immature_share <= _RIPE:
             counts.append(before.buckets)
     return label_drift(health.buckets, counts)
 

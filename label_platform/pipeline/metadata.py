@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from label_platform.crafting import LabelHealth
 from label_platform.lake import Manifest
 from label_platform.logs import IngestReport
 from label_platform.pipeline.label_health import HEALTH
@@ -67,7 +68,10 @@ def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
 
 def _health_metadata(stored: Mapping[str, Any] | None) -> dict[str, Any]:
     """A day's numbers, each by itself: Dagster draws them over days."""
-    numbers = (stored or {}).get("numbers", {})
+    if not stored:
+        return {}
+    health = LabelHealth.from_facts(stored["numbers"])
+    numbers = {**health.as_facts(), "positive_share": health.positive_share}
     return {
         f"{HEALTH}/{name}": value
         for name, value in numbers.items()
