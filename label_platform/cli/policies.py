@@ -2,11 +2,11 @@
 
 import typer
 
-from label_platform.cli import policy_health
 from label_platform.cli.options import ProblemOption, console, problem_path
+from label_platform.cli.policy_health import health_command
 
 app = typer.Typer(no_args_is_help=True, help="Look at the label policies of a problem.")
-app.add_typer(policy_health.app)
+app.command("health")(health_command)
 
 
 @app.command("list")

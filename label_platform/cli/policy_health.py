@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import typer
 from rich import box
 from rich.table import Table
 
@@ -19,10 +18,7 @@ from label_platform.cli.options import (
 )
 from label_platform.strict_yaml import ConfigurationError
 
-app = typer.Typer()
 
-
-@app.command("health")
 def health_command(
     problem: ProblemOption = None,
     days: DaysOption = None,
