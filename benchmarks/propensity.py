@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 from propensity_acceptance import judge, summarize
 from propensity_logs import log_statistics
-from propensity_settings_table import POSITIONS, Setting, settings_table
+from propensity_settings_table import POSITIONS, QUERIES, Setting, settings_table
 
 from label_platform.logs.simulators.click_lists import simulate_click_lists
 from label_platform.propensity import (
@@ -66,7 +66,7 @@ def main() -> None:
     estimators = tuple(options.estimators.split(","))
     settings = [
         setting
-        for setting in settings_table(options.lists)
+        for setting in settings_table(options.lists, options.queries)
         if any(setting.name.startswith(name) for name in options.settings.split(";"))
     ]
     runs = measure_all(settings, estimators, options)
@@ -95,6 +95,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="error, coverage and verdicts of propensities")
     parser.add_argument("--seeds", type=int, default=20, help="logs per setting")
     parser.add_argument("--lists", type=int, default=100_000, help=f"of {POSITIONS} positions")
+    parser.add_argument("--queries", type=int, default=QUERIES, help="that the lists answer")
     parser.add_argument("--estimators", default=",".join(QUICK), help="separated by commas")
     parser.add_argument("--all", action="store_true", help="the slow estimators too")
     parser.add_argument(

@@ -11,6 +11,7 @@ Floats = NDArray[np.float64]
 Curve = tuple[float, ...]
 
 POSITIONS = 10
+QUERIES = 3000
 RANDOMIZED_SHARE = 0.03
 TRUST_BIAS = 0.3
 FEW_CLICKS = 0.05
@@ -69,9 +70,11 @@ class Setting:
         return curves * (1 - by_position) / (1 - trust)
 
 
-def settings_table(n_lists: int) -> list[Setting]:
+def settings_table(n_lists: int, n_queries: int = QUERIES) -> list[Setting]:
     """Every setting, with so many lists of ten positions for each device."""
-    ordinary = ClickListSettings(n_lists=n_lists, randomized_share=RANDOMIZED_SHARE)
+    ordinary = ClickListSettings(
+        n_lists=n_lists, n_queries=n_queries, randomized_share=RANDOMIZED_SHARE
+    )
     kinds = {
         "1/k": replace(ordinary, curves=(INVERSE,)),
         "1/k few clicks": replace(ordinary, curves=(INVERSE,), top_click_rate=FEW_CLICKS),

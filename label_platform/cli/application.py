@@ -13,6 +13,7 @@ from label_platform.cli import (
     doctor,
     erase,
     init,
+    labels,
     plan_exploration,
     policies,
     propensities,
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(init.app)
 app.add_typer(doctor.app)
 app.add_typer(run.app)
+app.add_typer(labels.app, name="labels")
 app.add_typer(propensities.app)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(policies.app, name="policies")

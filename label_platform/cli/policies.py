@@ -1,8 +1,21 @@
 """label-platform policies: the label policies of a problem."""
 
-import typer
+import json
+import sys
+from typing import Annotated
 
-from label_platform.cli.options import ProblemOption, console, problem_path
+import typer
+from rich.markup import escape
+
+from label_platform.cli.options import (
+    DaysOption,
+    JsonOption,
+    ProblemOption,
+    console,
+    day_range,
+    errors,
+    problem_path,
+)
 from label_platform.cli.policy_health import health_command
 
 app = typer.Typer(no_args_is_help=True, help="Look at the label policies of a problem.")
@@ -48,3 +61,48 @@ def check_policies(problem: ProblemOption = None) -> None:
     loaded = load_problem(problem_path(problem))
     found = load_policies(loaded)
     console.print(f"{len(found)} policies are fine: {', '.join(each.name for each in found)}")
+
+
+@app.command("diff")
+def diff_policies_command(
+    old: Annotated[
+        str,
+        typer.Argument(
+            help="A policy's name, a path to its YAML file, or NAME@REVISION: the file as git has "
+            "it at a revision.",
+        ),
+    ],
+    new: Annotated[str, typer.Argument(help="Likewise: what it would be changed to.")],
+    problem: ProblemOption = None,
+    days: DaysOption = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train both, and show the paired difference.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What a change of policy would do, before anything is written.
+
+    Which keys differ, how many labels change and how, the rows that move most and why, what would
+    be built and what that takes. Policies of different grains are compared by query and item.
+
+    Example: label-platform policies diff raw_click@HEAD~3 raw_click --train
+    """
+    from label_platform.pipeline.context import Project
+    from label_platform.pipeline.policy_diff import diff_policies, print_diff, read_policy
+    from label_platform.pipeline.workspace import Workspace
+    from label_platform.policy import PropensityRefusedError
+
+    chosen = day_range(days)
+    project = Project.load(problem_path(problem), Workspace.from_environment())
+    policies = (read_policy(old, project.problem), read_policy(new, project.problem))
+    shown = errors if as_json else console
+    try:
+        with shown.status("comparing labels ..."):
+            found = diff_policies(project, policies, (old, new), chosen, train=train)
+    except PropensityRefusedError as error:
+        errors.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    if as_json:
+        print(json.dumps(found.as_json(), default=str))  # noqa: T201 - the command's result
+    else:
+        print_diff(console, found)

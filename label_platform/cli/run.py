@@ -37,7 +37,7 @@ def run_command(
 
     Example: label-platform run --policies raw_click,coec_multi_signal
     """
-    _run("comparisons", problem, logs, policies, days, as_of, allow_refused, as_json)
+    run_until("comparisons", problem, logs, policies, days, as_of, allow_refused, as_json)
 
 
 @app.command("ingest")
@@ -53,7 +53,7 @@ def ingest_command(
 
     Example: label-platform ingest
     """
-    _run("impressions", problem, logs, policies, days, None, allow_refused, as_json)
+    run_until("impressions", problem, logs, policies, days, None, allow_refused, as_json)
 
 
 def _add_step(name: str, until: str, words: str) -> None:
@@ -66,19 +66,18 @@ def _add_step(name: str, until: str, words: str) -> None:
         allow_refused: AllowRefusedOption = False,
         as_json: JsonOption = False,
     ) -> None:
-        _run(until, problem, logs, policies, days, as_of, allow_refused, as_json)
+        run_until(until, problem, logs, policies, days, as_of, allow_refused, as_json)
 
     command.__doc__ = f"{words}\n\nExample: label-platform {name}"
     app.command(name)(command)
 
 
-_add_step("labels", "labels", "Up to the labels of every policy.")
 _add_step("examples", "examples", "Up to the training examples of every policy.")
 _add_step("train", "rankers", "Up to the rankers of every policy, tracked in MLflow.")
 _add_step("compare", "comparisons", "Everything, up to the comparison of the policies.")
 
 
-def _run(
+def run_until(
     until: str,
     problem: Path | None,
     logs: Path | None,
@@ -88,6 +87,7 @@ def _run(
     allow_refused: bool,
     as_json: bool,
 ) -> None:
+    """Build what is stale up to a table, show what came out, and end with its exit code."""
     from label_platform.pipeline.session import Session
 
     # where a program reads the result, people's tables go to the other stream

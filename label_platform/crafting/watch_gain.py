@@ -90,16 +90,19 @@ def gain_label_sql(watched: str, statistics: str) -> str:
     from (
         select watched.*, {deviation} as z
         from {watched} as watched
-        inner join {buckets} as buckets on watched.d = buckets.d
         inner join (
-            select
-                bucket,
-                max(case when statistic = '{MEAN}' then value end) as mean_w,
-                max(case when statistic = '{DEVIATION}' then value end) as sd_w
-            from {statistics}
-            where statistic in ('{MEAN}', '{DEVIATION}')
-            group by bucket
-        ) as moments on buckets.bucket = moments.bucket
+            select buckets.d, moments.mean_w, moments.sd_w
+            from {buckets} as buckets
+            inner join (
+                select
+                    bucket,
+                    max(case when statistic = '{MEAN}' then value end) as mean_w,
+                    max(case when statistic = '{DEVIATION}' then value end) as sd_w
+                from {statistics}
+                where statistic in ('{MEAN}', '{DEVIATION}')
+                group by bucket
+            ) as moments on buckets.bucket = moments.bucket
+        ) as of_duration on watched.d = of_duration.d
     )
 )"""
 

@@ -13,6 +13,8 @@ from label_platform.examples import (
     examples_sql,
     needs_finish,
     origin_counts_sql,
+    refused_counts_sql,
+    refused_draws_sql,
     resolve_features,
 )
 from label_platform.lake import Manifest, Partition, recipe_hash
@@ -68,7 +70,7 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
     """Join labels, negatives and features into training rows, each with its origin."""
     policy = context.project.policy(partition.policy)
     split = context.split(partition.day)
-    relations = _relations(context, policy, split)
+    relations = example_relations(context, policy, split)
     query, fitted = examples_sql(policy, context.problem, relations), Fitted()
     if needs_finish(policy):
         features = (*relations.feature_columns, *relations.item_feature_columns)
@@ -86,18 +88,32 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
             "validate": f"{split.validate[0]} to {split.validate[-1]}",
         },
     )
-    counts = context.engine.rows(
-        origin_counts_sql(context.lake.scan("examples", [partition.day], partition.policy))
-    )
-    origins = {
-        f"{part} {origin}": f"{rows:,} ({share:.1%})"
-        for part, origin, rows, _weight, share, _weight_share in counts
-    }
-    context.lake.annotate(partition, {"origins": origins})
+    context.lake.annotate(partition, _counted(context, partition, policy, relations))
     return manifest
 
 
-def _relations(context: Context, policy: Policy, split: Split) -> ExampleRelations:
+def _counted(
+    context: Context, partition: Partition, policy: Policy, relations: ExampleRelations
+) -> dict[str, dict[str, str]]:
+    """Rows by part and origin, and what the guard of negatives refused."""
+    stored = context.lake.scan("examples", [partition.day], policy.name)
+    found = {
+        "origins": {
+            f"{part} {origin}": f"{rows:,} ({share:.1%})"
+            for part, origin, rows, _, share, _ in context.engine.rows(origin_counts_sql(stored))
+        }
+    }
+    refused = refused_draws_sql(policy, relations)
+    if refused is not None:
+        found["refused"] = {
+            f"{part} {origin}: {reason}": f"{draws:,}"
+            for part, origin, reason, draws in context.engine.rows(refused_counts_sql(refused))
+        }
+    return found
+
+
+def example_relations(context: Context, policy: Policy, split: Split) -> ExampleRelations:
+    """What a policy's training rows are made from."""
     lake = context.lake
     features = feature_columns(context, split.train)
     item_days = context.item_days

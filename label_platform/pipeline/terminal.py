@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from label_platform.evaluation import SHOWN_PREFIX
 from label_platform.lake import Partition
 from label_platform.logs import IngestReport
 from label_platform.pipeline.context import Context, Project
@@ -110,7 +111,8 @@ def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) 
             console.print(f"[bold]{yardstick}[/]: no answer. {reasons}", highlight=False)
             continue
         queries = rows["queries"].max()
-        console.print(f"\n[bold]{yardstick}[/]  {queries:,} queries", highlight=False)
+        units = "people" if yardstick.startswith(SHOWN_PREFIX) else "queries"
+        console.print(f"\n[bold]{yardstick}[/]  {queries:,} {units}", highlight=False)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("policy", no_wrap=True)
         table.add_column("ranker", overflow="fold", min_width=_OBJECTIVE)

@@ -3,6 +3,10 @@
 from label_platform.policy.arrival import ARRIVED
 from label_platform.policy.check import check_policy
 from label_platform.policy.compile import EVIDENCE, PREDICTION_SHARE, LabelInputs, compile_labels
+from label_platform.policy.diff import ABSENT, BINS, Distribution, LabelDiff, label_diff
+from label_platform.policy.diff_keys import PolicyChange, policy_change
+from label_platform.policy.diff_sql import Layout, Side, day_sql, layout_of, total_sql
+from label_platform.policy.diff_words import cell_words, evidence_sql, impression_words
 from label_platform.policy.examination import (
     EXAMINATION,
     TRUST_OFFSET,
@@ -41,44 +45,59 @@ from label_platform.policy.training_spec import (
 from label_platform.policy.version import SEMANTICS, label_version, policy_version
 
 __all__ = [
+    "ABSENT",
     "ARRIVED",
+    "BINS",
     "EVIDENCE",
     "EXAMINATION",
     "PREDICTION_SHARE",
     "SEMANTICS",
     "TRUST_OFFSET",
     "Auxiliary",
+    "Distribution",
     "DualPositives",
     "Examined",
     "FirstOf",
     "Hard",
+    "LabelDiff",
     "LabelHealth",
     "LabelInputs",
+    "Layout",
     "Negatives",
     "Policy",
+    "PolicyChange",
     "PriorRefusedError",
     "PropensityRefusedError",
     "Quantiles",
     "RandomCatalogue",
     "RankerSpec",
+    "Side",
     "Thresholds",
     "WatchTime",
+    "cell_words",
     "check_policy",
     "click_signal",
     "combined_gain_sql",
     "compile_labels",
+    "day_sql",
+    "evidence_sql",
     "examples_need_predictions",
     "examples_need_propensities",
     "falls_back",
     "gain_sql",
+    "impression_words",
+    "label_diff",
     "label_version",
     "labels_need_propensities",
+    "layout_of",
     "load_policies",
     "load_policy",
     "longest_window",
+    "policy_change",
     "policy_version",
     "posterior_sql",
     "require_propensities",
+    "total_sql",
     "used_signals",
     "with_examination",
 ]

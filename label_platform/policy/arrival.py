@@ -35,10 +35,10 @@ def with_arrival(policy: Policy, relation: str, statistics: str, as_of: datetime
     for number, (name, column) in enumerate(columns.items()):
         curve = f"curve_{number}"
         rows = (
-            f"select at, value from {statistics} "
+            f'select "at", value from {statistics} '
             f"where statistic = {quote_literal(ARRIVED)} and name = {quote_literal(name)}"
         )
-        joins += f"\nasof left join ({rows}) as {curve} on aged.age_s >= {curve}.at"
+        joins += f'\nasof left join ({rows}) as {curve} on aged.age_s >= {curve}."at"'
         added += f",\n    greatest(coalesce({curve}.value, 0), {LEAST_ARRIVED!r}) as {column}"
     return f"""with aged as (
     select *, epoch({moment}) - epoch(shown_at) as age_s from {relation}

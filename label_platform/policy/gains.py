@@ -119,8 +119,12 @@ def _terms(signals: Gains, arrived: Mapping[str, str]) -> dict[str, str]:
 
 
 def _term(name: str, gain: SignalGain) -> str:
-    term = f"{gain.gain!r} * {quote_identifier(name)}"
-    return term if gain.quality is None else f"{term} * {_quality(gain.quality)}"
+    value = quote_identifier(name)
+    term = f"{gain.gain!r} * {value}"
+    if gain.quality is None:
+        return term
+    # a logarithm of every impression that nobody clicked took longer than all else
+    return f"(case when {value} <> 0 then {term} * {_quality(gain.quality)} else 0 end)"
 
 
 def _quality(quality: Quality) -> str:

@@ -23,8 +23,10 @@ from label_platform.propensity_settings import PropensitySettings
 
 COMBINED = "combined"
 BY_CHANCE = ("randomized", "swap")
-HARVESTED = ("pbm", "harvest_all_pairs", "harvest_adjacent", "pbm_em", "regression_em")
-OTHERS = ("affine", "ubm", "dbn", "sdbn", "cascade", "dual_learning", "viewport")
+HARVESTED = ("pbm", "harvest_all_pairs", "harvest_adjacent", "pbm_em")
+"""Of items that rankers showed at several ranks. regression_em is none of them: it answers without
+any change of rank, by what its features say, which is wrong where ranks follow the rest."""
+OTHERS = ("affine", "ubm", "dbn", "sdbn", "cascade", "regression_em", "dual_learning", "viewport")
 _LEAST_ERROR = 1e-9
 """The reference position has none; it is set to 1 in the end."""
 _DIGITS = 6

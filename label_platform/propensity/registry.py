@@ -27,9 +27,6 @@ Reads = Literal["cells", "swapped", "lists", "views", "lists and features", "cel
 
 _FEWER_REPLICATES = 50
 """Where a large log takes a minute: a standard error to within about 10%."""
-_SLOW_REPLICATES = 20
-"""Where one fit takes seconds: enough for a standard error to within about 15%."""
-
 _FEWEST_REPLICATES = 10
 """Where one fit takes a minute: a standard error to within about a quarter."""
 
@@ -71,7 +68,7 @@ def _of_lists(
     def run(stratum: Stratum, replicates: int) -> Estimate:
         if stratum.lists is None:
             return _nothing(stratum, "no whole list was read")
-        return _full_length(function(stratum.lists, min(replicates, _SLOW_REPLICATES)), stratum)
+        return _full_length(function(stratum.lists, replicates), stratum)
 
     return run
 
@@ -109,7 +106,7 @@ def _dual_learning(stratum: Stratum, replicates: int) -> Estimate:
     if stratum.lists is None or stratum.list_features is None:
         return _nothing(stratum, "no numeric feature to learn relevance from")
     found = estimate_dual_learning(
-        stratum.lists, _filled(stratum.list_features), replicates=min(replicates, _SLOW_REPLICATES)
+        stratum.lists, _filled(stratum.list_features), replicates=replicates
     )
     return _full_length(found, stratum)
 

@@ -72,6 +72,25 @@ def test_the_curve_is_recovered_within_its_intervals() -> None:
     assert np.abs(np.mean(missed, axis=0)).max() < 0.05
 
 
+def test_standard_errors_are_those_of_curves_trained_on_the_drawn_queries() -> None:
+    for seed in (3, 4):
+        lists, features = moderate(seed, 1500)
+        found = estimate_dual_learning(lists, features, replicates=200)
+        rng = np.random.default_rng(seed)
+        n_queries = lists.n_queries
+        trained = [
+            dual_learning_propensities(
+                lists.reweighted(rng.multinomial(n_queries, np.full(n_queries, 1 / n_queries))),
+                features,
+                start=found.propensity,
+            )
+            for _ in range(40)
+        ]
+        spread = np.std(np.log(trained), axis=0, ddof=1)[1:]
+        # the spread of 40 is known to 1 / sqrt(2 * 40) = 11%, the mean of three positions better
+        assert np.mean(found.log_error[1:] / spread) == pytest.approx(1, abs=0.2)
+
+
 def test_ranks_that_follow_relevance_bend_the_curve() -> None:
     # what the features do not say of relevance is taken for position
     for seed in (1, 2):

@@ -112,6 +112,49 @@ def test_the_likelihood_falls_beside_the_answer() -> None:
         assert loglikelihood(cells, theta, np.minimum(kept[-1] * factor, 0.999)) < best
 
 
+def test_trees_that_jitter_do_not_keep_it_from_an_end() -> None:
+    for seed in (1, 2):
+        cells, features = simulated(RANDOM, seed)
+        rng = np.random.default_rng(seed)
+
+        def jittering(
+            features: np.ndarray,
+            posterior: np.ndarray,
+            weights: np.ndarray,
+            rng: np.random.Generator = rng,
+        ) -> np.ndarray:
+            smooth = mean_by_bin(features, posterior, weights)
+            return smooth * np.exp(0.05 * rng.normal(size=len(smooth)))
+
+        found = estimate_regression_em(cells, features, jittering, replicates=2)
+        assert found.details["converged"]
+        assert found.details["rounds"] < 100
+        smooth = regression_em_propensities(cells, features, mean_by_bin)
+        assert found.propensity == pytest.approx(smooth, rel=0.05)
+
+
+def test_intervals_of_few_replicates_are_those_of_students_t() -> None:
+    cells, features = simulated(RANDOM, 5)
+
+    def same(features: np.ndarray, posterior: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return np.full(len(features), weights @ posterior / weights.sum())
+
+    found = estimate_regression_em(cells, features, same, replicates=10)
+    rng = np.random.default_rng(0)  # the seed of the bootstrap
+    chances = np.full(cells.n_queries, 1 / cells.n_queries)
+    drawn = [
+        regression_em_propensities(
+            cells.reweighted(rng.multinomial(cells.n_queries, chances).astype(float)),
+            features,
+            same,
+        )
+        for _ in range(10)
+    ]
+    spread = np.std(np.log(drawn), axis=0, ddof=1)
+    # 2.262: Student's t of 9 degrees of freedom at 97.5%
+    assert found.log_error == pytest.approx(spread * 2.262 / 1.96, rel=0.1)
+
+
 def test_one_relevance_for_all_leaves_the_ratio_of_click_rates() -> None:
     cells = cells_of((1, 1, 1, 100, 40), (1, 2, 2, 200, 20), (2, 1, 1, 100, 20))
 

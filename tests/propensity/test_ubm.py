@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from label_platform.propensity.estimators.ubm import estimate_ubm, ubm_parameters
+from label_platform.propensity.estimators.ubm import _Profile, estimate_ubm, ubm_parameters
 from label_platform.propensity.estimators.ubm_model import (
     PRIOR_IMPRESSIONS,
     UbmCells,
@@ -150,6 +150,29 @@ def test_nothing_to_learn_from() -> None:
     one = estimate_ubm(written([([0], [1], 1.0)], 1), 5)
     assert list(one.propensity) == [1]
     assert list(one.log_error) == [0]
-    list_of_one = estimate_ubm(written([([0, 1], [1, 1], 1.0)], 2), 5)
-    assert list_of_one.propensity[0] == 1
-    assert np.isnan(list_of_one.propensity[1])
+    one_list = estimate_ubm(written([([0, 1], [1, 1], 1.0)], 2), 5)
+    assert "shown 1.0 times" in one_list.refusal
+    assert np.isnan(one_list.propensity).all()
+
+
+def test_too_few_lists_per_item_are_refused_for_they_would_mislead() -> None:
+    thin = [ubm_log(seed, Size(lists=1_500, queries=400)) for seed in range(3)]
+    estimates = [estimate_ubm(log.lists, 5) for log in thin]
+    assert all("less than 10" in each.refusal for each in estimates)
+    biases = []
+    for log in thin:
+        cells = UbmCells.of(log.lists)
+        whole = np.ones(log.lists.n_queries)
+        biases.append(_Profile.of(cells, cells.climb(None)).curve(whole) / log.examined - 1)
+    assert np.mean(biases, axis=0)[1:].mean() < -0.1
+
+
+def test_a_log_that_is_just_not_refused_is_hardly_biased() -> None:
+    biases = []
+    for seed in range(4):
+        drawn = ubm_log(seed, Size(lists=10_000, queries=700))
+        estimate = estimate_ubm(drawn.lists, 5)
+        assert not estimate.refusal
+        assert 10 <= estimate.details["impressions_of_an_item"] < 12
+        biases.append(estimate.propensity / drawn.examined - 1)
+    assert abs(np.mean(biases, axis=0)[1:].mean()) < 0.05

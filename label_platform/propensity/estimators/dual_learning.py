@@ -14,6 +14,11 @@ theta_k = e^{g_k} / e^{g_1}.
 Both losses are minimised in turn by Adagrad over all lists at once, so that a run has no
 randomness of its own. Features are standardised. Lists without a click change neither loss.
 
+What is learnt is where both slopes are 0, and slopes are sums over queries. So a replicate of the
+bootstrap is not trained anew: it goes one Newton step from the whole log's answer, by the drawn
+queries' slopes and the whole log's curvature. On simulated logs of 20,000 lists its standard errors
+are on average within 6% of those of replicates that were trained.
+
 Traps: it shares the confounding of all estimators that read rankers' lists: where ranks follow
 relevance beyond what f sees in the features, that part of relevance is taken for position (12% to
 35% too low on simulated lists of a strong ranker, features with some noise). Where the items of one
@@ -27,25 +32,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from label_platform.propensity.bootstrap import bootstrap_log_error
+from label_platform.propensity.bootstrap import REPLICATES, bootstrap_log_error
 from label_platform.propensity.cells import Floats
 from label_platform.propensity.estimate import Estimate, refused, without_first_click
 from label_platform.propensity.list_clicks import ListClicks
 
 NAME = "dual_learning"
-DUAL_LEARNING_REPLICATES = 20
-"""Each is a training run; the standard error itself is then known to about 16%."""
 MAX_WEIGHT = 50.0
 _RATE = 0.3
 _TOLERANCE = 1e-5
-_REPLICATE_TOLERANCE = 1e-4
 _MAX_ROUNDS = 2000
+_NUDGE = 1e-5
+"""Of a parameter, to see how the slopes bend."""
+_FURTHEST = 2.0
+"""Of a logit in one Newton step."""
 
 
 def estimate_dual_learning(
     lists: ListClicks,
     features: Floats,
-    replicates: int = DUAL_LEARNING_REPLICATES,
+    replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Estimate:
     """The curve with bootstrap intervals over queries.
@@ -53,8 +59,7 @@ def estimate_dual_learning(
     Args:
         lists: lists that rankers made, with their clicks; of one context.
         features: of each query_item, shape (n_query_items, F), finite.
-        replicates: of the bootstrap, each trained from the whole log's answer. The default of 20
-            is few, as each is a training run.
+        replicates: of the bootstrap, each a Newton step from the whole log's answer.
         seed: of the bootstrap.
 
     Returns:
@@ -71,14 +76,9 @@ def estimate_dual_learning(
     reason = without_first_click(impressions, clicks)
     if reason:
         return refused(reason, impressions, clicks)
-    whole = np.ones(lists.n_queries)
-    found = learner.learn(whole)
-    error = bootstrap_log_error(
-        lambda weights: learner.learn(weights, found, _REPLICATE_TOLERANCE).propensities(),
-        lists.n_queries,
-        replicates,
-        seed,
-    )
+    found = learner.learn()
+    response = _Response.of(learner, found, lists.n_queries)
+    error = bootstrap_log_error(response.propensities, lists.n_queries, replicates, seed)
     details = {
         "feature_weights": found.feature_weights,
         "capped_share": learner.capped_share(found),
@@ -107,7 +107,7 @@ def dual_learning_propensities(
     begin = None
     if start is not None:
         begin = _Parameters(np.zeros(features.shape[1]), np.log(start))
-    return learner.learn(np.ones(lists.n_queries), begin).propensities()
+    return learner.learn(begin).propensities()
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,13 +149,14 @@ class _Learner:
         )
         return cls(clicked, scaled)
 
-    def learn(
-        self, weights: Floats, start: _Parameters | None = None, tolerance: float = _TOLERANCE
-    ) -> _Parameters:
-        """Train with each query counted weights[query] times."""
-        lists = self.lists.reweighted(weights)
-        clicks = (lists.count[:, None] * lists.clicked).sum(axis=0)
-        width = self.features.shape[1]
+    @property
+    def clicks(self) -> Floats:
+        """By position, shape (K,)."""
+        return np.asarray(self.lists.count @ self.lists.clicked, dtype=np.float64)
+
+    def learn(self, start: _Parameters | None = None) -> _Parameters:
+        """Train until no step is longer than the tolerance."""
+        clicks, width = self.clicks, self.features.shape[1]
         if not len(clicks) or clicks[0] == 0:
             return _Parameters(np.full(width, np.nan), np.full(len(clicks), np.nan))
         learnt = np.zeros(width + len(clicks))
@@ -166,8 +167,8 @@ class _Learner:
         squares = np.zeros_like(learnt)
         estimated = np.concatenate([np.ones(width, bool), clicks > 0])
         rounds, change = 0, np.inf
-        while change >= tolerance and rounds < _MAX_ROUNDS:
-            slope = self._slope(lists, learnt[:width], learnt[width:]) / clicks.sum()
+        while change >= _TOLERANCE and rounds < _MAX_ROUNDS:
+            slope = self.slope(learnt) / clicks.sum()
             slope[~estimated] = 0
             squares += slope**2
             step = _RATE * slope / np.sqrt(np.maximum(squares, np.finfo(float).tiny))
@@ -191,15 +192,73 @@ class _Learner:
         scores = (self.features @ feature_weights)[lists.query_item]
         return np.where(lists.shown, scores, -np.inf)
 
-    def _slope(self, lists: ListClicks, feature_weights: Floats, logits: Floats) -> Floats:
-        """The losses' derivatives by feature weights and by position logits, one after another."""
-        scores = self._scores(lists, feature_weights)
-        places = np.where(lists.shown, logits, -np.inf)
-        of_scores = _softmax_slope(lists, scores, places)
-        of_places = _softmax_slope(lists, places, scores)
-        shown = lists.shown
-        of_item = np.bincount(lists.query_item[shown], of_scores[shown], lists.n_query_items)
+    def slope(self, learnt: Floats) -> Floats:
+        """The losses' derivatives by feature weights and position logits, shape (F + K,)."""
+        of_scores, of_places = self._slopes_of_places(learnt)
+        shown = self.lists.shown
+        items = self.lists.query_item[shown]
+        of_item = np.bincount(items, of_scores[shown], self.lists.n_query_items)
         return np.concatenate([self.features.T @ of_item, of_places.sum(axis=0)])
+
+    def slopes_of_queries(self, learnt: Floats, n_queries: int) -> Floats:
+        """What each query adds to ``slope``, shape (queries, F + K)."""
+        of_scores, of_places = self._slopes_of_places(learnt)
+        items = np.where(self.lists.shown, self.lists.query_item, 0)
+        of_lists = [(of_scores * column[items]).sum(axis=1) for column in self.features.T]
+        columns = [*of_lists, *of_places.T]
+        by_query = [np.bincount(self.lists.query, each, n_queries) for each in columns]
+        return np.stack(by_query, axis=1).astype(np.float64)
+
+    def _slopes_of_places(self, learnt: Floats) -> tuple[Floats, Floats]:
+        """Of both losses by the score and the logit of each place, shapes (lists, K)."""
+        width = self.features.shape[1]
+        scores = self._scores(self.lists, learnt[:width])
+        places = np.where(self.lists.shown, learnt[width:], -np.inf)
+        of_scores = _softmax_slope(self.lists, scores, places)
+        return of_scores, _softmax_slope(self.lists, places, scores)
+
+
+@dataclass(frozen=True, eq=False)
+class _Response:
+    """The curve when queries are drawn anew, one Newton step from the whole log's.
+
+    Attributes:
+        logits: of the positions, shape (K,), nan where nothing was clicked.
+        steps: what each query moves them by when it counts once more, shape (queries, K).
+        clicks: of each query, shape (queries, K).
+    """
+
+    logits: Floats
+    steps: Floats
+    clicks: Floats
+
+    @classmethod
+    def of(cls, learner: _Learner, found: _Parameters, n_queries: int) -> "_Response":
+        lists, width = learner.lists, len(found.feature_weights)
+        learnt = np.append(found.feature_weights, np.nan_to_num(found.position_logits, nan=0.0))
+        # logits are relative to position 1; without a click they do not move
+        free = np.flatnonzero(np.append(np.ones(width, bool), learner.clicks > 0))
+        free = free[free != width]
+        bend = np.zeros((len(free), len(free)))
+        for column, place in enumerate(free):
+            nudge = np.zeros_like(learnt)
+            nudge[place] = _NUDGE
+            ahead, behind = learner.slope(learnt + nudge), learner.slope(learnt - nudge)
+            bend[:, column] = (ahead - behind)[free] / (2 * _NUDGE)
+        slopes = learner.slopes_of_queries(learnt, n_queries)
+        steps = np.zeros_like(slopes)
+        steps[:, free] = -slopes[:, free] @ np.linalg.pinv(bend).T
+        rows = [np.bincount(lists.query, lists.count * row, n_queries) for row in lists.clicked.T]
+        clicks = np.stack(rows, axis=1).astype(np.float64)
+        return cls(found.position_logits, steps[:, width:], clicks)
+
+    def propensities(self, weights: Floats) -> Floats:
+        """Theta with each query counted weights[query] times; nan at positions without a click."""
+        clicks = weights @ self.clicks
+        moved = np.clip((weights - 1) @ self.steps, -_FURTHEST, _FURTHEST)
+        known = (clicks > 0) & (clicks[0] > 0)
+        theta: Floats = np.exp(np.where(known, self.logits + moved, np.nan))
+        return theta
 
 
 def _softmax_slope(lists: ListClicks, logits: Floats, others: Floats) -> Floats:

@@ -21,6 +21,12 @@ The propensity of a rank is the mean of g_rd over the lists as they were shown a
 
 Traps: as for all position models, ranks must not follow relevance within an item. A context
 (r, d) whose items were seen in no context that leads back to the top has no g: nan.
+
+Each item has a parameter of its own, so few lists per item bend the curve, and no interval knows
+it. On simulated lists of 6 the curve was off by up to 1% where the item of an average impression
+was shown 27 times or more, by up to 2% with 11, 3-5% with 6 and 11-16% with 2 to 4; where items
+were clicked a fifth as often by 2-5% with 11, 5-7% with 8 and 7-10% with 6. Below
+LEAST_IMPRESSIONS there is no estimate, and the figure is among the details.
 """
 
 from dataclasses import dataclass
@@ -32,7 +38,11 @@ from scipy import sparse
 from label_platform.propensity.bootstrap import REPLICATES, bootstrap_log_error
 from label_platform.propensity.cells import Floats
 from label_platform.propensity.estimate import Estimate, refused
-from label_platform.propensity.estimators.list_totals import clicks_shown, impressions_shown
+from label_platform.propensity.estimators.list_totals import (
+    clicks_shown,
+    impressions_of_an_item,
+    impressions_shown,
+)
 from label_platform.propensity.estimators.ubm_model import (
     MAX_CHANGE,
     UbmCells,
@@ -42,6 +52,8 @@ from label_platform.propensity.estimators.ubm_model import (
 from label_platform.propensity.list_clicks import ListClicks
 
 NAME = "ubm"
+LEAST_IMPRESSIONS = 10.0
+"""Of the (query, item) of an average impression: below it the curve is off by more than 5%."""
 
 
 def estimate_ubm(lists: ListClicks, replicates: int = REPLICATES, seed: int = 0) -> Estimate:
@@ -49,7 +61,7 @@ def estimate_ubm(lists: ListClicks, replicates: int = REPLICATES, seed: int = 0)
 
     Details: ``examination`` and ``examination_error``, shape (K, K), by rank - 1 and distance - 1
     (distance = rank: no click above), nan above the diagonal; ``attractiveness`` and
-    ``attractiveness_error``, shape (n,).
+    ``attractiveness_error``, shape (n,); ``impressions_of_an_item``.
 
     Args:
         lists: of one context.
@@ -60,6 +72,11 @@ def estimate_ubm(lists: ListClicks, replicates: int = REPLICATES, seed: int = 0)
     if clicks[0] == 0:
         reason = f"no click at position 1 in {impressions[0]:,.0f} lists, which is what the"
         return refused(f"{reason} examination of the others is relative to", impressions, clicks)
+    evidence = impressions_of_an_item(lists)
+    if lists.positions > 1 and evidence < LEAST_IMPRESSIONS:
+        reason = f"items were shown {evidence:.1f} times each, and with less than"
+        reason += f" {LEAST_IMPRESSIONS:.0f} items cannot be told from places"
+        return refused(reason, impressions, clicks)
     cells = UbmCells.of(lists)
     found = cells.climb(None)
     profile = _Profile.of(cells, found)
@@ -75,6 +92,7 @@ def estimate_ubm(lists: ListClicks, replicates: int = REPLICATES, seed: int = 0)
             "examination_error": _table(examination_error),
             "attractiveness": np.exp(found.log_attractiveness),
             "attractiveness_error": attractiveness_error,
+            "impressions_of_an_item": evidence,
         },
     )
 

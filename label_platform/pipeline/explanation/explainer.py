@@ -1,0 +1,255 @@
+"""Labels explained: log lines, fitted values and what is stored, brought together."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from label_platform.examples import SplitError
+from label_platform.explain import (
+    CellDay,
+    Curve,
+    Explanation,
+    Fitted,
+    Frame,
+    Shown,
+    explain_cell,
+    explain_impression,
+    mean_inverse,
+)
+from label_platform.lake import Partition
+from label_platform.pipeline.context import Context
+from label_platform.pipeline.explanation.frame import facts_of, listed_rows, notes_of
+from label_platform.pipeline.explanation.lines import LabelLines
+from label_platform.pipeline.explanation.recorded import RecordedLabels
+from label_platform.pipeline.label_statistics import as_of_if_immature, needs_statistics
+from label_platform.pipeline.steps import is_stale
+from label_platform.policy import Policy, click_signal, used_signals
+
+Row = Mapping[str, Any]
+_STALE = (
+    "{} are older than what they are made from, so a mismatch may be no mistake: "
+    "`label-platform labels` builds them anew"
+)
+
+
+@dataclass(frozen=True)
+class LabelExplainer:
+    """Explains labels of one policy; many at a time read each file once.
+
+    Attributes:
+        context: the piece of work.
+        policy: whose labels.
+        with_lists: whether the lists of impressions are told, too.
+    """
+
+    context: Context
+    policy: Policy
+    with_lists: bool = True
+
+    def impressions(self, targets: Collection[tuple[str, date]]) -> list[Explanation]:
+        """The labels of some impressions, by id and day, at impression grain.
+
+        An impression whose line is in no log file any more is left out.
+        """
+        lines = self._lines
+        evidence = lines.evidence(lines.impressions(targets))
+        recorded = self.recorded.of_impressions(targets)
+        found = []
+        for key in targets:
+            shown = evidence.shown.get(key)
+            if shown is None:
+                continue
+            day = key[1]
+            frame = Frame(
+                f"Label of impression {key[0]} by policy {self.policy.name}",
+                self._facts(day),
+                notes_of(lines, recorded[key].excluded),
+                listed_rows(self.context, self.policy, shown) if self.with_lists else (),
+            )
+            fitted = self.fitted(day)
+            explained = explain_impression(
+                self.context.problem, self.policy, evidence, shown, fitted, recorded[key], frame
+            )
+            found.append(self._excused(explained, [day]))
+        return found
+
+    def cells(
+        self, cells: Collection[tuple[Any, Any]], days: Sequence[date] | None = None
+    ) -> list[Explanation]:
+        """The labels of some queries' items, at query-item grain.
+
+        Args:
+            cells: query and item.
+            days: what is added up; by default the training days, as in the training rows.
+        """
+        train = self.training_days
+        chosen = [day for day in days or train if self._is_labelled(day)]
+        lines = self._lines
+        evidence = lines.evidence(lines.of_cells(cells, chosen))
+        by_cell: dict[tuple[Any, Any, date], list[Shown]] = defaultdict(list)
+        for shown in evidence.shown.values():
+            by_cell[shown.query_id, shown.item_id, shown.shown_at.date()].append(shown)
+        stored = {day: self.recorded.cells(cells, day) for day in chosen}
+        excluded = self.recorded.excluded({key for key in evidence.shown if key[1] in chosen})
+        rows = self.recorded.training_cells(cells) if tuple(chosen) == train else {}
+        frame_facts = facts_of(self.context, self.policy, chosen)
+        found = []
+        for query, item in cells:
+            parts = [
+                CellDay(
+                    day,
+                    sorted(by_cell[query, item, day], key=lambda each: each.shown_at),
+                    self.fitted(day),
+                    stored[day].get((query, item)),
+                    {name: why for (name, on), why in excluded.items() if on == day},
+                    self._decay(day, train),
+                )
+                for day in chosen
+                if by_cell[query, item, day] or (query, item) in stored[day]
+            ]
+            why = next(
+                (
+                    part.excluded[each.impression_id]
+                    for part in parts
+                    for each in part.shown
+                    if part.excluded.get(each.impression_id)
+                ),
+                "",
+            )
+            frame = Frame(
+                f"Label of query {query} and item {item} by policy {self.policy.name}",
+                frame_facts,
+                notes_of(lines, why),
+            )
+            explained = explain_cell(
+                self.context.problem,
+                self.policy,
+                evidence,
+                parts,
+                rows.get((query, item)),
+                frame,
+                click_signal(self.context.problem),
+            )
+            found.append(self._excused(explained, chosen))
+        return found
+
+    @cached_property
+    def training_days(self) -> tuple[date, ...]:
+        """The days of the policy's last training rows; of a log too short for any, all days."""
+        try:
+            return self.context.split(self.recorded.examples_day or self.context.log_days[-1]).train
+        except SplitError:
+            return tuple(self.context.log_days)
+
+    @cached_property
+    def recorded(self) -> RecordedLabels:
+        """What is stored of the policy."""
+        return RecordedLabels(self.context, self.policy)
+
+    @cached_property
+    def _lines(self) -> LabelLines:
+        return LabelLines(self.context, columns_of(self.context, [self.policy]))
+
+    @cached_property
+    def _fitted_by_day(self) -> dict[date, Fitted]:
+        return {}
+
+    def fitted(self, day: date) -> Fitted:
+        """What a day's labels were computed with, beside the lines."""
+        if day not in self._fitted_by_day:
+            self._fitted_by_day[day] = self._read_fitted(day)
+        return self._fitted_by_day[day]
+
+    @cached_property
+    def _facts_by_day(self) -> dict[date, dict[str, str]]:
+        return {}
+
+    def _facts(self, day: date) -> dict[str, str]:
+        if day not in self._facts_by_day:
+            self._facts_by_day[day] = facts_of(self.context, self.policy, [day])
+        return self._facts_by_day[day]
+
+    def _read_fitted(self, day: date) -> Fitted:
+        lake, policy = self.context.lake, self.policy
+        labels = lake.manifest(Partition("labels", day, policy.name))
+        curve, statistics = None, []
+        if labels is not None and labels.attributes.get("debiased"):
+            wanted = policy.debias.estimator
+            rows = self.recorded.rows(lake.scan("propensities", [day]))
+            chosen = [
+                row
+                for row in rows
+                if (row["chosen"] if wanted == "auto" else row["estimator"] == wanted)
+            ]
+            curve = Curve(chosen, self.context.problem.context)
+        if needs_statistics(policy):
+            statistics = self.recorded.rows(lake.scan("label_statistics", [day], policy.name))
+        as_of = as_of_if_immature(self.context, policy, day)
+        fitted = Fitted(curve, statistics, as_of)
+        if curve is None or not policy.debias.self_normalise:
+            return fitted
+        return Fitted(curve, statistics, as_of, mean_inverse(policy, self._rewarded(day), fitted))
+
+    def _rewarded(self, day: date) -> list[tuple[Shown, dict[str, float]]]:
+        """A day's impressions with feedback: what a mean over the whole day is taken of."""
+        names = used_signals(self.policy)
+        some = " or ".join(f'"{name}" <> 0' for name in names)
+        relation = self.context.lake.scan("impression_signals", [day])
+        rows = self.recorded.rows(relation, f"excluded_reason is null and ({some})")
+        return [
+            (
+                Shown(
+                    str(row["impression_id"]),
+                    row["request_id"],
+                    row["query_id"],
+                    None,
+                    None,
+                    row["item_id"],
+                    row["position"],
+                    row["shown_at"],
+                    row,
+                ),
+                {name: row[name] for name in names},
+            )
+            for row in rows
+        ]
+
+    def _decay(self, day: date, train: Sequence[date]) -> float:
+        if self.policy.decay is None or not train:
+            return 1.0
+        age = max(train) - day
+        return float(0.5 ** (age / self.policy.decay.half_life))
+
+    def _is_labelled(self, day: date) -> bool:
+        partition = Partition("labels", day, self.policy.name)
+        return self.context.lake.manifest(partition) is not None
+
+    def _excused(self, explained: Explanation, days: Sequence[date]) -> Explanation:
+        """The explanation, with a note where a mismatch is one of labels that are out of date."""
+        if not explained.mismatches:
+            return explained
+        stale = [
+            str(partition)
+            for day in days
+            for partition in (
+                Partition("impression_signals", day),
+                Partition("labels", day, self.policy.name),
+            )
+            if is_stale(self.context, partition)
+        ]
+        if not stale:
+            return explained
+        return replace(explained, notes=(*explained.notes, _STALE.format(", ".join(stale[:3]))))
+
+
+def columns_of(context: Context, policies: Sequence[Policy]) -> tuple[str, ...]:
+    """The columns of impressions that policies' labels depend on."""
+    names = set(context.problem.context)
+    for policy in policies:
+        names.update(name for segment in policy.segments for name in segment.when)
+        if policy.watch_time is not None:
+            names.add(policy.watch_time.duration)
+    return tuple(sorted(names))

@@ -1,0 +1,191 @@
+"""What a comparison of two policies prints for people."""
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from label_platform.pipeline.policy_diff.compare import PolicyDiff
+from label_platform.policy import ABSENT, BINS, Distribution, LabelDiff, PolicyChange
+
+_MOST = 12
+_BAR = 20
+_REACHES = {
+    "nothing": "nothing: both mean the same",
+    "rankers": "only rankers: labels and training rows stay as they are",
+    "examples": "the rows that train; labels stay as they are",
+    "labels": "labels, and all that is made from them",
+}
+
+
+def print_diff(console: Console, diff: PolicyDiff) -> None:
+    """The file's keys, the labels, the rows that move most, what would be built and its cost."""
+    old, new = diff.names
+    _print_change(console, diff.change, f"{old} -> {new}")
+    if diff.change.reaches == "nothing":
+        console.print(f"no difference between {old} and {new}", highlight=False)
+        return
+    if diff.labels is not None:
+        of_days = f"{diff.days[0]} to {diff.days[-1]}, {len(diff.days)} days"
+        _print_counts(console, diff.labels, of_days)
+        _print_cross_table(console, diff.labels)
+        _print_distributions(console, diff.labels)
+        _print_movers(console, diff)
+    _print_plan(console, diff)
+    _print_trial(console, diff)
+    console.print("nothing was written", highlight=False)
+
+
+def _print_change(console: Console, change: PolicyChange, names: str) -> None:
+    console.print(f"[bold]{escape(names)}[/]", highlight=False)
+    for key in change.keys:
+        if key.key != "description":
+            console.print(f"  {escape(str(key))}", highlight=False)
+    for name, (old, new) in (
+        ("label version", change.label_versions),
+        ("policy version", change.policy_versions),
+    ):
+        said = f"{old} -> {new}" if old != new else f"{old}, the same"
+        console.print(f"  {name}: {said}", highlight=False)
+    console.print(f"  affects {_REACHES[change.reaches]}", highlight=False)
+
+
+def _print_counts(console: Console, diff: LabelDiff, of_days: str) -> None:
+    unit = "impressions" if diff.grain == "impression" else "queries and items"
+    console.print(f"\n[bold]Rows that change[/] ({of_days}; {unit})", highlight=False)
+    table = _table("", "rows", "label changes", "new", "vanish", "old mean", "new mean")
+    segments = [parts[:_MOST] for parts in diff.by_segment.values()]
+    groups = [(diff.total,), diff.by_signal[:_MOST], *segments]
+    heads = ["", "signals: ", *(f"{name} " for name in diff.by_segment)]
+    for head, parts in zip(heads, groups, strict=True):
+        for part in parts:
+            share = f"{part.changed:,} ({part.changed / part.rows:.1%})" if part.rows else "0"
+            table.add_row(
+                escape(head + part.of),
+                f"{part.rows:,}",
+                share,
+                f"{part.new:,}",
+                f"{part.vanished:,}",
+                _number(part.old_mean),
+                _number(part.new_mean),
+            )
+        table.add_section()
+    console.print(table)
+    said = ", ".join(f"{name} {rows:,}" for name, rows in diff.columns.items() if rows)
+    if said:
+        console.print(f"rows that differ in other columns: {said}", highlight=False)
+
+
+def _print_cross_table(console: Console, diff: LabelDiff) -> None:
+    console.print("\n[bold]Rows by old label (down) and new label (across)[/]")
+    known = {name for row in diff.cross_table.values() for name in row}
+    across = [name for name in (*BINS, ABSENT) if name in known]
+    table = _table("old \\ new", *across)
+    for name, row in diff.cross_table.items():
+        table.add_row(escape(name), *(f"{row[each]:,}" if each in row else "" for each in across))
+    console.print(table)
+
+
+def _print_distributions(console: Console, diff: LabelDiff) -> None:
+    old, new = diff.old, diff.new
+    console.print("\n[bold]Distributions[/]")
+    table = _table("", "old", "new")
+    table.add_row("labels", f"{old.rows:,}", f"{new.rows:,}")
+    table.add_row("mean", _number(old.mean), _number(new.mean))
+    table.add_row("share above 0", _number(old.share_positive), _number(new.share_positive))
+    for share in dict.fromkeys([*old.quantiles, *new.quantiles]):
+        cells = (_number(each.quantiles.get(share)) for each in (old, new))
+        table.add_row(f"{float(share):.0%} of those above 0", *cells)
+    console.print(table)
+    bars = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("label", "old", "new"):
+        bars.add_column(name, no_wrap=True)
+    for name in (name for name in BINS if name in {**old.histogram, **new.histogram}):
+        bars.add_row(escape(name), _bar(old, name), _bar(new, name))
+    console.print(bars)
+
+
+def _bar(side: Distribution, name: str) -> str:
+    """A bin's share, and a bar as long as it is."""
+    share = side.histogram.get(name, 0) / side.rows if side.rows else 0.0
+    length = max(round(share * _BAR), 1) if share else 0
+    return f"{share:7.2%} {'#' * length:<{_BAR}}"
+
+
+def _print_movers(console: Console, diff: PolicyDiff) -> None:
+    console.print("\n[bold]The rows that move most[/]")
+    for mover in diff.movers:
+        ids = ", ".join(f"{name} {value}" for name, value in mover.ids.items())
+        days = f"{mover.days[0]}" if len(mover.days) == 1 else f"{mover.days[0]}..{mover.days[-1]}"
+        positions = ", ".join(map(str, mover.positions))
+        moved = f"{mover.labels[0]:g} -> {mover.labels[1]:g}"
+        for line in (
+            f"{moved}  {ids}, {days}, position {positions}",
+            f"    old: {mover.old_words}",
+            f"    new: {mover.new_words}",
+        ):
+            console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _print_plan(console: Console, diff: PolicyDiff) -> None:
+    plan = diff.plan
+    if plan is None:
+        return
+    console.print("\n[bold]What would be built[/]")
+    if plan.words:
+        console.print(escape(plan.words), highlight=False)
+    for each in plan.affected:
+        of_policy = f" of {each.policy}" if each.policy else ""
+        days = f"{each.days[0]} to {each.days[-1]}, {len(each.days)} partitions"
+        days = days if len(each.days) > 1 else f"{each.days[0]}"
+        console.print(f"  {each.table}{of_policy}: {days}", highlight=False)
+    if plan.rankers:
+        said = ", ".join(f"{policy} {title}" for policy, title in plan.rankers)
+        console.print(f"  rankers trained: {escape(said)}", highlight=False)
+    if not diff.cost:
+        return
+    table = _table("cost", "partitions", "rows", "seconds", "from")
+    for cost in diff.cost:
+        rows = "" if cost.rows is None else f"{cost.rows:,}"
+        seconds = "?" if cost.seconds is None else f"{cost.seconds:.1f}"
+        table.add_row(cost.table, str(cost.partitions), rows, seconds, cost.source)
+    console.print(table)
+
+
+def _print_trial(console: Console, diff: PolicyDiff) -> None:
+    trial = diff.trial
+    if trial is None:
+        return
+    console.print("\n[bold]Both trained[/] (new minus old, 95% intervals)")
+    if trial.words:
+        console.print(escape(trial.words), highlight=False)
+        return
+    table = _table("ranker", "yardstick", "old", "new", "difference", "verdict")
+    for row in trial.table.to_dict(orient="records"):
+        known = not pd.isna(row["difference"])
+        interval = (
+            f"{row['difference']:+.4f} ({row['difference_low']:+.4f} to "
+            f"{row['difference_high']:+.4f})"
+        )
+        table.add_row(
+            escape(str(row["ranker"])),
+            str(row["yardstick"]),
+            _number(row["baseline_value"]),
+            _number(row["value"]),
+            interval if known else "",
+            escape(str(row["verdict"])),
+        )
+    console.print(table)
+
+
+def _table(first: str, *names: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column(first)
+    for name in names:
+        table.add_column(escape(name), justify="right")
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or pd.isna(value) else f"{value:.4g}"

@@ -1,0 +1,134 @@
+"""`policies diff` on the command line: what it shows, where policies come from, wrong input."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from label_platform.cli import application
+from label_platform.pipeline.policy_diff.source import read_policy
+from label_platform.strict_yaml import ConfigurationError
+from tests.pipeline.conftest import DAYS, Installation
+from tests.pipeline.test_policy_diff import draft
+
+Answer = tuple[int, str, str]
+
+
+def answer(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    installation: Installation,
+    *arguments: str,
+) -> Answer:
+    """Exit code and what was printed."""
+    line = ["label-platform", "policies", "diff", *arguments]
+    monkeypatch.setattr(sys, "argv", [*line, "--problem", str(installation.problem_file)])
+    monkeypatch.setenv("LABEL_PLATFORM_DATA", str(installation.workspace.folder))
+    monkeypatch.setenv("COLUMNS", "160")
+    code: object = 0
+    try:
+        application.main()
+    except SystemExit as end:
+        code = end.code or 0
+    shown = capsys.readouterr()
+    return int(str(code)), shown.out, shown.err
+
+
+def test_a_revision_of_git_is_read(
+    ingested: Installation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    problem = ingested.project().problem
+    with pytest.raises(ConfigurationError, match="is not in a git checkout"):
+        read_policy("raw_click@HEAD", problem)
+    folder = ingested.folder / "policies"
+    for arguments in (
+        ["init", "--quiet"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "first"],
+    ):
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
+    ingested.change_policy("raw_click", {"signals.click.gain": 2.0})
+    assert read_policy("raw_click@HEAD", problem).signals["click"].gain == 1.0
+    assert read_policy("raw_click", problem).signals["click"].gain == 2.0
+    for wrong, words in (
+        ("raw_click@nowhere", "git knows no revision 'nowhere'"),
+        ("raw_clik@HEAD", "no policy 'raw_clik' .* did you mean 'raw_click'"),
+        ("raw_click@", "expected a revision"),
+        ("raw_click@--output=x", "expected a revision"),
+    ):
+        with pytest.raises(ConfigurationError, match=words):
+            read_policy(wrong, problem)
+    code, _, error = answer(monkeypatch, capsys, ingested, "raw_click@HEAD", "raw_click")
+    assert code == 2
+    assert "impression_signals: no day is built yet; `label-platform labels`" in error
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_command_shows_every_part_and_the_same_for_programs(
+    finished: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, text, _ = answer(monkeypatch, capsys, finished, "raw_click", "multi_signal")
+    assert code == 0
+    for words in (
+        "signals.click.gain: 1.0 -> 0.3",
+        "signals.purchase: (none) -> {gain: 1.0}",
+        "affects labels",
+        "Rows that change",
+        "device mobile",
+        "Rows by old label (down) and new label (across)",
+        "Distributions",
+        "The rows that move most",
+        "= 1.8",
+        "nothing was written",
+    ):
+        assert words in text
+    code, text, _ = answer(monkeypatch, capsys, finished, "raw_click", "multi_signal", "--json")
+    assert code == 0
+    found = json.loads(text)
+    assert found["difference"] is True
+    assert len(found["movers"]) == 10
+    total = found["labels"]["total"]
+    assert total["rows"] == sum(
+        rows for row in found["labels"]["cross_table"].values() for rows in row.values()
+    )
+
+
+def test_the_same_policy_twice_is_no_difference(
+    finished: Installation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for new in ("raw_click", str(draft(finished, tmp_path, "raw_click", {"combine": "sum"}))):
+        code, text, _ = answer(monkeypatch, capsys, finished, "raw_click", new)
+        assert code == 0
+        assert "no difference between raw_click and" in text.replace("\n", " ")
+    code, text, _ = answer(monkeypatch, capsys, finished, "raw_click", "raw_click", "--json")
+    assert (code, json.loads(text)["difference"]) == (0, False)
+
+
+def test_wrong_input_is_answered_in_words(
+    finished: Installation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    foreign = draft(finished, tmp_path, "raw_click", {"signals": {"like": {"gain": 1.0}}})
+    for arguments, words in (
+        (("raw_click", "multi_signl"), "did you mean 'multi_signal'?"),
+        (("raw_click", str(foreign)), "signals.like: the problem has no such signal"),
+        (("raw_click", str(tmp_path / "no.yaml")), "there is no such file"),
+        (
+            ("raw_click", "multi_signal", "--days", "2020-01-01..2020-01-02"),
+            f"no impressions from 2020-01-01 to 2020-01-02; there are days from {DAYS[0]}",
+        ),
+    ):
+        code, _, error = answer(monkeypatch, capsys, finished, *arguments)
+        assert code == 2
+        assert words in " ".join(error.split())
+        assert "Traceback" not in error
