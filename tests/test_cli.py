@@ -33,6 +33,7 @@ COMMANDS = (
     "policies check",
     "policies history",
     "policies restore",
+    "policies health",
     "policies diff",
     "erase",
     "quarantine list",

@@ -17,8 +17,10 @@ from label_platform.cli.options import (
     errors,
     problem_path,
 )
+from label_platform.cli.policy_health import health_command
 
 app = typer.Typer(no_args_is_help=True, help="Look at the label policies of a problem.")
+app.command("health")(health_command)
 
 
 app.command("list")(policy_list.list_command)

@@ -164,7 +164,7 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         days = [date.fromisoformat(day) for day in context.partition_keys]
-        manifests = []
+        manifests, rebuilt = [], []
         with project.open(context.run.run_id) as work:
             try:
                 days = days if step.every_day else _days_with_training(work, days)
@@ -179,9 +179,12 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
                 except (PropensityRefusedError, PriorRefusedError) as error:
                     raise dg.Failure(description=str(error), allow_retries=False) from error
                 manifests.append(manifest)
-                facts = partition_metadata(manifest) | {"rebuilt": built}
-                context.add_asset_metadata(facts, key, partition.day.isoformat())
+                rebuilt.append(built)
             results = checks.results(work, partitions, manifests)
+            for partition, built in zip(partitions, rebuilt, strict=True):
+                # read again: checks note what they measure
+                facts = partition_metadata(work.require(partition)) | {"rebuilt": built}
+                context.add_asset_metadata(facts, key, partition.day.isoformat())
             failed = [str(result.check_name) for result in results if stops(result)]
             if failed:
                 for partition in partitions:

@@ -17,6 +17,7 @@ from label_platform.lake import (
 from label_platform.pipeline.accounted_events import events_are_accounted_for
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.excluded_share import excluded_share_is_usual
+from label_platform.pipeline.label_health import HEALTH_CHECKS
 from label_platform.pipeline.propensity_checks import PROPENSITY_CHECKS
 
 _FINITE_LABEL = "count(*) filter (where label is null or not isfinite(label))"
@@ -127,6 +128,7 @@ _FURTHER: dict[str, tuple[FurtherCheck, ...]] = {
     "propensities": tuple(
         FurtherCheck(each.name, each.description, each.look) for each in PROPENSITY_CHECKS
     ),
+    "labels": tuple(FurtherCheck(each.name, each.description, each.look) for each in HEALTH_CHECKS),
     "orphaned_interactions": (
         FurtherCheck(
             _EVENTS_CHECK,

@@ -7,8 +7,10 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from label_platform.crafting import LabelHealth
 from label_platform.lake import Manifest
 from label_platform.logs import IngestReport
+from label_platform.pipeline.label_health import HEALTH
 
 _COUNTS = ("records", "accepted", "ignored", "rejected", "duplicates")
 
@@ -19,7 +21,8 @@ def partition_metadata(manifest: Manifest) -> dict[str, Any]:
         "dagster/row_count": manifest.rows,
         "content_hash": manifest.content_hash,
         "recipe_hash": manifest.recipe_hash,
-        **{name: _shown(value) for name, value in manifest.attributes.items()},
+        **{name: _shown(value) for name, value in manifest.attributes.items() if name != HEALTH},
+        **_health_metadata(manifest.attributes.get(HEALTH)),
     }
 
 
@@ -61,6 +64,19 @@ def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(
         f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})"
     )
+
+
+def _health_metadata(stored: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A day's numbers, each by itself: Dagster draws them over days."""
+    if not stored:
+        return {}
+    health = LabelHealth.from_facts(stored["numbers"])
+    numbers = {**health.as_facts(), "positive_share": health.positive_share}
+    return {
+        f"{HEALTH}/{name}": value
+        for name, value in numbers.items()
+        if value is not None and name not in {"rows", "buckets"}
+    }
 
 
 def _shown(value: object) -> Any:  # noqa: ANN401 - whatever Dagster takes as metadata

@@ -17,7 +17,10 @@ def pictures_of(context: Context, partition: Partition) -> dict[str, bytes]:
     if partition.table == "propensities":
         return propensity_pictures(context, partition)
     if partition.table == "labels":
-        return _label_pictures(context, partition)
+        from label_platform.pipeline.label_health_picture import label_health_picture
+
+        health = {"label_health": label_health_picture(context, partition)}
+        return _label_pictures(context, partition) | health
     return {}
 
 

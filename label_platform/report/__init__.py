@@ -2,7 +2,15 @@
 
 from label_platform.report.estimators_plot import plot_estimators
 from label_platform.report.grid_plot import plot_grid
+from label_platform.report.label_health_plot import HealthPanel, plot_label_health
 from label_platform.report.label_histogram import plot_label_histogram
 from label_platform.report.propensity_plot import plot_propensities
 
-__all__ = ["plot_estimators", "plot_grid", "plot_label_histogram", "plot_propensities"]
+__all__ = [
+    "HealthPanel",
+    "plot_estimators",
+    "plot_grid",
+    "plot_label_health",
+    "plot_label_histogram",
+    "plot_propensities",
+]

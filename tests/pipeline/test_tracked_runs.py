@@ -74,7 +74,7 @@ def test_the_policy_the_numbers_and_the_data_are_logged(finished: Installation, 
 @pytest.mark.parametrize("name", POLICIES)
 def test_pictures_are_logged(finished: Installation, name: str) -> None:
     pictures = finished.mlflow().list_artifacts(run_of(finished, name).info.run_id, "pictures")
-    expected = {"pictures/label_histogram.png"}
+    expected = {"pictures/label_histogram.png", "pictures/label_health.png"}
     if name == "coec_click":
         expected |= {"pictures/propensity_curve.png", "pictures/propensity_estimators.png"}
     assert {each.path for each in pictures} == expected

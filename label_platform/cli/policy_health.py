@@ -1,0 +1,94 @@
+"""label-platform policies health: how the labels of each day and policy are."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from label_platform.cli.options import (
+    DaysOption,
+    JsonOption,
+    PoliciesOption,
+    ProblemOption,
+    console,
+    day_range,
+    problem_path,
+)
+from label_platform.strict_yaml import ConfigurationError
+
+
+def health_command(
+    problem: ProblemOption = None,
+    days: DaysOption = None,
+    policies: PoliciesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How many labels are above 0, how even, how much at the clip, and whether they drift.
+
+    Of each built day and policy, with the limits of the policy file that it breaks. Exits with 0
+    also where limits are broken: they are warnings.
+
+    Example: label-platform policies health --policies coec_click --days 2026-10-01..
+    """
+    from label_platform.lake import Partition
+    from label_platform.pipeline.context import Project
+    from label_platform.pipeline.label_health import day_of_labels
+    from label_platform.pipeline.workspace import Workspace
+
+    project = Project.load(problem_path(problem), Workspace.from_environment())
+    first, last = day_range(days)
+    with project.open() as context:
+        found = {
+            name: [
+                day_of_labels(context, Partition("labels", day, name)).as_facts()
+                for day in context.lake.days("labels", name)
+                if first <= day <= last
+            ]
+            for name in _named(policies, [policy.name for policy in project.policies])
+        }
+    if as_json:
+        print(json.dumps({"labels": found}))  # noqa: T201 - the result
+        return
+    for name, rows in found.items():
+        _print(name, rows)
+
+
+def _named(policies: str | None, known: list[str]) -> list[str]:
+    if policies is None:
+        return known
+    names = [name.strip() for name in policies.split(",")]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigurationError(
+            f"--policies: {', '.join(unknown)} is not used by the problem; it uses "
+            f"{', '.join(known)}"
+        )
+    return names
+
+
+def _print(name: str, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        console.print(f"[bold]{name}[/]: no labels are built for these days", highlight=False)
+        return
+    numbers = ("rows", "> 0", "mean", "effective", "clip", "PSI", "p", "immature")
+    console.print(f"\n[bold]{name}[/]")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("day", no_wrap=True)
+    for column in numbers:
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        shares = (row["positive_share"], row["mean"], row["effective_share"], row["clip_share"])
+        drift = (row["psi"], row["p_value"], row["immature_share"])
+        shown = [f"{row['rows']:,}", *_shown(shares), *_shown(drift)]
+        table.add_row(row["day"], *shown, style="yellow" if row["warnings"] else None)
+    console.print(table)
+    for row in rows:
+        for words in row["warnings"].values():
+            console.print(f"  [yellow]warning[/] {row['day']}: {words}", highlight=False)
+    console.print(f"  drift of {rows[-1]['day']}: {rows[-1]['drift']}", highlight=False)
+
+
+def _shown(values: Iterable[float | None]) -> list[str]:
+    return ["-" if value is None else f"{value:.2g}" for value in values]
