@@ -38,12 +38,14 @@ class Fitted:
     Attributes:
         prior_mean: m of an empirical Bayes prior.
         prior_strength: its a.
+        prior_refusal: why there is none, where the policy then does without; else empty.
         dense_scale: what weights of dense positives are multiplied by.
         bounds: labels above the g-th of them have a grade of at least g.
     """
 
     prior_mean: float | None = None
     prior_strength: float | None = None
+    prior_refusal: str = ""
     dense_scale: float = 1.0
     bounds: tuple[float, ...] = ()
 

@@ -87,7 +87,7 @@ def more_columns(policy: Policy) -> dict[str, str]:
         columns[PREDICTION_SHARE] = f"round(1 - {unclipped} / {examined}, 6)"
     if policy.auxiliary is not None:
         columns["auxiliary_label"] = (
-            "cast(sum(auxiliary_gain_sum) / sum(expected_examinations) as double)"
+            f"{_sum(policy, 'auxiliary_gain_sum')} / {_sum(policy, 'expected_examinations')}"
         )
     return columns
 

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from datetime import date, timedelta
-from hashlib import sha256
 from typing import Any
 
 from label_platform.examples import (
@@ -47,9 +46,6 @@ def examples_recipe(context: Context, partition: Partition) -> dict[str, Any]:
     days = (*split.train, *split.validate)
     weighted = examples_need_propensities(policy)
     fitting: dict[str, Any] = {"semantics": SEMANTICS} if needs_finish(policy) else {}
-    if policy.teacher is not None:
-        content = (policy.path.parent / policy.teacher.model).read_bytes()
-        fitting["teacher"] = sha256(content).hexdigest()
     return fitting | {
         "policy_version": policy_version(policy, context.problem),
         "features": [context.problem.features, context.problem.item_features],
@@ -99,8 +95,10 @@ def _counted(
     stored = context.lake.scan("examples", [partition.day], policy.name)
     found = {
         "origins": {
-            f"{part} {origin}": f"{rows:,} ({share:.1%})"
-            for part, origin, rows, _, share, _ in context.engine.rows(origin_counts_sql(stored))
+            f"{part} {origin}": f"{rows:,} ({share:.1%}, {of_weight:.1%} of the weight)"
+            for part, origin, rows, _, share, of_weight in context.engine.rows(
+                origin_counts_sql(stored)
+            )
         }
     }
     refused = refused_draws_sql(policy, relations)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from label_platform.crafting import fit_empirical_bayes
@@ -73,10 +74,10 @@ def _predictions(policy: Policy, rows: pa.Table, features: tuple[str, ...]) -> F
         examined = np.maximum(np.nan_to_num(examined, nan=1.0), policy.debias.clip)
     if policy.debias.method in {"none", "posterior", "ips"}:
         label = (label > 0) / examined
-    trains = np.asarray(rows.column("part").to_pylist()) == "train"
-    shown = np.asarray(rows.column("origin").to_pylist()) != "random"
-    sampled = 1.0 if policy.grain == "query_item" else _floats(rows, "raw_weight")
-    weight = np.where(trains & shown, examined * sampled, 0.0)
+    shown = ~_is(rows, "origin", "random")
+    # a row that was kept of several stands for them all
+    sampled = _floats(rows, "weight" if policy.grain == "query_item" else "raw_weight")
+    weight = np.where(_is(rows, "part", "train") & shown, examined * sampled, 0.0)
     return cross_fitted_labels(
         read_features(rows, features).astype(np.float64), label, weight, _units(rows)
     )
@@ -95,13 +96,16 @@ def _fit(engine: Engine, policy: Policy, rows: pa.Table) -> Fitted:
     fitted = Fitted()
     prior = policy.debias.prior
     if prior is not None and prior.toward == "empirical_bayes":
-        trains = np.asarray(rows.column("part").to_pylist()) == "train"
+        trains = _is(rows, "part", "train")
         examined = _floats(rows, "expected_examinations")[trains]
-        found = fit_empirical_bayes(_floats(rows, "label")[trains] * examined, examined)
+        (signal,) = policy.signals.values()
+        counts = _floats(rows, "label")[trains] * examined / signal.gain
+        found = fit_empirical_bayes(counts, examined)
         if found.refusal and not falls_back(policy):
             raise PriorRefusedError(policy, found.refusal)
         # in decimals that SQL and people write alike
-        fitted = Fitted(round(found.mean, 12), round(found.strength, _DIGITS))
+        mean = round(found.mean * signal.gain, 12)
+        fitted = Fitted(mean, round(found.strength, _DIGITS), prior_refusal=found.refusal)
     if isinstance(policy.combine, DualPositives):
         dense, primary = (float(each) for each in engine.row(dense_weights_sql()))
         scale = dense_scale(dense, primary, policy.combine.dense_share)
@@ -110,6 +114,11 @@ def _fit(engine: Engine, policy: Policy, rows: pa.Table) -> Fitted:
         lowest, above = engine.row(bounds_sql(policy, fitted))
         fitted = replace(fitted, bounds=(lowest, *(above or ())))
     return fitted
+
+
+def _is(rows: pa.Table, name: str, value: str) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = pc.equal(rows.column(name), value).to_numpy().astype(np.bool_)
+    return found
 
 
 def _floats(rows: pa.Table, name: str) -> Floats:

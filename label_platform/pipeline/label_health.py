@@ -7,6 +7,7 @@ later days are compared with it without reading its labels again.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from math import ceil
 from typing import Any
 
 import dagster as dg
@@ -127,7 +128,7 @@ def _drift(context: Context, partition: Partition, health: LabelHealth) -> Label
     if health.immature_share > _RIPE:
         return LabelDrift(0)
     made = _made_by(context.require(partition))
-    window = context.problem.training.window.days
+    window = max(1, ceil(context.problem.training.window / _DAY))
     counts = []
     for back in range(window, 0, -1):
         other = Partition(partition.table, partition.day - back * _DAY, partition.policy)

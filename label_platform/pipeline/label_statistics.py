@@ -37,7 +37,7 @@ def fitting_days(context: Context, day: date) -> tuple[date, ...]:
     of a log, where a full window does not exist yet, it reaches forward to the last training day.
     """
     days = context.log_days
-    length = context.problem.training.window.days
+    length = max(1, ceil(context.problem.training.window / _DAY))
     last_training_day = context.last_training_day(days[-1])
     full_window = days[0] + timedelta(days=length - 1)
     lag = max(1, ceil(context.problem.training.validation / _DAY))
@@ -50,7 +50,8 @@ def as_of_if_immature(context: Context, policy: Policy, day: date) -> datetime |
     """The end of what is known, where a policy reweights and a day's windows were open then."""
     if policy.delay.immature != "reweight":
         return None
-    known = context.project.as_of or end_of(context.log_days[-1])
+    last_day = [*context.log_days, *context.later_event_days][-1]
+    known = context.project.as_of or end_of(last_day)
     window = max(context.problem.signals[name].window for name in used_signals(policy))
     return known if end_of(day) + window > known else None
 
@@ -61,9 +62,10 @@ def label_statistics_recipe(context: Context, partition: Partition) -> dict[str,
     days = fitting_days(context, partition.day) if needs_watch_statistics(policy) else ()
     moment = as_of_if_immature(context, policy, partition.day)
     followed = tuple(context.event_days) if moment else ()
+    read = {*days, *(context.log_days if moment else ())}
     return {
         "impression_signals": {
-            str(day): context.content("impression_signals", day) for day in days
+            str(day): context.content("impression_signals", day) for day in sorted(read)
         },
         "followed": context.contents("matched_interactions", followed),
         "as_of": str(moment),

@@ -6,13 +6,14 @@ import pyarrow as pa
 
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.examples import feature_columns
+from label_platform.pipeline.examples import examination_curve, feature_columns
 from label_platform.pipeline.labels import uses_propensities
 from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.propensity_judgment import judgment_of
 from label_platform.policy import (
     Policy,
     RankerSpec,
+    examples_need_propensities,
     label_version,
     labels_need_propensities,
     policy_version,
@@ -130,7 +131,7 @@ def _record(
     last_training_day = context.split(partition.day).train[-1]
     labels = Partition("labels", last_training_day, policy.name)
     pictures = pictures_of(context, labels)
-    if labels_need_propensities(policy):
+    if labels_need_propensities(policy) or examples_need_propensities(policy):
         pictures |= pictures_of(context, Partition("propensities", last_training_day))
     return store.log_ranker(
         RankerRecord(
@@ -162,9 +163,9 @@ def _tags(
 ) -> dict[str, str]:
     split = context.split(partition.day)
     curve = Partition("propensities", split.train[-1])
-    debiased = labels_need_propensities(policy)
-    if debiased:
-        debiased = uses_propensities(context, policy, Partition("labels", split.train[-1]))
+    labels = Partition("labels", split.train[-1])
+    weighted = examination_curve(context, policy, split.train[-1]) is not None
+    debiased = weighted or uses_propensities(context, policy, labels)
     verdict, reason = judgment_of(context, split.train[-1], policy.debias.estimator)
     attributes = context.require(curve).attributes
     return {

@@ -19,6 +19,7 @@ from label_platform.policy.check_segments import (
 from label_platform.policy.check_signals import check_gains, check_windows, window_warnings
 from label_platform.policy.label_spec import FirstOf
 from label_platform.policy.propensities import labels_need_propensities
+from label_platform.policy.signals import click_signal
 from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
@@ -36,7 +37,7 @@ def check_policy(policy: Policy, problem: Problem) -> None:
         *check_combine(policy),
         *_watch_time(policy, problem),
         *check_segments(policy, problem),
-        *_debias(policy),
+        *_debias(policy, problem),
         *_days(policy),
         *check_negatives(policy, problem),
         *check_rankers(policy),
@@ -94,7 +95,7 @@ def _watch_time(policy: Policy, problem: Problem) -> Iterator[str]:
         )
 
 
-def _debias(policy: Policy) -> Iterator[str]:
+def _debias(policy: Policy, problem: Problem) -> Iterator[str]:
     debias = policy.debias
     if debias.method == "coec" and policy.grain == "impression":
         yield (
@@ -106,11 +107,8 @@ def _debias(policy: Policy) -> Iterator[str]:
             "debias.method: posterior is for grain impression: it weighs each impression without "
             "a click; use coec"
         )
-    if debias.method in {"affine", "doubly_robust"} and len(policy.signals) != 1:
-        yield (
-            f"debias.method: {debias.method} is for one signal, the one that propensities are "
-            f"estimated from: the trust offset is one of its rates; found {len(policy.signals)}"
-        )
+    if debias.method in {"affine", "doubly_robust"}:
+        yield from _trust(policy, problem)
     if debias.into == "weight" and (debias.method != "ips" or policy.grain == "query_item"):
         yield "debias.into: weight is for method ips at grain impression"
     if debias.self_normalise and debias.into != "weight":
@@ -120,6 +118,8 @@ def _debias(policy: Policy) -> Iterator[str]:
         )
     if debias.prior is not None and debias.method != "coec":
         yield f"debias.prior: is for method coec, found {debias.method}"
+    elif debias.prior is not None and debias.prior.toward == "empirical_bayes":
+        yield from _counts(policy)
     if policy.watch_time is not None and labels_need_propensities(policy):
         yield (
             f"debias.method: {debias.method} is for signals: watch time is not a rate that an "
@@ -127,7 +127,53 @@ def _debias(policy: Policy) -> Iterator[str]:
         )
 
 
+def _trust(policy: Policy, problem: Problem) -> Iterator[str]:
+    """The trust offset is a rate of clicks, one for all impressions of a position."""
+    method, click = policy.debias.method, click_signal(problem)
+    reason = "the trust offset is a rate of this signal, from which propensities are estimated"
+    if set(policy.signals) != {click}:
+        found = ", ".join(sorted(policy.signals)) or "none"
+        yield f"debias.method: {method} is for the signal {click} alone: {reason}; found {found}"
+    if any(gain.quality is not None for gain in policy.signals.values()):
+        yield f"signals.{click}.quality: with method {method}, {reason}, whatever its quality"
+    for number, segment in enumerate(policy.segments):
+        if segment.signals:
+            yield f"segments.{number}.signals: with method {method}, {reason}, in all segments"
+
+
+def _counts(policy: Policy) -> Iterator[str]:
+    """Empirical Bayes learns from how much counts differ beyond chance (Poisson)."""
+    plain = len(policy.signals) == 1 and all(
+        gain.quality is None and gain.gain > 0 for gain in policy.signals.values()
+    )
+    reason = "empirical_bayes compares labels with the chance of counts"
+    if not plain or any(segment.signals for segment in policy.segments):
+        yield (
+            f"debias.prior.toward: {reason}: it is for one signal with a gain above 0, no quality "
+            "and no segments that change it; use model"
+        )
+    if policy.decay is not None:
+        yield f"debias.prior.toward: {reason}, and with decay a count is none; use model"
+    if policy.negatives.never_examined is not None:
+        yield (
+            f"debias.prior.toward: {reason}, of all cells: never_examined leaves most of those "
+            "without gain out; use model"
+        )
+
+
 def _days(policy: Policy) -> Iterator[str]:
+    reweights = policy.delay.immature == "reweight"
+    alone = {name for each in policy.segments for name in each.signals} - set(policy.signals)
+    if reweights and alone:
+        yield (
+            f"delay.immature: reweight knows the delays of the policy's own signals, not of "
+            f"{', '.join(sorted(alone))}, which only a segment has"
+        )
+    if reweights and policy.auxiliary is not None and policy.grain == "query_item":
+        yield (
+            "delay.immature: reweight at grain query_item makes one denominator from the delays of "
+            "the label's signals, which the auxiliary label has not; use exclude or provisional"
+        )
     if policy.delay.immature == "reweight" and policy.watch_time is not None:
         yield (
             "delay.immature: reweight is for signals, which have come or not: seconds watched are "

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from label_platform.policy.label_spec import DualPositives, Thresholds
+from label_platform.policy.label_spec import DualPositives, Quantiles, Thresholds
 from label_platform.policy.spec import Policy
 
 _MAY_BE_NEGATIVE = {"affine", "doubly_robust"}
@@ -11,7 +11,14 @@ _WITHIN_ONE = {"pc", "pcr", "d2q", "dvr", "d2co"}
 
 
 def grading_warnings(policy: Policy) -> Iterator[str]:
-    """Thresholds that do not part the labels; quantiles always do."""
+    """Grades that do not part the labels as they seem to."""
+    if isinstance(policy.grading, Quantiles):
+        if _is_continuous(policy):
+            yield (
+                "grading.quantiles: 0 is the grade of the lowest label, which in this policy few "
+                "rows share: nearly all are graded by equal shares"
+            )
+        return
     if not isinstance(policy.grading, Thresholds):
         return
     thresholds = policy.grading.thresholds
@@ -28,6 +35,13 @@ def grading_warnings(policy: Policy) -> Iterator[str]:
                 f"grading.thresholds.{number}: {threshold:g} is reached by no row: labels of this "
                 f"policy go up to {highest:g}; no row has grade {number + 1}"
             )
+
+
+def _is_continuous(policy: Policy) -> bool:
+    """Whether rows to which nothing came differ in their labels."""
+    toward_model = policy.debias.prior is not None and policy.debias.prior.toward == "model"
+    adjusted = policy.debias.method in _MAY_BE_NEGATIVE or policy.teacher is not None
+    return adjusted or toward_model
 
 
 def _may_be_negative(policy: Policy) -> bool:

@@ -8,6 +8,9 @@ from label_platform.problem import Problem
 _CHOOSING = ("skip_above", "skip_next", "examined", "unexamined", "hard")
 """The blocks that choose among what was shown."""
 
+_ALL_SHOWN = ("skip_above", "examined", "unexamined")
+"""With these blocks, each row that was shown trains or is stood for by another."""
+
 _IMPRESSION_KEYS = (*_CHOOSING, "random", "at_most_per_list")
 
 
@@ -35,10 +38,10 @@ def _grain(policy: Policy) -> Iterator[str]:
                 "already counts its impressions without a click; never_examined is for this "
                 "grain"
             )
-        if negatives.never_examined is not None and policy.debias.method == "none":
+        if negatives.never_examined is not None and policy.debias.method != "coec":
             yield (
                 "negatives.never_examined: needs debias.method coec: without it nothing says how "
-                "often a query and item was examined"
+                "often a query and item was examined and had no gain"
             )
     elif negatives.never_examined is not None:
         yield (
@@ -113,6 +116,14 @@ def _posterior(policy: Policy) -> Iterator[str]:
     examined = policy.negatives.examined
     if examined is None or examined.weight != "posterior" or policy.debias.method != "none":
         return
+    missing = [key for key in _ALL_SHOWN if getattr(policy.negatives, key) is None]
+    cut = ["at_most_per_list"] if policy.negatives.at_most_per_list is not None else []
+    if missing or cut:
+        found = f"lacks {', '.join(missing)}" if missing else "has at_most_per_list"
+        yield (
+            "negatives.examined.weight: posterior learns the relevance it needs from what trains, "
+            f"which must stand for all that was shown; this policy {found}; use theta"
+        )
     for key in _asked(policy, ("skip_above", "skip_next")):
         weight = getattr(policy.negatives, key).weight
         if weight >= 1:

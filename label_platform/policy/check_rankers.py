@@ -10,6 +10,7 @@ from label_platform.policy.label_spec import DualPositives
 from label_platform.policy.spec import Policy
 from label_platform.policy.training_spec import RankerSpec
 
+_KNOWN_VARIANCE = {"affine", "doubly_robust"}
 _LEVELS = 256
 """Levels between the lowest and the highest label that lambdarank can tell apart."""
 
@@ -26,6 +27,11 @@ def check_rankers(policy: Policy) -> Iterator[str]:
             yield (
                 f"rankers.{number}.weight: {ranker.weight} is for grain query_item: a row of "
                 "grain impression is one impression; use one"
+            )
+        if ranker.weight == "information" and policy.debias.method not in _KNOWN_VARIANCE:
+            yield (
+                f"rankers.{number}.weight: information is for debias.method affine or "
+                f"doubly_robust, found {policy.debias.method}; use expected_examinations"
             )
         if ranker.objective == "lambdarank" and policy.debias.into == "weight":
             yield (

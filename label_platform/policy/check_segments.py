@@ -49,12 +49,27 @@ def check_combine(policy: Policy) -> Iterator[str]:
     if policy.watch_time is not None:
         yield f"{key}: is for signals, this policy has watch_time"
         return
+    if isinstance(combine, DualPositives):
+        yield from _dual(policy)
     for name in dict.fromkeys(names):
         if name not in policy.signals:
             hint = nearest(name, policy.signals)
             yield f"{key}: {name!r} is none of the policy's signals; {hint}"
         if names.count(name) > 1:
             yield f"{key}: {name!r} stands there more than once"
+
+
+def _dual(policy: Policy) -> Iterator[str]:
+    if policy.grain == "query_item":
+        yield (
+            "combine.dual: is for grain impression: each positive has a weight of its own there, "
+            "and a query and item has but one; use sum"
+        )
+    if policy.delay.immature == "reweight":
+        yield (
+            "combine.dual: has labels of 0 and 1, which no share of what has come can correct; "
+            "use delay.immature: exclude or provisional"
+        )
 
 
 def segment_warnings(policy: Policy) -> Iterator[str]:

@@ -4,6 +4,7 @@ Formulas and their sources are those of METHODS, sections 3, 5 and 6.
 """
 
 from itertools import pairwise
+from pathlib import PurePath
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -202,9 +203,18 @@ class Teacher(StrictModel):
     """A model whose scores stand in for a share of the label (distillation).
 
     Attributes:
-        model: a LightGBM text model, relative to the policy file, that knows the same features.
+        model: a LightGBM text model beside the policy file, or in a folder there, that knows the
+            same features.
         share: label = (1 - share) * label + share * score.
     """
 
     model: str
     share: float = Field(default=0.5, gt=0, le=1)
+
+    @field_validator("model")
+    @classmethod
+    def _is_beside(cls, model: str) -> str:
+        path = PurePath(model)
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"expected a file beside the policy file, found {model!r}")
+        return model

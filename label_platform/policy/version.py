@@ -6,10 +6,11 @@ Lists are as they stand where their order means something: an impression belongs
 segment that fits, ``combine.first`` is a ranking, rankers are trained and told in their order.
 """
 
+from hashlib import sha256
 from typing import Any
 
 from label_platform.lake import recipe_hash
-from label_platform.policy.label_spec import DualPositives, Segment
+from label_platform.policy.label_spec import DualPositives, Segment, Teacher
 from label_platform.policy.propensities import examples_need_propensities, labels_need_propensities
 from label_platform.policy.signals import click_signal, used_signals
 from label_platform.policy.spec import Policy
@@ -42,6 +43,8 @@ def policy_version(policy: Policy, problem: Problem) -> str:
         recipe["examination"] = _debias_recipe(policy, problem)
     if policy.debias.prior is not None:
         recipe["prior"] = policy.debias.prior.model_dump(mode="json")
+    if policy.teacher is not None:
+        recipe["teacher_content"] = _content_of_teacher(policy, policy.teacher)
     if policy.auxiliary is not None:
         recipe["tune"] = policy.auxiliary.tune
     if isinstance(policy.combine, DualPositives):
@@ -82,6 +85,12 @@ def _segment_recipe(segment: Segment) -> dict[str, Any]:
         for column, values in segment.when.items()
     }
     return content | {"when": when}
+
+
+def _content_of_teacher(policy: Policy, teacher: Teacher) -> str:
+    """By its content, since another model may come to lie under the same name."""
+    file = policy.path.parent / teacher.model
+    return sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def _debias_recipe(policy: Policy, problem: Problem) -> dict[str, Any]:

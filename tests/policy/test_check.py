@@ -47,6 +47,7 @@ def auxiliary(*modes: str, **signals: Changes) -> Changes:
     return said | {"rankers": [{"objective": "pointwise", "auxiliary": mode} for mode in modes]}
 
 
+EMPIRICAL: Changes = {"debias": {"method": "coec", "prior": {"toward": "empirical_bayes"}}}
 REFUSALS: list[tuple[Changes, str]] = [
     (
         {"signals": {"purchas": {"gain": 1}}},
@@ -205,6 +206,88 @@ REFUSALS: list[tuple[Changes, str]] = [
         (
             "rankers.0.position: feature contradicts debias.method ips, which uses it too; did you "
             "mean both?"
+        ),
+    ),
+    (
+        COEC | {"combine": {"dual": ["click"]}},
+        (
+            "combine.dual: is for grain impression: each positive has a weight of its own there, "
+            "and a query and item has but one; use sum"
+        ),
+    ),
+    (
+        {"combine": {"dual": ["click"]}, "delay": {"immature": "reweight"}},
+        (
+            "combine.dual: has labels of 0 and 1, which no share of what has come can correct; use "
+            "delay.immature: exclude or provisional"
+        ),
+    ),
+    *[
+        (
+            COEC | {"debias": {"method": method}} | changes,
+            (
+                f"{key}: {words}the trust offset is a rate of this signal, from which propensities are "
+                f"estimated{end}"
+            ),
+        )
+        for method in ("affine", "doubly_robust")
+        for changes, key, words, end in (
+            (
+                {"signals": {"purchase": {"gain": 1}}},
+                "debias.method",
+                f"{method} is for the signal click alone: ",
+                "; found purchase",
+            ),
+            (
+                quality("dwell_s"),
+                "signals.click.quality",
+                f"with method {method}, ",
+                ", whatever its quality",
+            ),
+            (
+                {"segments": [{"when": {"device": "mobile"}, "signals": {"click": {"gain": 2}}}]},
+                "segments.0.signals",
+                f"with method {method}, ",
+                ", in all segments",
+            ),
+        )
+    ],
+    *[
+        (
+            COEC | EMPIRICAL | changes,
+            f"debias.prior.toward: empirical_bayes compares {words}; use model",
+        )
+        for changes, words in (
+            (
+                quality("dwell_s"),
+                (
+                    "labels with the chance of counts: it is for one signal with a gain above 0, no "
+                    "quality and no segments that change it"
+                ),
+            ),
+            (
+                {"decay": {"half_life": "7d"}},
+                "labels with the chance of counts, and with decay a count is none",
+            ),
+            (
+                {"negatives": {"never_examined": {"rate": 0.1}}},
+                (
+                    "labels with the chance of counts, of all cells: never_examined leaves most of "
+                    "those without gain out"
+                ),
+            ),
+        )
+    ],
+    (
+        COEC
+        | {
+            "rankers": [
+                {"objective": "pointwise", "weight": "information", "position": "debias_only"}
+            ]
+        },
+        (
+            "rankers.0.weight: information is for debias.method affine or doubly_robust, found "
+            "coec; use expected_examinations"
         ),
     ),
 ]

@@ -33,6 +33,7 @@ def negatives(**blocks: object) -> Changes:
     return {"negatives": blocks}
 
 
+POSTERIOR: Changes = {"examined": {"weight": "posterior"}, "unexamined": {"rate": 0.2}}
 REFUSALS: list[tuple[Changes, str]] = [
     *[
         (
@@ -63,7 +64,7 @@ REFUSALS: list[tuple[Changes, str]] = [
         QUERY_ITEM | negatives(never_examined={"rate": 0.1}),
         (
             "negatives.never_examined: needs debias.method coec: without it nothing says how often "
-            "a query and item was examined"
+            "a query and item was examined and had no gain"
         ),
     ),
     (
@@ -176,7 +177,7 @@ REFUSALS: list[tuple[Changes, str]] = [
     ],
     *[
         (
-            negatives(examined={"weight": "posterior"}, **{key: {"weight": weight}}),
+            negatives(**POSTERIOR | {"skip_above": {"weight": 0.9}} | {key: {"weight": weight}}),
             (
                 f"negatives.{key}.weight: full weight ({weight}) beside examined.weight: posterior "
                 "corrects twice: by the posterior no row without a click counts in full, above a "
@@ -185,6 +186,30 @@ REFUSALS: list[tuple[Changes, str]] = [
         )
         for key, weight in (("skip_above", 1), ("skip_above", 2), ("skip_next", 1))
     ],
+    *[
+        (
+            negatives(**changes),
+            (
+                "negatives.examined.weight: posterior learns the relevance it needs from what "
+                f"trains, which must stand for all that was shown; this policy {found}; use theta"
+            ),
+        )
+        for changes, found in (
+            ({"examined": {"weight": "posterior"}}, "lacks skip_above, unexamined"),
+            (POSTERIOR, "lacks skip_above"),
+            (
+                POSTERIOR | {"skip_above": {"weight": 0.5}, "at_most_per_list": 9},
+                "has at_most_per_list",
+            ),
+        )
+    ],
+    (
+        COEC | {"debias": {"method": "ips"}} | negatives(never_examined={"rate": 0.1}),
+        (
+            "negatives.never_examined: needs debias.method coec: without it nothing says how often "
+            "a query and item was examined and had no gain"
+        ),
+    ),
     (
         negatives(skip_above={}, near_duplicates=0.1),
         (
@@ -226,7 +251,7 @@ def test_a_contradiction_is_refused_with_file_key_and_reason(
         IPS | negatives(skip_above={}, unexamined={"rate": 0.2, "weight": 5}),
         IPS | negatives(skip_above={}, skip_next={}, hard={}, unexamined={"rate": 0.2}),
         negatives(skip_above={}, examined={}, unexamined={"rate": 0.2}),
-        negatives(skip_above={"weight": 0.9}, examined={"weight": "posterior"}),
+        negatives(**POSTERIOR, skip_above={"weight": 0.9}),
         negatives(hard={}, near_duplicates=0.1),
         negatives(at_most_per_list=5),
         COEC | negatives(never_examined={"rate": 0.1}),

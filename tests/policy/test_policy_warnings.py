@@ -14,6 +14,11 @@ PAIRS: Changes = {"rankers": [{"objective": "lambdarank"}]}
 DEBIASED_PAIRS = {"objective": "lambdarank", "position": "debias_only"}
 BOTH: Changes = {"signals": {"click": {"gain": 1.0}, "purchase": {"gain": 2.0}}}
 DWELL: Changes = {"signals": {"dwell_s": {"gain": 1.0}}}
+ALL_SHOWN = {
+    "skip_above": {"weight": 0.5},
+    "examined": {"weight": "posterior"},
+    "unexamined": {"rate": 1.0},
+}
 UNEQUAL = (
     "differ within a list, by which lambdarank weighs the two sides of a pair differently; "
     "pointwise takes them as they are meant"
@@ -60,10 +65,10 @@ WARNINGS: list[tuple[Changes, str]] = [
         ),
     ),
     (
-        PAIRS | {"negatives": {"examined": {"weight": "posterior"}}},
+        PAIRS | {"negatives": ALL_SHOWN},
         (
-            "rankers.0.objective: the weights of negatives (positives 1, examined posterior) "
-            f"{UNEQUAL}"
+            "rankers.0.objective: the weights of negatives (positives 1, skip_above 0.5, examined "
+            f"posterior, unexamined 1) {UNEQUAL}"
         ),
     ),
     (

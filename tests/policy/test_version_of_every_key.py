@@ -84,6 +84,7 @@ _HEALTH: Changes = {
     "clip_share": 0.1,
     "effective_share": 0.1,
     "psi": 0.1,
+    "drift_p_value": 0.01,
     "immature_share": 0.1,
 }
 _WATCH: Changes = {

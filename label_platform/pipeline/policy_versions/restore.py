@@ -5,7 +5,7 @@ from pathlib import Path
 
 from label_platform.pipeline.policy_versions.history import KnownVersion, PolicyHistory
 from label_platform.policy import Policy, check_policy, policy_of_text
-from label_platform.problem import Problem
+from label_platform.problem import NAME_PATTERN, Problem
 from label_platform.strict_yaml import ConfigurationError
 
 _LEAST_DIGITS = 4
@@ -41,6 +41,13 @@ def restore_policy(
         file = problem.resolve_policies() / f"{history.name}_{known.policy_version}.yaml"
     if file.suffix != ".yaml":
         raise ConfigurationError(f"--out: expected a file that ends in .yaml, found {file}")
+    if re.fullmatch(NAME_PATTERN, file.stem) is None:
+        raise ConfigurationError(
+            f"--out: a policy is called like its file: expected lower-case letters, digits and _, "
+            f"found {file.stem!r}"
+        )
+    if not file.absolute().parent.is_dir():
+        raise ConfigurationError(f"--out: there is no folder {file.absolute().parent}")
     if file.exists():
         raise FileExistsError(f"{file}: is there already; name another file by --out")
     text = _renamed(known.text, file.stem)
