@@ -226,8 +226,8 @@ REFUSALS: list[tuple[Changes, str]] = [
         (
             COEC | {"debias": {"method": method}} | changes,
             (
-                f"{key}: {words}the trust offset is a rate of this signal, from which propensities are "
-                f"estimated{end}"
+                f"{key}: {words}the trust offset is a rate of this signal, from which propensities "
+                f"are estimated{end}"
             ),
         )
         for method in ("affine", "doubly_robust")
@@ -261,8 +261,8 @@ REFUSALS: list[tuple[Changes, str]] = [
             (
                 quality("dwell_s"),
                 (
-                    "labels with the chance of counts: it is for one signal with a gain above 0, no "
-                    "quality and no segments that change it"
+                    "labels with the chance of counts: it is for one signal with a gain above "
+                    "0, no quality and no segments that change it"
                 ),
             ),
             (
