@@ -1,6 +1,8 @@
 """label-platform labels: builds labels; its commands explain them."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +25,7 @@ from label_platform.strict_yaml import ConfigurationError
 
 if TYPE_CHECKING:
     from label_platform.explain import Explanation
-    from label_platform.pipeline.context import Project
+    from label_platform.pipeline.context import Context
 
 app = typer.Typer()
 
@@ -90,7 +92,7 @@ def explain_command(  # noqa: PLR0913, PLR0917 - a label is named by several key
     from label_platform.pipeline.explanation import LabelSearch
 
     _require_writable(html)
-    with _project(command, problem, logs).open() as context:
+    with _built(command, problem, logs) as context:
         search = LabelSearch(context, policy, day_range(days))
         found = search.explain(impression, query, item)
     if isinstance(found, list):
@@ -122,7 +124,7 @@ def touched_command(
     """
     from label_platform.pipeline.explanation import touched_by
 
-    with _project(command, problem, logs).open() as context:
+    with _built(command, problem, logs) as context:
         found = touched_by(context, event, policy)
     if as_json:
         print(json.dumps(found.as_json(), default=str))  # noqa: T201 - the command's result
@@ -130,13 +132,22 @@ def touched_command(
         _print(found.as_text_lines())
 
 
-def _project(command: typer.Context, problem: Path | None, logs: Path | None) -> "Project":
+@contextmanager
+def _built(command: typer.Context, problem: Path | None, logs: Path | None) -> Iterator["Context"]:
+    """A project of which something was built: there is nothing to explain before that."""
     from label_platform.pipeline.context import Project
     from label_platform.pipeline.workspace import Workspace
 
     given = command.obj or {}
     path = problem_path(problem or given.get("problem"))
-    return Project.load(path, Workspace.from_environment(), logs or given.get("logs"))
+    project = Project.load(path, Workspace.from_environment(), logs or given.get("logs"))
+    with project.open() as context:
+        if not context.lake.days("impressions"):
+            raise ConfigurationError(
+                f"problem {context.problem.name}: impressions: no day is built yet; "
+                "`label-platform labels` builds them"
+            )
+        yield context
 
 
 def _require_writable(html: Path | None) -> None:

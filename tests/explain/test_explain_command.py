@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Project
+from label_platform.pipeline.workspace import Workspace
 from tests.explain.conftest import DAY, Run, clicked
 
 
@@ -219,3 +221,24 @@ def test_an_excluded_impression_has_no_label_and_says_why(simulated: Project, ru
     assert done.exit_code == 0
     assert "EXCLUDED: clicks_per_minute" in done.output
     assert "the exclusion (clicks_per_minute) is taken as it is recorded" in done.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("explain", "--policy", "raw_click", "--impression", "0" * 32),
+        ("explain", "--query", "12"),
+        ("touched", "--event", "0" * 32),
+    ],
+)
+@pytest.mark.parametrize("folder", ["data", "nowhere"])
+def test_before_anything_is_built_the_command_that_builds_it_is_named(
+    simulated: Project, run: Run, tmp_path: Path, folder: str, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "data").mkdir()
+    empty = replace(simulated, workspace=Workspace(tmp_path / folder))
+    said = run(empty, *arguments, "--problem", str(simulated.path), fails=True)
+    assert said == (
+        "problem product_search: impressions: no day is built yet; "
+        "`label-platform labels` builds them"
+    )
