@@ -1,6 +1,7 @@
 """label-platform labels: builds labels; its commands explain them."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,7 +100,7 @@ def explain_command(  # noqa: PLR0913, PLR0917 - a label is named by several key
         _print_impressions(found, as_json=as_json)
         return
     if html is not None:
-        html.write_text(as_html(found), encoding="utf-8")
+        _write(html, as_html(found))
     if as_json:
         print(json.dumps(found.as_json(), default=str))  # noqa: T201 - the command's result
     elif html is None:
@@ -151,8 +152,23 @@ def _built(command: typer.Context, problem: Path | None, logs: Path | None) -> I
 
 
 def _require_writable(html: Path | None) -> None:
-    if html is not None and not html.absolute().parent.is_dir():
-        raise ConfigurationError(f"--html: there is no folder {html.absolute().parent}")
+    """Whether a page can be written is said before the work, not after it."""
+    if html is None:
+        return
+    file = html.absolute()
+    if file.is_dir():
+        raise ConfigurationError(f"--html: {file} is a folder, expected the name of a file")
+    if not file.parent.is_dir():
+        raise ConfigurationError(f"--html: there is no folder {file.parent}")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise ConfigurationError(f"--html: {file} cannot be written: permission denied")
+
+
+def _write(html: Path, page: str) -> None:
+    try:
+        html.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"--html: {html} cannot be written: {error.strerror}") from error
 
 
 def _print(lines: list[str]) -> None:

@@ -242,3 +242,24 @@ def test_before_anything_is_built_the_command_that_builds_it_is_named(
         "problem product_search: impressions: no day is built yet; "
         "`label-platform labels` builds them"
     )
+
+
+def test_where_no_page_can_be_written_it_is_said_before_the_work(
+    simulated: Project, run: Run, tmp_path: Path
+) -> None:
+    # the id is wrong, too, but is not looked at before the file is
+    asked = ("explain", "--policy", "raw_click", "--impression", "x", "--html")
+    said = run(simulated, *asked, str(tmp_path), fails=True)
+    assert said == f"--html: {tmp_path} is a folder, expected the name of a file"
+    missing = str(tmp_path / "nowhere" / "label.html")
+    assert run(simulated, *asked, missing, fails=True) == (
+        f"--html: there is no folder {tmp_path / 'nowhere'}"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk without room")
+def test_a_page_that_was_not_written_is_told_in_one_line(simulated: Project, run: Run) -> None:
+    named = clicked(simulated, "raw_click")
+    asked = ("explain", "--policy", "raw_click", "--impression", named["impression"])
+    said = run(simulated, *asked, "--html", "/dev/full", fails=True)
+    assert said == "--html: /dev/full cannot be written: No space left on device"
