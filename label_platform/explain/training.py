@@ -95,13 +95,14 @@ def _grade(policy: Policy, label: float, kept: TrainingRow, steps: Steps) -> flo
     grading = policy.grading
     if isinstance(grading, Thresholds):
         grade = sum(label >= bound for bound in grading.thresholds)
-        bounds = list(grading.thresholds)
+        bounds, verb = list(grading.thresholds), "reaches"
     elif isinstance(grading, Quantiles):
         if "bounds" not in kept.fits:
             raise NotRecordedError("the bounds of the grades are not kept with the training rows")
-        bounds = list(kept.fits["bounds"])
+        bounds, verb = list(kept.fits["bounds"]), "exceeds"
         grade = sum(label > bound for bound in bounds)
     else:
         return label
     numbers: dict[str, Number] = {"label": label, "bounds": ", ".join(f"{b:g}" for b in bounds)}
-    return steps.add("grade", "the number of bounds that the label reaches", numbers, float(grade))
+    formula = f"the number of bounds that the label {verb}"
+    return steps.add("grade", formula, numbers, float(grade))

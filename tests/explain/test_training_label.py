@@ -48,3 +48,16 @@ def test_grades_by_quantiles_are_above_their_bounds(
     policy = make(grading={"quantiles": 3})
     row = TrainingRow({"label": 0.0}, {"bounds": [0.2, 0.9]})
     assert training_label(policy, {"label": label}, row, Steps()) == grade
+
+
+@pytest.mark.parametrize(
+    ("grading", "grade", "verb"), [("thresholds", 1, "reaches"), ("quantiles", 0, "exceeds")]
+)
+def test_what_a_label_at_a_bound_does_is_worded_as_it_is_counted(
+    make: MakePolicy, grading: str, grade: float, verb: str
+) -> None:
+    policy = make(grading={grading: 2 if grading == "quantiles" else [0.2]})
+    steps = Steps()
+    row = TrainingRow({"label": 0.0}, {"bounds": [0.2]})
+    assert training_label(policy, {"label": 0.2}, row, steps) == grade
+    assert [step.formula for step in steps.done] == [f"the number of bounds that the label {verb}"]
