@@ -14,7 +14,7 @@ from label_platform.pipeline.workspace import Workspace
 from tests.explain.conftest import DAY, Run, clicked
 
 
-def spoil(project: Project, policy: str, column: str) -> None:
+def spoil(project: Project, policy: str, column: str, **attributes: str) -> None:
     """Change every label of a day by a little."""
     with project.open() as context:
         partition = Partition("labels", DAY, policy)
@@ -25,7 +25,7 @@ def spoil(project: Project, policy: str, column: str) -> None:
             f"select * replace ({column} + 0.001 as {column}) from "
             f"{context.lake.scan('labels', [DAY], policy)}",
             recipe=manifest.recipe_hash,
-            attributes=manifest.attributes,
+            attributes={**manifest.attributes, **attributes},
         )
 
 
@@ -263,3 +263,14 @@ def test_a_page_that_was_not_written_is_told_in_one_line(simulated: Project, run
     asked = ("explain", "--policy", "raw_click", "--impression", named["impression"])
     said = run(simulated, *asked, "--html", "/dev/full", fails=True)
     assert said == "--html: /dev/full cannot be written: No space left on device"
+
+
+def test_labels_of_another_version_say_so(copied: Project, run: Run) -> None:
+    named = clicked(copied, "raw_click")
+    asked = ("explain", "--policy", "raw_click", "--impression", named["impression"], "--json")
+    assert "built with" not in json.loads(run(copied, *asked).output)["facts"]
+    spoil(copied, "raw_click", "label", label_version="0123456789ab")
+    assert json.loads(run(copied, *asked).output)["facts"]["built with"] == (
+        "label version 0123456789ab: not today's version (of the policy, the problem or the "
+        "formulas)"
+    )

@@ -37,7 +37,10 @@ def facts_of(context: Context, policy: Policy, days: Sequence[date]) -> dict[str
         if (manifest := context.lake.manifest(Partition("labels", day, policy.name))) is not None
     }
     if built - {facts["label version"]}:
-        facts["built with"] = f"label version {', '.join(sorted(built))}: not today's policy file"
+        facts["built with"] = (
+            f"label version {', '.join(sorted(built))}: not today's version (of the policy, the "
+            "problem or the formulas)"
+        )
     if labels_need_propensities(policy) and days:
         verdict, reason = judgment_of(context, days[-1], debias.estimator)
         facts["propensities"] = f"{verdict}: {reason}"
