@@ -34,6 +34,11 @@ class EventFate:
     counts: bool
     fate: str
 
+    @property
+    def moment(self) -> str:
+        """When, in UTC, as people read it."""
+        return self.occurred_at[:19].replace("T", " ")
+
     def as_json(self) -> dict[str, Any]:
         """The event for programs."""
         return dict(self.__dict__)

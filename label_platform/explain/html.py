@@ -97,7 +97,7 @@ def _events(events: Iterable[EventFate]) -> str:
             ("mark good" if event.counts else "mark no", "counts" if event.counts else "left out"),
             ("", escape(event.signal)),
             ("number", number(event.value)),
-            ("", escape(event.occurred_at[:19].replace("T", " "))),
+            ("", escape(event.moment)),
             (
                 "" if event.counts else "no",
                 _with_place(event),

@@ -77,7 +77,7 @@ def _impression(each: ExplainedImpression) -> Iterator[str]:
     for event in each.events:
         yield (
             f"    {SIGN[event.counts]} {event.signal} {number(event.value)} at "
-            f"{event.occurred_at[:19].replace('T', ' ')}  {event.fate}"
+            f"{event.moment}  {event.fate}"
         )
         yield f"      {event.place}  {event.event_id}"
     yield from _steps(each.computed.steps)

@@ -1,6 +1,7 @@
 """From an event to its labels; and the command without a command builds labels still."""
 
 import json
+import re
 
 from label_platform.pipeline.context import Project
 from tests.explain.conftest import Run, clicked
@@ -39,3 +40,16 @@ def test_labels_alone_still_builds_labels(copied: Project, run: Run) -> None:
     told = json.loads(done.stdout)
     assert (told["failed"], told["refused"]) == ({}, {})
     assert told["built"].keys() | told["unchanged"].keys() >= {"impression_signals", "labels"}
+
+
+def test_times_are_those_that_the_explanation_of_the_label_shows(
+    simulated: Project, run: Run
+) -> None:
+    named = clicked(simulated, "raw_click")
+    asked = ("--policy", "raw_click", "--impression", named["impression"])
+    lines = run(simulated, "explain", *asked).output.splitlines()
+    (place,) = [number for number, line in enumerate(lines) if line.endswith(named["event"])]
+    time = re.search(r"click 1 at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) ", lines[place - 1])
+    assert time is not None
+    touched = run(simulated, "touched", "--event", named["event"]).output.splitlines()
+    assert touched[1] == f"  click 1 at {time[1]} UTC"

@@ -96,7 +96,7 @@ class Touched:
         event = self.event
         return [
             f"Event {event.event_id}",
-            f"  {event.signal} {number(event.value)} at {event.occurred_at}",
+            f"  {event.signal} {number(event.value)} at {event.moment} UTC",
             f"  {event.place}",
             f"  {event.fate}",
             *self._impression(),
