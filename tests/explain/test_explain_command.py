@@ -11,7 +11,7 @@ import pytest
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.workspace import Workspace
-from tests.explain.conftest import DAY, Run, clicked
+from tests.explain.conftest import DAY, SIMULATED_DAYS, Run, clicked
 
 
 def spoil(project: Project, policy: str, column: str, **attributes: str) -> None:
@@ -274,3 +274,37 @@ def test_labels_of_another_version_say_so(copied: Project, run: Run) -> None:
         "label version 0123456789ab: not today's version (of the policy, the problem or the "
         "formulas)"
     )
+
+
+def test_days_after_the_training_days_count_in_full_and_are_no_training_label(
+    simulated: Project, run: Run
+) -> None:
+    with simulated.open() as context:
+        train = context.split(context.lake.days("examples", "graded_recent")[-1]).train
+        labels = context.lake.scan("labels", list(SIMULATED_DAYS), "graded_recent")
+        query, item = context.engine.row(
+            f"select query_id, item_id from {labels} group by all order by count(*) desc, "
+            "sum(gain_sum) desc, query_id, item_id limit 1"
+        )
+    cell = ("--policy", "graded_recent", "--query", str(query), "--item", str(item), "--json")
+    trained = json.loads(run(simulated, "explain", *cell).output)
+    assert "label in training" in {each["name"] for each in trained["comparisons"]}
+    assert not [note for note in trained["notes"] if "no training label" in note]
+    days = f"{SIMULATED_DAYS[0]}..{SIMULATED_DAYS[-1]}"
+    told = json.loads(run(simulated, "explain", *cell, "--days", days).output)
+    (note,) = [note for note in told["notes"] if "no training label" in note]
+    assert f"the training days are {train[0]} to {train[-1]}" in note
+    assert "label in training" not in {each["name"] for each in told["comparisons"]}
+    steps = {step["name"]: step["result"] for step in told["steps"]}
+    sums = {"gain_sum": 0.0, "expected_examinations": 0.0}
+    late = 0
+    for day in SIMULATED_DAYS:
+        for name in sums:
+            age_days = max(0, (train[-1] - day).days)
+            sums[name] += 0.5 ** (age_days / 7) * steps.get(f"{name} of {day}", 0.0)
+        late += day > train[-1] and f"gain_sum of {day}" in steps
+    assert late > 0
+    assert steps["label"] == pytest.approx(
+        sums["gain_sum"] / sums["expected_examinations"], abs=2e-6
+    )
+    assert steps["label"] > 0

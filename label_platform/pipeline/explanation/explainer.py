@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -122,7 +122,7 @@ class LabelExplainer:
             frame = Frame(
                 f"Label of query {query} and item {item} by policy {self.policy.name}",
                 frame_facts,
-                notes_of(lines, why),
+                (*notes_of(lines, why), *self._no_training_label(chosen, train)),
             )
             explained = explain_cell(
                 self.context.problem,
@@ -220,8 +220,20 @@ class LabelExplainer:
     def _decay(self, day: date, train: Sequence[date]) -> float:
         if self.policy.decay is None or not train:
             return 1.0
-        age = max(train) - day
-        return float(0.5 ** (age / self.policy.decay.half_life))
+        # days after the last training day count in full, as in the rows that validate
+        age = max(timedelta(0), max(train) - day)
+        return round(float(0.5 ** (age / self.policy.decay.half_life)), 9)
+
+    @staticmethod
+    def _no_training_label(chosen: Sequence[date], train: Sequence[date]) -> tuple[str, ...]:
+        """A note where the days added up are not those that rankers learn from."""
+        if not chosen or tuple(chosen) == tuple(train):
+            return ()
+        said = (
+            f"added up are {chosen[0]} to {chosen[-1]}, the training days are {train[0]} to "
+            f"{train[-1]}: the label over all days is no training label, it is stored nowhere"
+        )
+        return (said,)
 
     def _is_labelled(self, day: date) -> bool:
         partition = Partition("labels", day, self.policy.name)
