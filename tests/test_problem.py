@@ -46,6 +46,13 @@ def test_paths_start_from_the_logs_folder_and_logs_can_be_moved(tmp_path: Path) 
         ({"training": {"windw": "14d"}}, r"training.windw: unknown key; did you mean 'window'\?"),
         ({"signals": {"click": {"window": "30 minutes"}}}, "expected a duration such as 30m"),
         (
+            {"signals": {"click": {"window": 7}}},
+            "signals.click.window: expected a duration such as 30m, 12h or 7d, found 7",
+        ),
+        ({"training": {"window": 1.5}}, "expected a duration such as 30m, 12h or 7d, found 1.5"),
+        ({"retention": "7"}, "retention: expected a duration such as 30m, 12h or 7d, found '7'"),
+        ({"retention": True}, "retention: expected a duration such as 30m, 12h or 7d, found True"),
+        (
             {"signals": {"click": {"window": "1d"}, "dwell_s": {"window": "1d", "of": "clik"}}},
             "did you mean 'click'",
         ),
