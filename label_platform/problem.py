@@ -22,10 +22,10 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _duration(value: object) -> object:
-    """30m, 1d, 12h, 45s as a timedelta."""
-    if not isinstance(value, str):
+    """30m, 1d, 12h, 45s as a timedelta; a number without a unit could mean any of them."""
+    if isinstance(value, timedelta):
         return value
-    match = re.fullmatch(r"(\d+)\s*([smhd])", value.strip())
+    match = re.fullmatch(r"(\d+)\s*([smhd])", value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError("expected a duration such as 30m, 12h or 7d")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})

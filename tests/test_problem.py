@@ -46,6 +46,13 @@ def test_paths_start_from_the_logs_folder_and_logs_can_be_moved(tmp_path: Path) 
         ({"training": {"windw": "14d"}}, r"training.windw: unknown key; did you mean 'window'\?"),
         ({"signals": {"click": {"window": "30 minutes"}}}, "expected a duration such as 30m"),
         (
+            {"signals": {"click": {"window": 7}}},
+            "signals.click.window: expected a duration such as 30m, 12h or 7d, found 7",
+        ),
+        ({"training": {"window": 1.5}}, "expected a duration such as 30m, 12h or 7d, found 1.5"),
+        ({"retention": "7"}, "retention: expected a duration such as 30m, 12h or 7d, found '7'"),
+        ({"retention": True}, "retention: expected a duration such as 30m, 12h or 7d, found True"),
+        (
             {"signals": {"click": {"window": "1d"}, "dwell_s": {"window": "1d", "of": "clik"}}},
             "did you mean 'click'",
         ),
@@ -108,6 +115,36 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     write(tmp_path)
     with pytest.raises(ConfigurationError, match=r"did you mean 'shop.yaml'\?"):
         load_problem(tmp_path / "shpo.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "the file is empty; expected a mapping of keys"),
+        (
+            "a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n",
+            "line 5: not valid YAML: the key 'c' stands twice, first on line 3",
+        ),
+        ("a: 1\nb: c: d\n", "line 2: not valid YAML: mapping values are not allowed here"),
+        (
+            "a: 1\nb: 'x\n\n",
+            (
+                "line 4: not valid YAML: found unexpected end of stream (while scanning a quoted "
+                "scalar that starts on line 2)"
+            ),
+        ),
+        (
+            "a: \0",
+            "not valid YAML: unacceptable character #x0000: special characters are not allowed",
+        ),
+    ],
+)
+def test_what_is_no_yaml_is_told_in_one_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as refusal:
+        load_problem(path)
+    assert str(refusal.value) == f"{path}: {words}"
 
 
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_what_does_not_parse_is_skipped_with_a_word(checkout: Checkout) -> None:
     found = checkout.history()
     commit = revisions_of(checkout.policies / "mine.yaml")[1].commit
     assert found.skipped[0].startswith(f"git {commit[:12]}: line 2: grain: this key is required")
-    assert "mine.yaml as it is now: not valid YAML" in found.skipped[1]
+    assert "mine.yaml as it is now: line 2: not valid YAML" in found.skipped[1]
     assert [each.misfit.split(";")[0] for each in found.versions] == [
         "signals.clik: the problem has no such signal",
         "",

@@ -103,3 +103,102 @@ def test_what_does_not_fit_the_form_is_named(
         ConfigurationError, match=rf"{re.escape(str(path))}: (line \d+: )?{re.escape(words)}"
     ):
         load_policy(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        (
+            {"grading": {"quantiles": 1}},
+            ["grading.quantiles: Input should be greater than or equal to 2, found 1"],
+        ),
+        (
+            {"combine": {"dual": ["click"], "dense_share": 1.5}},
+            ["combine.dense_share: Input should be less than or equal to 1, found 1.5"],
+        ),
+        (
+            {"combine": "summ"},
+            [
+                (
+                    "combine: expected sum, max, {first: ...} or {dual: ...}, found 'summ'; did "
+                    "you mean 'sum'?"
+                )
+            ],
+        ),
+        (
+            {"grading": {"quantils": 3}},
+            [
+                (
+                    "grading: expected continuous, {quantiles: ...} or {thresholds: ...}, found "
+                    "{'quantils': 3}; did you mean 'quantiles'?"
+                )
+            ],
+        ),
+        (
+            {"combine": {"first": ["click"], "dual": ["click"]}},
+            [
+                (
+                    "combine: expected sum, max, {first: ...} or {dual: ...}, found "
+                    "{'dual': ['click'], 'first': ['click']}"
+                )
+            ],
+        ),
+        (
+            {"grading": {"thresholds": [1, "b", "c"]}},
+            [
+                "grading.thresholds.1: expected a number, found 'b'",
+                "grading.thresholds.2: expected a number, found 'c'",
+            ],
+        ),
+        (
+            {"debias": {"on_refusal": "nothing"}},
+            ["debias.on_refusal: expected fail or {fall_back_to: ...}, found 'nothing'"],
+        ),
+        (
+            {"segments": [{"when": {"position": 1}}]},
+            ["segments.0.when.position: expected a text or a list of texts, found 1"],
+        ),
+        (
+            {"segments": [{"when": {"position": ["a", 1]}}]},
+            ["segments.0.when.position.1: Input should be a valid string, found 1"],
+        ),
+        (
+            {"negatives": {"examined": {"weight": "thta"}}},
+            [
+                (
+                    "negatives.examined.weight: expected theta, posterior or a number, found "
+                    "'thta'; did you mean 'theta'?"
+                )
+            ],
+        ),
+        (
+            {"signals": {"click": 1}, "decay": "7d"},
+            [
+                "signals.click: expected a mapping of keys such as {gain: ...}, found 1",
+                "decay: expected a mapping of keys such as {half_life: ...}, found '7d'",
+            ],
+        ),
+        (
+            {"decay": {"half_life": 7}},
+            ["decay.half_life: expected a duration such as 30m, 12h or 7d, found 7"],
+        ),
+        (
+            {"rankers": [{"objective": "pointwis"}]},
+            [
+                (
+                    "rankers.0.objective: found 'pointwis'; did you mean 'pointwise'? "
+                    "valid: lambdarank, pointwise"
+                )
+            ],
+        ),
+        ({"rankers": []}, ["rankers: expected at least 1 item, found []"]),
+    ],
+)
+def test_only_the_form_that_was_meant_is_told_of(
+    tmp_path: Path, changes: dict[str, object], lines: list[str]
+) -> None:
+    path = write(tmp_path / "mine.yaml", **changes)
+    with pytest.raises(ConfigurationError) as refusal:
+        load_policy(path)
+    told = [line.split(": ", 2)[2] for line in str(refusal.value).splitlines()]
+    assert told == lines
