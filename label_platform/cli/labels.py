@@ -121,6 +121,8 @@ def touched_command(
 ) -> None:
     """Which labels one event touched, and what each would be without it.
 
+    Exit code 1: that is not known, as log files are gone or have changed since they were ingested.
+
     Example: label-platform labels touched --event 0eb4c9bb-82fe-0a73-3671-a063fe759e08
     """
     from label_platform.pipeline.explanation import touched_by
@@ -131,6 +133,8 @@ def touched_command(
         print(json.dumps(found.as_json(), default=str))  # noqa: T201 - the command's result
     else:
         _print(found.as_text_lines())
+    if not found.is_known:
+        raise typer.Exit(1)
 
 
 @contextmanager
