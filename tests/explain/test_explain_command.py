@@ -161,7 +161,8 @@ def test_an_impression_whose_file_is_gone_cannot_be_explained(copied: Project, r
 
 def test_a_query_lists_its_impressions(simulated: Project, run: Run) -> None:
     named = clicked(simulated, "raw_click")
-    rows = json.loads(run(simulated, "explain", "--query", named["query"], "--json").output)
+    told = json.loads(run(simulated, "explain", "--query", named["query"], "--json").output)
+    rows = told["impressions"]
     assert rows[0]["events"] > 0
     assert set(rows[0]) == {"impression", "shown_at", "list", "item", "position", "events"}
     asked = ("explain", "--query", named["query"], "--item", named["item"])
@@ -308,3 +309,38 @@ def test_days_after_the_training_days_count_in_full_and_are_no_training_label(
         sums["gain_sum"] / sums["expected_examinations"], abs=2e-6
     )
     assert steps["label"] > 0
+
+
+def test_a_list_says_how_many_it_leaves_out(simulated: Project, run: Run) -> None:
+    with simulated.open() as context:
+        query, there = context.engine.row(
+            "select query_id, count(*) from "
+            f"{context.lake.scan('impressions', list(context.log_days))}"
+            " group by query_id order by count(*) desc, query_id limit 1"
+        )
+    assert there > 20
+    order = "those with most events first, the latest of them first"
+    asked = ("explain", "--query", str(query))
+    told = json.loads(run(simulated, *asked, "--json").output)
+    assert (told["listed"], told["found"], told["order"]) == (20, there, order)
+    rows = told["impressions"]
+    assert len(rows) == 20
+    assert sorted(rows, key=lambda row: (row["events"], row["shown_at"]), reverse=True) == rows
+    lines = run(simulated, *asked).output.splitlines()
+    assert lines[0] == f"20 of {there}, {order}"
+    assert lines[1].split() == ["impression", "shown_at", "list", "item", "position", "events"]
+    assert len(lines) == 22
+
+
+def test_what_cannot_be_had_together_is_refused(
+    simulated: Project, run: Run, tmp_path: Path
+) -> None:
+    named = clicked(simulated, "raw_click")
+    page = tmp_path / "list.html"
+    said = run(simulated, "explain", "--query", named["query"], "--html", str(page), fails=True)
+    assert said.startswith("--html: a page shows one label, this is a list of impressions")
+    assert not page.exists()
+    one = ("explain", "--policy", "raw_click", "--impression", named["impression"])
+    for further in (("--query", named["query"]), ("--item", named["item"])):
+        said = run(simulated, *one, *further, fails=True)
+        assert said == "--impression names one label: expected it without --query and --item"

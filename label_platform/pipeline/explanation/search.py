@@ -1,6 +1,6 @@
 """Finds the label that somebody names by ids, or says how to find it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,7 +15,38 @@ from label_platform.policy import Policy
 from label_platform.strict_yaml import ConfigurationError, nearest
 
 _LISTED = 20
+_ORDER = "those with most events first, the latest of them first"
 _SUGGESTED = 3
+
+
+@dataclass(frozen=True)
+class ImpressionList:
+    """Impressions to choose from.
+
+    Attributes:
+        rows: the first of them: id, time, list, item, position, number of events.
+        found: how many there are.
+        notes: what to know before choosing.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    found: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def extent(self) -> str:
+        """How many are listed, in which order, in words."""
+        return f"{len(self.rows)} of {self.found}, {_ORDER}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The list for programs."""
+        return {
+            "listed": len(self.rows),
+            "found": self.found,
+            "order": _ORDER,
+            "notes": list(self.notes),
+            "impressions": [dict(row) for row in self.rows],
+        }
 
 
 @dataclass(frozen=True)
@@ -34,7 +65,7 @@ class LabelSearch:
 
     def explain(
         self, impression: str | None, query: str | None, item: str | None
-    ) -> Explanation | list[dict[str, Any]]:
+    ) -> Explanation | ImpressionList:
         """The explanation of a label, or impressions to choose from.
 
         Args:
@@ -43,9 +74,14 @@ class LabelSearch:
             item: an id.
 
         Raises:
-            ConfigurationError: too little is named, or nothing is found under these names.
+            ConfigurationError: too little or too much is named, or nothing is found under these
+                names.
         """
         if impression is not None:
+            if query is not None or item is not None:
+                raise ConfigurationError(
+                    "--impression names one label: expected it without --query and --item"
+                )
             return self._of_impression(self._policy(), impression)
         if query is None:
             raise ConfigurationError(
@@ -131,7 +167,7 @@ class LabelSearch:
         query = f", as for {rows[0][1]}" if rows else ""
         return f"Some are {ids}; --query Q lists those of a query{query}"
 
-    def _impressions_of(self, query: str, item: str | None) -> list[dict[str, Any]]:
+    def _impressions_of(self, query: str, item: str | None) -> ImpressionList:
         """Impressions of a query, those with most events first."""
         engine = self.context.engine
         days = [day for day in self.context.log_days if self._is_wanted(day)]
@@ -148,7 +184,8 @@ class LabelSearch:
             limit {_LISTED}"""
         ).to_pylist()
         if rows:
-            return rows
+            (found,) = engine.row(f"select count(*) from {relation} where {condition}")
+            return ImpressionList(rows, found)
         known = engine.rows(
             f"select query_id from {relation} group by query_id order by count(*) desc limit 5"
         )
