@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +27,7 @@ from label_platform.strict_yaml import ConfigurationError
 if TYPE_CHECKING:
     from label_platform.explain import Explanation
     from label_platform.pipeline.context import Context
+    from label_platform.pipeline.explanation import ImpressionList
 
 app = typer.Typer()
 
@@ -90,13 +91,18 @@ def explain_command(  # noqa: PLR0913, PLR0917 - a label is named by several key
     Example: label-platform labels explain --policy ips_click --query 12 --item 345
     """
     from label_platform.explain import as_html, as_text_lines
-    from label_platform.pipeline.explanation import LabelSearch
+    from label_platform.pipeline.explanation import ImpressionList, LabelSearch
 
     _require_writable(html)
     with _built(command, problem, logs) as context:
         search = LabelSearch(context, policy, day_range(days))
         found = search.explain(impression, query, item)
-    if isinstance(found, list):
+    if isinstance(found, ImpressionList):
+        if html is not None:
+            raise ConfigurationError(
+                "--html: a page shows one label, this is a list of impressions; name one by "
+                "--impression"
+            )
         _print_impressions(found, as_json=as_json)
         return
     if html is not None:
@@ -121,6 +127,8 @@ def touched_command(
 ) -> None:
     """Which labels one event touched, and what each would be without it.
 
+    Exit code 1: that is not known, as log files are gone or have changed since they were ingested.
+
     Example: label-platform labels touched --event 0eb4c9bb-82fe-0a73-3671-a063fe759e08
     """
     from label_platform.pipeline.explanation import touched_by
@@ -131,6 +139,8 @@ def touched_command(
         print(json.dumps(found.as_json(), default=str))  # noqa: T201 - the command's result
     else:
         _print(found.as_text_lines())
+    if not found.is_known:
+        raise typer.Exit(1)
 
 
 @contextmanager
@@ -176,13 +186,14 @@ def _print(lines: list[str]) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_impressions(found: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print_impressions(found: "ImpressionList", *, as_json: bool) -> None:
     """The impressions that somebody may ask for."""
     if as_json:
-        print(json.dumps(found, default=str))  # noqa: T201 - the command's result
+        print(json.dumps(found.as_json(), default=str))  # noqa: T201 - the command's result
         return
-    rows = [list(found[0]), *([str(value) for value in row.values()] for row in found)]
+    rows = [list(found.rows[0]), *([str(value) for value in row.values()] for row in found.rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    _print([*found.notes, found.extent])
     # ids are there to be copied: no table may cut them
     _print(["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows])
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,8 +9,7 @@ import pytest
 
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Project
-from label_platform.pipeline.workspace import Workspace
-from tests.explain.conftest import DAY, SIMULATED_DAYS, Run, clicked
+from tests.explain.conftest import DAY, Run, clicked
 
 
 def spoil(project: Project, policy: str, column: str, **attributes: str) -> None:
@@ -161,7 +159,8 @@ def test_an_impression_whose_file_is_gone_cannot_be_explained(copied: Project, r
 
 def test_a_query_lists_its_impressions(simulated: Project, run: Run) -> None:
     named = clicked(simulated, "raw_click")
-    rows = json.loads(run(simulated, "explain", "--query", named["query"], "--json").output)
+    told = json.loads(run(simulated, "explain", "--query", named["query"], "--json").output)
+    rows = told["impressions"]
     assert rows[0]["events"] > 0
     assert set(rows[0]) == {"impression", "shown_at", "list", "item", "position", "events"}
     asked = ("explain", "--query", named["query"], "--item", named["item"])
@@ -221,90 +220,3 @@ def test_an_excluded_impression_has_no_label_and_says_why(simulated: Project, ru
     assert done.exit_code == 0
     assert "EXCLUDED: clicks_per_minute" in done.output
     assert "the exclusion (clicks_per_minute) is taken as it is recorded" in done.output
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("explain", "--policy", "raw_click", "--impression", "0" * 32),
-        ("explain", "--query", "12"),
-        ("touched", "--event", "0" * 32),
-    ],
-)
-@pytest.mark.parametrize("folder", ["data", "nowhere"])
-def test_before_anything_is_built_the_command_that_builds_it_is_named(
-    simulated: Project, run: Run, tmp_path: Path, folder: str, arguments: tuple[str, ...]
-) -> None:
-    (tmp_path / "data").mkdir()
-    empty = replace(simulated, workspace=Workspace(tmp_path / folder))
-    said = run(empty, *arguments, "--problem", str(simulated.path), fails=True)
-    assert said == (
-        "problem product_search: impressions: no day is built yet; "
-        "`label-platform labels` builds them"
-    )
-
-
-def test_where_no_page_can_be_written_it_is_said_before_the_work(
-    simulated: Project, run: Run, tmp_path: Path
-) -> None:
-    # the id is wrong, too, but is not looked at before the file is
-    asked = ("explain", "--policy", "raw_click", "--impression", "x", "--html")
-    said = run(simulated, *asked, str(tmp_path), fails=True)
-    assert said == f"--html: {tmp_path} is a folder, expected the name of a file"
-    missing = str(tmp_path / "nowhere" / "label.html")
-    assert run(simulated, *asked, missing, fails=True) == (
-        f"--html: there is no folder {tmp_path / 'nowhere'}"
-    )
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk without room")
-def test_a_page_that_was_not_written_is_told_in_one_line(simulated: Project, run: Run) -> None:
-    named = clicked(simulated, "raw_click")
-    asked = ("explain", "--policy", "raw_click", "--impression", named["impression"])
-    said = run(simulated, *asked, "--html", "/dev/full", fails=True)
-    assert said == "--html: /dev/full cannot be written: No space left on device"
-
-
-def test_labels_of_another_version_say_so(copied: Project, run: Run) -> None:
-    named = clicked(copied, "raw_click")
-    asked = ("explain", "--policy", "raw_click", "--impression", named["impression"], "--json")
-    assert "built with" not in json.loads(run(copied, *asked).output)["facts"]
-    spoil(copied, "raw_click", "label", label_version="0123456789ab")
-    assert json.loads(run(copied, *asked).output)["facts"]["built with"] == (
-        "label version 0123456789ab: not today's version (of the policy, the problem or the "
-        "formulas)"
-    )
-
-
-def test_days_after_the_training_days_count_in_full_and_are_no_training_label(
-    simulated: Project, run: Run
-) -> None:
-    with simulated.open() as context:
-        train = context.split(context.lake.days("examples", "graded_recent")[-1]).train
-        labels = context.lake.scan("labels", list(SIMULATED_DAYS), "graded_recent")
-        query, item = context.engine.row(
-            f"select query_id, item_id from {labels} group by all order by count(*) desc, "
-            "sum(gain_sum) desc, query_id, item_id limit 1"
-        )
-    cell = ("--policy", "graded_recent", "--query", str(query), "--item", str(item), "--json")
-    trained = json.loads(run(simulated, "explain", *cell).output)
-    assert "label in training" in {each["name"] for each in trained["comparisons"]}
-    assert not [note for note in trained["notes"] if "no training label" in note]
-    days = f"{SIMULATED_DAYS[0]}..{SIMULATED_DAYS[-1]}"
-    told = json.loads(run(simulated, "explain", *cell, "--days", days).output)
-    (note,) = [note for note in told["notes"] if "no training label" in note]
-    assert f"the training days are {train[0]} to {train[-1]}" in note
-    assert "label in training" not in {each["name"] for each in told["comparisons"]}
-    steps = {step["name"]: step["result"] for step in told["steps"]}
-    sums = {"gain_sum": 0.0, "expected_examinations": 0.0}
-    late = 0
-    for day in SIMULATED_DAYS:
-        for name in sums:
-            age_days = max(0, (train[-1] - day).days)
-            sums[name] += 0.5 ** (age_days / 7) * steps.get(f"{name} of {day}", 0.0)
-        late += day > train[-1] and f"gain_sum of {day}" in steps
-    assert late > 0
-    assert steps["label"] == pytest.approx(
-        sums["gain_sum"] / sums["expected_examinations"], abs=2e-6
-    )
-    assert steps["label"] > 0

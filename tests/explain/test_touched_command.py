@@ -1,10 +1,15 @@
 """From an event to its labels; and the command without a command builds labels still."""
 
+import gzip
 import json
 import re
+from datetime import date, datetime, timedelta
 
+import pytest
+
+from label_platform.logs import ingest
 from label_platform.pipeline.context import Project
-from tests.explain.conftest import Run, clicked
+from tests.explain.conftest import DAY, Run, clicked
 
 
 def test_an_event_names_the_labels_that_it_touched(simulated: Project, run: Run) -> None:
@@ -53,3 +58,51 @@ def test_times_are_those_that_the_explanation_of_the_label_shows(
     assert time is not None
     touched = run(simulated, "touched", "--event", named["event"]).output.splitlines()
     assert touched[1] == f"  click 1 at {time[1]} UTC"
+
+
+def bring_back(project: Project, day: date) -> str:
+    """Log, the day after, that something is returned that was bought on a day; the return's id."""
+    path = project.problem.resolve(f"interactions/day={day}.jsonl.gz")
+    with gzip.open(path, "rt") as file:
+        bought = next(event for event in map(json.loads, file) if event.get("signal") == "purchase")
+    moment = datetime.fromisoformat(bought["occurred_at"]) + timedelta(days=1)
+    bought |= {"signal": "return", "occurred_at": moment.isoformat()}
+    bought.pop("interaction_id", None)
+    with gzip.open(path.with_name("returns.jsonl.gz"), "wt") as file:
+        file.write(json.dumps(bought) + "\n")
+    with project.open() as context:
+        ingest(context.problem, context.lake, context.engine)
+    with project.open() as context:
+        events = context.lake.scan("interactions", [day + timedelta(days=1)])
+        (name,) = context.engine.row(
+            f"select interaction_id::varchar from {events} where signal = 'return'"
+        )
+    return str(name)
+
+
+@pytest.mark.parametrize("what", ["gone", "changed"])
+def test_without_the_files_of_that_time_what_an_event_touched_is_not_known(
+    copied: Project, run: Run, what: str
+) -> None:
+    name = bring_back(copied, DAY)
+    asked = ("touched", "--event", name, "--policy", "raw_click")
+    done = run(copied, *asked)
+    assert done.exit_code == 0
+    assert "takes back purchase at" in done.output
+    told = json.loads(run(copied, *asked, "--json").output)
+    assert (told["known"], told["unread"]) == (True, [])
+    file_name = f"interactions/day={DAY}.jsonl.gz"
+    file = copied.problem.resolve(file_name)
+    if what == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(b"")
+    done = run(copied, *asked)
+    assert done.exit_code == 1
+    assert f"where it belongs is not known without {file_name}" in done.output
+    assert "there is nothing that it takes back" not in done.output
+    assert done.output.splitlines()[-1].startswith(f"NOT KNOWN: {file_name}: gone or changed")
+    done = run(copied, *asked, "--json")
+    told = json.loads(done.output)
+    assert done.exit_code == 1
+    assert (told["known"], told["unread"]) == (False, [file_name])

@@ -1,7 +1,7 @@
 """Finds the label that somebody names by ids, or says how to find it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,38 @@ from label_platform.policy import Policy
 from label_platform.strict_yaml import ConfigurationError, nearest
 
 _LISTED = 20
+_ORDER = "those with most events first, the latest of them first"
 _SUGGESTED = 3
+
+
+@dataclass(frozen=True)
+class ImpressionList:
+    """Impressions to choose from.
+
+    Attributes:
+        rows: the first of them: id, time, list, item, position, number of events.
+        found: how many there are.
+        notes: what to know before choosing.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    found: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def extent(self) -> str:
+        """How many are listed, in which order, in words."""
+        return f"{len(self.rows)} of {self.found}, {_ORDER}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The list for programs."""
+        return {
+            "listed": len(self.rows),
+            "found": self.found,
+            "order": _ORDER,
+            "notes": list(self.notes),
+            "impressions": [dict(row) for row in self.rows],
+        }
 
 
 @dataclass(frozen=True)
@@ -34,7 +65,7 @@ class LabelSearch:
 
     def explain(
         self, impression: str | None, query: str | None, item: str | None
-    ) -> Explanation | list[dict[str, Any]]:
+    ) -> Explanation | ImpressionList:
         """The explanation of a label, or impressions to choose from.
 
         Args:
@@ -43,20 +74,32 @@ class LabelSearch:
             item: an id.
 
         Raises:
-            ConfigurationError: too little is named, or nothing is found under these names.
+            ConfigurationError: too little or too much is named, or nothing is found under these
+                names.
         """
         if impression is not None:
+            if query is not None or item is not None:
+                raise ConfigurationError(
+                    "--impression names one label: expected it without --query and --item"
+                )
             return self._of_impression(self._policy(), impression)
         if query is None:
             raise ConfigurationError(
                 "expected --impression ID, or --query Q to list impressions, or --query Q --item I "
                 "for a policy of grain query_item"
             )
-        if item is not None and self.policy_name is not None:
+        notes: tuple[str, ...] = ()
+        if self.policy_name is not None:
             policy = self._policy()
-            if policy.grain == "query_item":
+            if item is not None and policy.grain == "query_item":
                 return self._of_cell(policy, query, item)
-        return self._impressions_of(query, item)
+            if policy.grain == "impression":
+                said = (
+                    f"the grain of {policy.name} is impression: each of these has a label of its "
+                    "own, name one by --impression"
+                )
+                notes = (said,)
+        return replace(self._impressions_of(query, item), notes=notes)
 
     def _policy(self) -> Policy:
         known = [policy.name for policy in self.context.project.policies]
@@ -97,7 +140,7 @@ class LabelSearch:
         if not explained.impressions:
             raise ConfigurationError(
                 f"item {item} was not shown for query {query} from {days[0]} to {days[-1]}; "
-                f"{self._items_of(cell[0], days)}"
+                f"{self._items_of(query, days) or 'the query was not asked then'}"
             )
         return explained
 
@@ -109,7 +152,7 @@ class LabelSearch:
                 f"--impression: {impression!r} is no id of an impression: expected 32 hex digits. "
                 f"{self._some()}"
             ) from error
-        days = [day for day in self.context.log_days if self._is_wanted(day)]
+        days = self._chosen_days()
         found = self.context.engine.rows(
             f"select cast(shown_at as date) from {self._scan('impressions', days)}"
             f" where impression_id = {quote_literal(key)}::uuid order by 1 desc"
@@ -131,10 +174,10 @@ class LabelSearch:
         query = f", as for {rows[0][1]}" if rows else ""
         return f"Some are {ids}; --query Q lists those of a query{query}"
 
-    def _impressions_of(self, query: str, item: str | None) -> list[dict[str, Any]]:
+    def _impressions_of(self, query: str, item: str | None) -> ImpressionList:
         """Impressions of a query, those with most events first."""
         engine = self.context.engine
-        days = [day for day in self.context.log_days if self._is_wanted(day)]
+        days = self._chosen_days()
         relation = self._scan("impressions", days)
         condition = f"query_id::varchar = {quote_literal(query)}"
         if item is not None:
@@ -148,14 +191,20 @@ class LabelSearch:
             limit {_LISTED}"""
         ).to_pylist()
         if rows:
-            return rows
-        known = engine.rows(
-            f"select query_id from {relation} group by query_id order by count(*) desc limit 5"
+            (found,) = engine.row(f"select count(*) from {relation} where {condition}")
+            return ImpressionList(rows, found)
+        asked = engine.rows(
+            f"select query_id from {relation} group by query_id order by count(*) desc, query_id "
+            "limit 5"
         )
+        span = f"from {days[0]} to {days[-1]}"
+        if item is not None and (items := self._items_of(query, days)):
+            raise ConfigurationError(
+                f"--item: item {item} was not shown for query {query} {span}; {items}"
+            )
         raise ConfigurationError(
-            f"--query: no impression of query {query}"
-            + (f" and item {item}" if item is not None else "")
-            + f"; the queries asked most are {', '.join(str(name) for (name,) in known)}"
+            f"--query: no impression of query {query} {span}; "
+            f"the queries asked most are {', '.join(str(name) for (name,) in asked)}"
         )
 
     def _events_of(self, days: Sequence[date]) -> str:
@@ -173,13 +222,14 @@ class LabelSearch:
             " where orphan_reason is null group by impression_id"
         )
 
-    def _items_of(self, query: Any, days: Sequence[date]) -> str:  # noqa: ANN401 - an id
+    def _items_of(self, query: str, days: Sequence[date]) -> str:
+        """The items shown most for a query, in words; empty where it was not asked."""
         rows = self.context.engine.rows(
             f"select item_id from {self._scan('impressions', days)} where query_id::varchar = "
-            f"{quote_literal(str(query))} group by item_id order by count(*) desc limit 5"
+            f"{quote_literal(query)} group by item_id order by count(*) desc, item_id limit 5"
         )
         if not rows:
-            return "the query was not asked then"
+            return ""
         return f"shown most for it were {', '.join(str(name) for (name,) in rows)}"
 
     def _require_labels(self, policy: Policy, days: Sequence[date]) -> None:
@@ -196,6 +246,16 @@ class LabelSearch:
 
     def _labelled(self, policy: Policy) -> list[date]:
         return self.context.lake.days("labels", policy.name)
+
+    def _chosen_days(self) -> list[date]:
+        built = self.context.log_days
+        days = [day for day in built if self._is_wanted(day)]
+        if not days:
+            raise ConfigurationError(
+                f"--days: found {self.days[0]} to {self.days[1]}, but impressions are built for "
+                f"{built[0]} to {built[-1]}"
+            )
+        return days
 
     def _is_wanted(self, day: date) -> bool:
         return self.days[0] <= day <= self.days[1]

@@ -1,7 +1,7 @@
 """From an event to the labels that it touched, and what each would be without it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -61,17 +61,27 @@ class Touched:
         shown: the impression that it belongs to; None where it belongs to none.
         labels: those of the impression.
         notes: what else it touched.
+        unread: log files that its lines may stand in and that are gone or have changed; with any,
+            what it touched is not known.
     """
 
     event: EventFate
     shown: Shown | None
     labels: tuple[TouchedLabel, ...]
     notes: tuple[str, ...]
+    unread: tuple[str, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all lines that decide the answer are as they were ingested."""
+        return not self.unread
 
     def as_json(self) -> dict[str, Any]:
         """The answer for programs."""
         shown = self.shown
         return {
+            "known": self.is_known,
+            "unread": list(self.unread),
             "event": self.event.as_json(),
             "impression": shown.impression_id if shown else None,
             "place": str(shown.place) if shown else None,
@@ -92,7 +102,7 @@ class Touched:
         }
 
     def as_text_lines(self) -> list[str]:
-        """The answer for a terminal."""
+        """The answer for a terminal; last, whether it can be relied on."""
         event = self.event
         return [
             f"Event {event.event_id}",
@@ -102,7 +112,14 @@ class Touched:
             *self._impression(),
             *(line for each in self.labels for line in self._label(each)),
             *(f"  note: {note}" for note in self.notes),
+            *([f"NOT KNOWN: {self._why_unknown()}"] if self.unread else []),
         ]
+
+    def _why_unknown(self) -> str:
+        return (
+            f"{', '.join(self.unread)}: gone or changed since it was ingested, so what the event "
+            "touched when labels were built may be more, less or something else"
+        )
 
     def _impression(self) -> Iterator[str]:
         if self.shown is not None:
@@ -150,7 +167,10 @@ def touched_by(context: Context, event: str, policy_name: str | None) -> Touched
     notes = notes_of(lines, "")
     if shown is not None and found.event.signal == click_signal(context.problem):
         notes += (_OF_CLICKS,)
-    return Touched(fate, found.impression, tuple(labels), notes)
+    unread = tuple(sorted({*lines.raw.gone, *lines.raw.changed}))
+    if unread and found.impression is None:
+        fate = replace(fate, fate=f"where it belongs is not known without {', '.join(unread)}")
+    return Touched(fate, found.impression, tuple(labels), notes, unread)
 
 
 def _policies(context: Context, name: str | None) -> list[Policy]:
