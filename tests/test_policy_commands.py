@@ -143,4 +143,4 @@ def test_health_without_labels_says_what_builds_them(
     assert f"--days: no labels are built for 2026-10-01..; {none}" in said
     code, _, said = commands.answer("health", "--policies", "raw_clik")
     assert code == 2
-    assert "the problem does not use 'raw_clik'; did you mean 'raw_click'? valid: " in said
+    assert "raw_clik is not used by the problem; did you mean 'raw_click'? valid: " in said

@@ -71,7 +71,7 @@ def _named(policies: str | None, known: list[str]) -> list[str]:
     if unknown:
         raise ConfigurationError(
             "\n".join(
-                f"--policies: the problem does not use {name!r}; {nearest(name, known)}"
+                f"--policies: {name} is not used by the problem; {nearest(name, known)}"
                 for name in unknown
             )
         )

@@ -22,9 +22,10 @@ def answer(
     installation: Installation,
     *arguments: str,
     width: int = 160,
+    command: str = "diff",
 ) -> Answer:
     """Exit code and what was printed."""
-    line = ["label-platform", "policies", "diff", *arguments]
+    line = ["label-platform", "policies", command, *arguments]
     monkeypatch.setattr(sys, "argv", [*line, "--problem", str(installation.problem_file)])
     monkeypatch.setenv("LABEL_PLATFORM_DATA", str(installation.workspace.folder))
     monkeypatch.setenv("COLUMNS", str(width))
@@ -182,3 +183,23 @@ def test_wrong_input_is_answered_in_words(
         assert code == 2
         assert words in " ".join(error.split())
         assert "Traceback" not in error
+
+
+def test_days_without_labels_are_answered_with_those_that_are_built(
+    finished: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = ("--policies", "raw_click", "--days")
+    code, _, error = answer(
+        monkeypatch, capsys, finished, *wanted, "..2020-01-02", command="health"
+    )
+    assert code == 2
+    assert (
+        "--days: no labels are built for ..2020-01-02; raw_click: "
+        f"{DAYS[0]} to {DAYS[-1]} are built"
+    ) in " ".join(error.split())
+    code, text, _ = answer(
+        monkeypatch, capsys, finished, *wanted, f"{DAYS[1]}..{DAYS[1]}", command="health"
+    )
+    assert code == 0
+    assert str(DAYS[1]) in text
+    assert str(DAYS[2]) not in text

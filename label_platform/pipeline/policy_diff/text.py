@@ -235,9 +235,10 @@ def _table(first: str, *names: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column(first, overflow="fold")
     for name in names:
-        # what is a word or a number stays whole; the interval and the verdict of a trial fold
-        no_wrap = name not in {"difference", "verdict"}
-        table.add_column(escape(name), justify="right", no_wrap=no_wrap, overflow="fold")
+        if name in {"label changes", "difference", "verdict"}:
+            table.add_column(escape(name), justify="right", overflow="fold")
+        else:
+            table.add_column(escape(name), justify="right", no_wrap=True)
     return table
 
 
