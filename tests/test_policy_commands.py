@@ -55,6 +55,8 @@ def test_used_policies_come_first_and_the_others_of_the_folder_are_marked(
     used, unused = shown.split("Policy files that the problem does not use")
     assert code == 0
     assert "click 0.3 by log dwell_s + add_to_cart 0.5 + purchase 1 pointwise, weight" in used
+    assert "grain query_item, debias coec" in used
+    assert "…" not in shown
     assert "inverse_propensity_weight: " not in used
     assert "grain impression, debias ips into weight click 1 pointwise" in unused
     assert "debias coec, prior model" in unused
@@ -126,3 +128,19 @@ def test_what_all_policies_share_is_warned_of_once(commands: Commands) -> None:
     _, shown, _ = commands.answer("check", "raw_click", "ips_click")
     assert shown.count("warning:") == 1
     assert shown.startswith("warning: raw_click, ips_click: rankers: the problem's features name")
+
+
+def test_health_without_labels_says_what_builds_them(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABEL_PLATFORM_DATA", str(tmp_path / "data"))
+    none = "raw_click: no day is built yet, `label-platform labels` builds them"
+    code, shown, _ = commands.answer("health", "--policies", "raw_click")
+    assert (code, shown) == (0, none)
+    days = ("--days", "2026-10-01..")
+    code, _, said = commands.answer("health", "--policies", "raw_click", *days)
+    assert code == 2
+    assert f"--days: no labels are built for 2026-10-01..; {none}" in said
+    code, _, said = commands.answer("health", "--policies", "raw_clik")
+    assert code == 2
+    assert "raw_clik is not used by the problem; did you mean 'raw_click'? valid: " in said

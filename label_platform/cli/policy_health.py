@@ -1,7 +1,8 @@
 """label-platform policies health: how the labels of each day and policy are."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from rich import box
@@ -16,7 +17,7 @@ from label_platform.cli.options import (
     day_range,
     problem_path,
 )
-from label_platform.strict_yaml import ConfigurationError
+from label_platform.strict_yaml import ConfigurationError, nearest
 
 
 def health_command(
@@ -40,19 +41,26 @@ def health_command(
     project = Project.load(problem_path(problem), Workspace.from_environment())
     first, last = day_range(days)
     with project.open() as context:
+        names = _named(policies, [policy.name for policy in project.policies])
+        built = {name: sorted(context.lake.days("labels", name)) for name in names}
+        if days is not None and not any(
+            first <= day <= last for of_policy in built.values() for day in of_policy
+        ):
+            said = "; ".join(f"{name}: {_built(of_policy)}" for name, of_policy in built.items())
+            raise ConfigurationError(f"--days: no labels are built for {days}; {said}")
         found = {
             name: [
                 day_of_labels(context, Partition("labels", day, name)).as_facts()
-                for day in context.lake.days("labels", name)
+                for day in of_policy
                 if first <= day <= last
             ]
-            for name in _named(policies, [policy.name for policy in project.policies])
+            for name, of_policy in built.items()
         }
     if as_json:
         print(json.dumps({"labels": found}))  # noqa: T201 - the result
         return
     for name, rows in found.items():
-        _print(name, rows)
+        _print(name, rows, built[name])
 
 
 def _named(policies: str | None, known: list[str]) -> list[str]:
@@ -62,15 +70,25 @@ def _named(policies: str | None, known: list[str]) -> list[str]:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ConfigurationError(
-            f"--policies: {', '.join(unknown)} is not used by the problem; it uses "
-            f"{', '.join(known)}"
+            "\n".join(
+                f"--policies: {name} is not used by the problem; {nearest(name, known)}"
+                for name in unknown
+            )
         )
     return names
 
 
-def _print(name: str, rows: list[dict[str, Any]]) -> None:
+def _built(days: Sequence[date]) -> str:
+    """Which days are built, or what builds them."""
+    if not days:
+        return "no day is built yet, `label-platform labels` builds them"
+    return f"{days[0]} to {days[-1]} are built" if len(days) > 1 else f"{days[0]} is built"
+
+
+def _print(name: str, rows: list[dict[str, Any]], built: Sequence[date]) -> None:
     if not rows:
-        console.print(f"[bold]{name}[/]: no labels are built for these days", highlight=False)
+        of_these = "no labels for these days: " if built else ""
+        console.print(f"[bold]{name}[/]: {of_these}{_built(built)}", highlight=False)
         return
     numbers = ("rows", "> 0", "mean", "effective", "clip", "PSI", "p", "immature")
     console.print(f"\n[bold]{name}[/]")

@@ -27,14 +27,13 @@ def list_command(problem: ProblemOption = None, as_json: JsonOption = False) -> 
     if as_json:
         print(json.dumps([each.as_json() for each in found]))  # noqa: T201 - the result
         return
-    table = Table("policy", "grain", "debias", "label version", "policy version")
-    for column in (table.columns[0], *table.columns[3:]):
+    table = Table("policy", "label version", "policy version")
+    table.columns[0].overflow = "fold"
+    for column in table.columns[1:]:
         column.no_wrap = True
     for each in found:
         if each.is_used:
-            table.add_row(
-                each.name, each.grain, each.debias, each.label_version, each.policy_version
-            )
+            table.add_row(each.name, each.label_version, each.policy_version)
     console.print(table)
     for each in found:
         if each.is_used:
@@ -86,7 +85,6 @@ def _print_details(listed: "ListedPolicy") -> None:
     if listed.misfit:
         console.print(f"    [yellow]does not fit:[/] {escape(listed.misfit)}", highlight=False)
         return
-    if not listed.is_used:
-        console.print(f"    grain {listed.grain}, debias {listed.debias}", highlight=False)
+    console.print(f"    grain {listed.grain}, debias {listed.debias}", highlight=False)
     console.print(f"    {escape(listed.signals)}", highlight=False)
     console.print(f"    {escape('; '.join(listed.rankers))}", highlight=False)

@@ -77,6 +77,7 @@ class LabelDiff:
         grain: of the rows.
         total: all rows.
         columns: rows that both label, by the columns beside the label that differ in them.
+        means: old and new mean of those columns that are numbers, over rows that both label.
         by_signal: by which signals came.
         by_segment: by each segment column's values.
         cross_table: rows by old bin and then new bin; those without are left out.
@@ -88,6 +89,7 @@ class LabelDiff:
     grain: str
     total: Part
     columns: dict[str, int]
+    means: dict[str, tuple[float, float]]
     by_signal: tuple[Part, ...]
     by_segment: dict[str, tuple[Part, ...]]
     cross_table: dict[str, dict[str, int]]
@@ -113,11 +115,14 @@ def label_diff(engine: Engine, layout: Layout, relation: str) -> LabelDiff:
     counts[sums] = counts[sums].astype("float64")
     names = _signal_names(layout, counts["signals"])
     segments = dict(zip(layout.segments, segment_names(layout), strict=True))
-    columns = [name for name in layout.columns if name != "label"]
+    columns = {
+        name: int(counts[f"differs_{name}"].sum()) for name in layout.columns if name != "label"
+    }
     return LabelDiff(
         grain=layout.grain,
         total=_part("all rows", counts),
-        columns={name: int(counts[f"differs_{name}"].sum()) for name in columns},
+        columns=columns,
+        means=_means(engine, relation, [name for name, rows in columns.items() if rows]),
         by_signal=_parts(counts, names),
         by_segment={name: _parts(counts, counts[column]) for name, column in segments.items()},
         cross_table=_cross_table(counts),
@@ -155,6 +160,24 @@ def _bin(label: str) -> str:
         f"(case when {label} is null then -1 when {label} < 0 then 0 when {label} = 0 then 1 "
         f"{cases} else {len(BINS) - 1} end)"
     )
+
+
+def _means(engine: Engine, relation: str, columns: list[str]) -> dict[str, tuple[float, float]]:
+    """Old and new means of columns of numbers, over the rows that both sides label."""
+    kinds = engine.schema(relation) if columns else {}
+    numbers = [
+        name for name in columns if kinds[f"old_{name}"].startswith(("DOUBLE", "DECIMAL", "FLOAT"))
+    ]
+    if not numbers:
+        return {}
+    means = ", ".join(
+        f"avg(cast({side}_{name} as decimal(38, 6)))" for name in numbers for side in ("old", "new")
+    )
+    row = engine.row(
+        f"select {means} from {relation} where old_label is not null and new_label is not null"
+    )
+    rounded = [round(float(value), 9) for value in row]
+    return dict(zip(numbers, zip(rounded[::2], rounded[1::2], strict=True), strict=True))
 
 
 def _signal_names(layout: Layout, masks: "pd.Series[int]") -> "pd.Series[str]":

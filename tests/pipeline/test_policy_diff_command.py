@@ -21,12 +21,14 @@ def answer(
     capsys: pytest.CaptureFixture[str],
     installation: Installation,
     *arguments: str,
+    width: int = 160,
+    command: str = "diff",
 ) -> Answer:
     """Exit code and what was printed."""
-    line = ["label-platform", "policies", "diff", *arguments]
+    line = ["label-platform", "policies", command, *arguments]
     monkeypatch.setattr(sys, "argv", [*line, "--problem", str(installation.problem_file)])
     monkeypatch.setenv("LABEL_PLATFORM_DATA", str(installation.workspace.folder))
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", str(width))
     code: object = 0
     try:
         application.main()
@@ -112,6 +114,55 @@ def test_the_same_policy_twice_is_no_difference(
     assert (code, json.loads(text)["difference"]) == (0, False)
 
 
+def test_nothing_is_cut_at_80_columns(
+    finished: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for old, new in (("raw_click", "coec_click"), ("multi_signal", "coec_click")):
+        code, text, _ = answer(monkeypatch, capsys, finished, old, new, width=80)
+        assert code == 0
+        assert "…" not in text
+        code, shown, _ = answer(monkeypatch, capsys, finished, old, new, "--json")
+        table = text.partition("Rows by old label")[2].partition("Distributions")[0]
+        assert table.count("old \\ new") > 1
+        assert max(map(len, table.splitlines())) <= 80
+        counts = [
+            rows
+            for row in json.loads(shown)["labels"]["cross_table"].values()
+            for rows in row.values()
+        ]
+        assert all(f" {rows:,}" in table for rows in counts)
+
+
+def test_where_only_weights_change_they_are_compared(
+    finished: Installation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    weighed = draft(
+        finished,
+        tmp_path,
+        "raw_click",
+        {
+            "debias": {"method": "ips", "into": "weight"},
+            "decay": {"half_life": "7d"},
+            "rankers": [{"objective": "pointwise", "position": "debias_only"}],
+        },
+    )
+    code, text, _ = answer(monkeypatch, capsys, finished, "raw_click", str(weighed))
+    assert code == 0
+    assert "no label changes" in text
+    assert "decay acts on training rows, which are not compared here" in text
+    for absent in ("The rows that move most", "Distributions", "Rows by old label"):
+        assert absent not in text
+    _, shown, _ = answer(monkeypatch, capsys, finished, "raw_click", str(weighed), "--json")
+    found = json.loads(shown)["labels"]
+    old, new = found["means"]["weight"]
+    both = found["total"]["rows"]
+    assert old == 1 < new
+    assert f"mean 1 -> {new:.4g}, sum {both:,.6g} -> {new * both:,.6g}" in text
+
+
 def test_wrong_input_is_answered_in_words(
     finished: Installation,
     tmp_path: Path,
@@ -132,3 +183,23 @@ def test_wrong_input_is_answered_in_words(
         assert code == 2
         assert words in " ".join(error.split())
         assert "Traceback" not in error
+
+
+def test_days_without_labels_are_answered_with_those_that_are_built(
+    finished: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = ("--policies", "raw_click", "--days")
+    code, _, error = answer(
+        monkeypatch, capsys, finished, *wanted, "..2020-01-02", command="health"
+    )
+    assert code == 2
+    assert (
+        "--days: no labels are built for ..2020-01-02; raw_click: "
+        f"{DAYS[0]} to {DAYS[-1]} are built"
+    ) in " ".join(error.split())
+    code, text, _ = answer(
+        monkeypatch, capsys, finished, *wanted, f"{DAYS[1]}..{DAYS[1]}", command="health"
+    )
+    assert code == 0
+    assert str(DAYS[1]) in text
+    assert str(DAYS[2]) not in text

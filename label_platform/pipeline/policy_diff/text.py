@@ -11,12 +11,16 @@ from label_platform.policy import ABSENT, BINS, Distribution, LabelDiff, PolicyC
 
 _MOST = 12
 _BAR = 20
+_GAP = 3
+"""The most that stands between two columns of a table."""
 _REACHES = {
     "nothing": "nothing: both mean the same",
     "rankers": "only rankers: labels and training rows stay as they are",
     "examples": "the rows that train; labels stay as they are",
     "labels": "labels, and all that is made from them",
 }
+_OF_TRAINING_ROWS = ("grading", "decay", "debias.prior", "teacher")
+"""Keys whose effect on labels is worked out on training rows, from what is fitted there."""
 
 
 def print_diff(console: Console, diff: PolicyDiff) -> None:
@@ -29,9 +33,11 @@ def print_diff(console: Console, diff: PolicyDiff) -> None:
     if diff.labels is not None:
         of_days = f"{diff.days[0]} to {diff.days[-1]}, {len(diff.days)} days"
         _print_counts(console, diff.labels, of_days)
-        _print_cross_table(console, diff.labels)
-        _print_distributions(console, diff.labels)
-        _print_movers(console, diff)
+        if _moves(diff.labels):
+            _print_cross_table(console, diff.labels)
+            _print_distributions(console, diff.labels)
+        if diff.movers:
+            _print_movers(console, diff)
     _print_plan(console, diff)
     _print_trial(console, diff)
     console.print("nothing was written", highlight=False)
@@ -49,6 +55,22 @@ def _print_change(console: Console, change: PolicyChange, names: str) -> None:
         said = f"{old} -> {new}" if old != new else f"{old}, the same"
         console.print(f"  {name}: {said}", highlight=False)
     console.print(f"  affects {_REACHES[change.reaches]}", highlight=False)
+    fitted = [
+        name
+        for name in _OF_TRAINING_ROWS
+        if any(f"{key.key}.".startswith(f"{name}.") for key in change.keys)
+    ]
+    if fitted:
+        act = "act" if len(fitted) > 1 else "acts"
+        console.print(
+            f"  {', '.join(fitted)} {act} on training rows, which are not compared here",
+            highlight=False,
+        )
+
+
+def _moves(diff: LabelDiff) -> bool:
+    """Whether the label of any row changes, comes or goes."""
+    return bool(diff.total.changed or diff.total.new or diff.total.vanished)
 
 
 def _print_counts(console: Console, diff: LabelDiff, of_days: str) -> None:
@@ -72,19 +94,49 @@ def _print_counts(console: Console, diff: LabelDiff, of_days: str) -> None:
             )
         table.add_section()
     console.print(table)
-    said = ", ".join(f"{name} {rows:,}" for name, rows in diff.columns.items() if rows)
-    if said:
-        console.print(f"rows that differ in other columns: {said}", highlight=False)
+    if not _moves(diff):
+        console.print("no label changes", highlight=False)
+    for name, rows in diff.columns.items():
+        if rows:
+            console.print(f"{name} differs in {rows:,} rows{_means(diff, name)}", highlight=False)
+
+
+def _means(diff: LabelDiff, name: str) -> str:
+    """The old and the new mean and sum of a column, over the rows that both label."""
+    if name not in diff.means:
+        return ""
+    both = diff.total.rows - diff.total.new - diff.total.vanished
+    old, new = diff.means[name]
+    sums = f"sum {old * both:,.6g} -> {new * both:,.6g}"
+    return f": mean {_number(old)} -> {_number(new)}, {sums}"
 
 
 def _print_cross_table(console: Console, diff: LabelDiff) -> None:
     console.print("\n[bold]Rows by old label (down) and new label (across)[/]")
     known = {name for row in diff.cross_table.values() for name in row}
     across = [name for name in (*BINS, ABSENT) if name in known]
-    table = _table("old \\ new", *across)
-    for name, row in diff.cross_table.items():
-        table.add_row(escape(name), *(f"{row[each]:,}" if each in row else "" for each in across))
-    console.print(table)
+    first = max(map(len, ["old \\ new", *diff.cross_table]))
+    for names in _side_by_side(diff, across, console.width - first):
+        table = _table("old \\ new", *names)
+        for name, row in diff.cross_table.items():
+            cells = (f"{row[each]:,}" if each in row else "" for each in names)
+            table.add_row(escape(name), *cells)
+        console.print(table)
+
+
+def _side_by_side(diff: LabelDiff, across: list[str], room: int) -> list[list[str]]:
+    """The columns of the cross table in as many parts as it takes for none to be cut."""
+    parts: list[list[str]] = [[]]
+    left = room
+    for name in across:
+        counts = (f"{row[name]:,}" for row in diff.cross_table.values() if name in row)
+        width = max(map(len, [name, *counts])) + _GAP
+        if width > left and parts[-1]:
+            parts.append([])
+            left = room
+        parts[-1].append(name)
+        left -= width
+    return parts
 
 
 def _print_distributions(console: Console, diff: LabelDiff) -> None:
@@ -181,9 +233,12 @@ def _print_trial(console: Console, diff: PolicyDiff) -> None:
 
 def _table(first: str, *names: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column(first)
+    table.add_column(first, overflow="fold")
     for name in names:
-        table.add_column(escape(name), justify="right")
+        if name in {"label changes", "difference", "verdict"}:
+            table.add_column(escape(name), justify="right", overflow="fold")
+        else:
+            table.add_column(escape(name), justify="right", no_wrap=True)
     return table
 
 
