@@ -19,6 +19,8 @@ from tests.pipeline.conftest import DAYS, POLICIES, RUN_IDS, Installation
 
 LAST = DAYS[-1]
 TRAIN = DAYS[:3]
+USES_A_CURVE = {"coec_click", "multi_signal"}
+"""One divides by it, the other weighs examined negatives by it."""
 OBJECTIVES = {"raw_click": "pointwise", "multi_signal": "pointwise", "coec_click": "pointwise"}
 
 
@@ -45,7 +47,7 @@ def test_tags_lead_back_to_what_a_ranker_was_made_from(finished: Installation, n
         "objective": OBJECTIVES[name],
         "day": str(LAST),
         "train_days": f"{TRAIN[0]}..{TRAIN[-1]}",
-        "propensity_version": curve.content_hash if name == "coec_click" else "none",
+        "propensity_version": curve.content_hash if name in USES_A_CURVE else "none",
         "propensity_verdict": curve.attributes["verdict"],
         "label_hash": recipe_hash(labels),
         "examples_hash": finished.manifest("examples", LAST, name).content_hash,
@@ -75,7 +77,7 @@ def test_the_policy_the_numbers_and_the_data_are_logged(finished: Installation, 
 def test_pictures_are_logged(finished: Installation, name: str) -> None:
     pictures = finished.mlflow().list_artifacts(run_of(finished, name).info.run_id, "pictures")
     expected = {"pictures/label_histogram.png", "pictures/label_health.png"}
-    if name == "coec_click":
+    if name in USES_A_CURVE:
         expected |= {"pictures/propensity_curve.png", "pictures/propensity_estimators.png"}
     assert {each.path for each in pictures} == expected
 
