@@ -114,6 +114,8 @@ def run_chain(
     for step in STEPS:
         if until == "impressions":
             break
+        if step.per_policy and not any(map(step.needed_by, project.policies)):
+            continue
         chain.build(step)
         if step.table == until or chain.is_broken(step):
             break
