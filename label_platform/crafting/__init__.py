@@ -9,6 +9,7 @@ from label_platform.crafting.label_health import (
     measure_label_health,
 )
 from label_platform.crafting.watch_time import (
+    STATISTICS_LAYOUT,
     compile_watch_time,
     fit_watch_time,
     needs_watch_statistics,
@@ -17,6 +18,7 @@ from label_platform.crafting.watch_time import (
 __all__ = [
     "DAYS_NEEDED",
     "LIMITS",
+    "STATISTICS_LAYOUT",
     "EmpiricalBayes",
     "HealthInputs",
     "LabelDrift",

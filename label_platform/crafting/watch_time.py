@@ -58,7 +58,7 @@ _FITTED_LABELS = {
     "dvr": gain_label_sql,
     "d2co": mixture_label_sql,
 }
-_LAYOUT = pa.schema(
+STATISTICS_LAYOUT = pa.schema(
     [
         ("statistic", pa.string()),
         ("name", pa.string()),
@@ -110,7 +110,7 @@ def fit_watch_time(policy: Policy, engine: Engine, impression_signals: str) -> p
         found.append(_mixture_rows(spec, engine, watched, bins))
     else:
         found.append(engine.arrow(_FITTED_ROWS[spec.label](spec, watched, "fitted_bins")))
-    table = pa.concat_tables([each.cast(_LAYOUT) for each in found])
+    table = pa.concat_tables([each.cast(STATISTICS_LAYOUT) for each in found])
     return table.sort_by([(column, "ascending") for column in ("statistic", "bucket", "at")])
 
 
@@ -160,4 +160,4 @@ def _mixture_rows(spec: WatchTime, engine: Engine, watched: str, bins: pa.Table)
         cells.column("n").to_numpy().astype("float64"),
     )
     skipped, seen = fitted_means((longest, durations, sizes), counted)
-    return pa.Table.from_pylist(mean_rows(spec, durations, skipped, seen), schema=_LAYOUT)
+    return pa.Table.from_pylist(mean_rows(spec, durations, skipped, seen), schema=STATISTICS_LAYOUT)

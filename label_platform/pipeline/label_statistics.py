@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from label_platform.crafting import fit_watch_time, needs_watch_statistics
+from label_platform.crafting import STATISTICS_LAYOUT, fit_watch_time, needs_watch_statistics
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.as_of import end_of
 from label_platform.pipeline.context import Context
@@ -14,15 +14,6 @@ from label_platform.pipeline.delays import arrival_curves
 from label_platform.policy import ARRIVED, Policy, label_version, used_signals
 
 _DAY = timedelta(days=1)
-_LAYOUT = pa.schema(
-    [
-        ("statistic", pa.string()),
-        ("name", pa.string()),
-        ("bucket", pa.int64()),
-        ("at", pa.float64()),
-        ("value", pa.float64()),
-    ]
-)
 
 
 def needs_statistics(policy: Policy) -> bool:
@@ -76,13 +67,13 @@ def label_statistics_recipe(context: Context, partition: Partition) -> dict[str,
 def build_label_statistics(context: Context, partition: Partition) -> Manifest:
     """Fit what a day's labels are scaled by, on other days."""
     policy = context.project.policy(partition.policy)
-    found = [_LAYOUT.empty_table()]
+    found = [STATISTICS_LAYOUT.empty_table()]
     attributes = {}
     if needs_watch_statistics(policy):
         days = fitting_days(context, partition.day)
         attributes = {"first_day": str(days[0]), "last_day": str(days[-1])}
         signals = context.lake.scan("impression_signals", days)
-        found.append(fit_watch_time(policy, context.engine, signals).cast(_LAYOUT))
+        found.append(fit_watch_time(policy, context.engine, signals).cast(STATISTICS_LAYOUT))
     if as_of_if_immature(context, policy, partition.day):
         found.append(_arrived_shares(context, policy))
     context.engine.register("fitted_statistics", pa.concat_tables(found))
@@ -102,4 +93,4 @@ def _arrived_shares(context: Context, policy: Policy) -> pa.Table:
         for signal, (ages_s, shares) in arrival_curves(context, sorted(policy.signals)).items()
         for at, share in zip(ages_s, shares, strict=True)
     ]
-    return pa.Table.from_pylist(rows, schema=_LAYOUT)
+    return pa.Table.from_pylist(rows, schema=STATISTICS_LAYOUT)
