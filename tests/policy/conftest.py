@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from label_platform.lake import Engine, Lake, Partition
-from label_platform.policy import Policy, load_policy
+from label_platform.policy import Policy, check_policy, load_policy
 from label_platform.problem import Problem, load_problem
+from label_platform.strict_yaml import ConfigurationError
 
 POLICIES = Path(__file__).parents[2] / "policies"
 SHIPPED = ("raw_click", "ips_click", "multi_signal", "coec_click", "coec_multi_signal")
@@ -51,6 +52,15 @@ CURVE = {
 MakeProblem = Callable[..., Problem]
 MakePolicy = Callable[..., Policy]
 Publish = Callable[..., str]
+
+
+def refusal_of(policy: Policy, problem: Problem) -> str:
+    """What a policy is refused with; empty if it is fine."""
+    try:
+        check_policy(policy, problem)
+    except ConfigurationError as refusal:
+        return str(refusal)
+    return ""
 
 
 @pytest.fixture
