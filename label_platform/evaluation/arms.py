@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -254,8 +254,9 @@ def evaluation_rows(evaluated: ArmEvaluation) -> pd.DataFrame:
     rows = [1 if found.refused else len(found.units) for *_, found in parts]
     evidence = [evaluated.evidence.get(key, Evidence()) for _, _, key, _ in parts]
 
-    def repeated(values: Sequence[object], dtype: str) -> pd.Series:
-        return pd.Series(np.repeat(np.array(values, dtype=object), rows)).astype(dtype)
+    def repeated(values: Sequence[object], dtype: Any) -> "pd.Series[Any]":  # noqa: ANN401 - whatever pandas takes
+        found = pd.Series(np.repeat(np.array(values, dtype=object), rows))
+        return found.astype(dtype)
 
     def joined(arrays: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
         found = zip(arrays, parts, strict=True)

@@ -155,4 +155,5 @@ def _days(rows: pa.Table, first: Integers) -> NDArray[np.datetime64] | None:
     if "shown_at" not in rows.column_names:
         return None
     moments = rows.column("shown_at").take(pa.array(first)).to_pandas()
-    return moments.dt.tz_localize(None).to_numpy().astype("datetime64[D]")
+    days: NDArray[np.datetime64] = moments.dt.tz_localize(None).to_numpy().astype("datetime64[D]")
+    return days
