@@ -33,8 +33,8 @@ def table_of(*cells: tuple[str, str, str]) -> pd.DataFrame:
                 ("off_policy_dcg", "device=mobile", WORSE),
             ],
             (
-                "better than raw_click on 3 of 4 yardsticks (true relevance, true relevance of unseen "
-                "queries and the off-policy estimate); the randomised slice cannot tell; worse for "
+                "better than raw_click on 3 of 4 yardsticks (true relevance, true relevance of "
+                "unseen queries and the off-policy estimate); the randomised slice cannot tell; worse for "
                 "device=mobile on the off-policy estimate"
             ),
         ),
@@ -45,8 +45,8 @@ def table_of(*cells: tuple[str, str, str]) -> pd.DataFrame:
         (
             [("off_policy_dcg", "all", WORSE), ("randomized_click_mrr", "all", REFUSED)],
             (
-                "worse than raw_click on 1 of 1 yardstick (the off-policy estimate); no answer from "
-                "randomized click mrr"
+                "worse than raw_click on 1 of 1 yardstick (the off-policy estimate); no answer "
+                "from randomized click mrr"
             ),
         ),
         (
@@ -60,8 +60,8 @@ def table_of(*cells: tuple[str, str, str]) -> pd.DataFrame:
         (
             [("true_ndcg_at_10", "all", BETTER), ("off_policy_dcg", "all", SAME)],
             (
-                "better than raw_click on 1 of 2 yardsticks (true relevance); the off-policy estimate "
-                "cannot tell; nothing that a real log has supports it"
+                "better than raw_click on 1 of 2 yardsticks (true relevance); the off-policy "
+                "estimate cannot tell; nothing that a real log has supports it"
             ),
         ),
         ([("y", "all", "baseline")], "the baseline that the others are compared with"),
