@@ -34,8 +34,8 @@ def table_of(*cells: tuple[str, str, str]) -> pd.DataFrame:
             ],
             (
                 "better than raw_click on 3 of 4 yardsticks (true relevance, true relevance of "
-                "unseen queries and the off-policy estimate); the randomised slice cannot tell; worse for "
-                "device=mobile on the off-policy estimate"
+                "unseen queries and the off-policy estimate); the randomised slice cannot tell; "
+                "worse for device=mobile on the off-policy estimate"
             ),
         ),
         (
