@@ -134,8 +134,8 @@ def _beside_truth(
     for arm in evaluated:
         if arm.baseline is None or arm.baseline.ranker is None or arm.contender.ranker is None:
             raise RuntimeError(f"{arm.arm.policy}: a side could not be trained")
-        ours = _without_noise(arm.contender.ranker, universe)
-        theirs = _without_noise(arm.baseline.ranker, universe)
+        ours = without_noise(arm.contender.ranker, universe)
+        theirs = without_noise(arm.baseline.ranker, universe)
         for key, value in ours.items():
             found[(arm.arm.policy, *key)] = (value, theirs[key])
     keys = list(zip(table["policy"], table["yardstick"], table["slice"], strict=True))
@@ -169,8 +169,11 @@ def _as_if_all_fits_agreed(measured: Measurement) -> FitValues:
     return FitValues(measured.units[order], numerator, denominator)
 
 
-def _without_noise(ranker: Ranker, universe: Universe) -> dict[tuple[str, str], float]:
-    """What each yardstick would say of a ranker on endless traffic."""
+def without_noise(ranker: Ranker, universe: Universe) -> dict[tuple[str, str], float]:
+    """What each yardstick would say of a ranker on endless traffic of the universe's queries.
+
+    True nDCG is that of many unseen queries, the same ones in all replications.
+    """
     scores, lists = _scored(ranker, universe)
     discounts = rank_discounts(scores, lists, DEPTH).reshape(universe.relevance.shape)
     gain = float(universe.popularity @ (discounts * universe.relevance).sum(axis=1))
