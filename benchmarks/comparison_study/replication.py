@@ -1,6 +1,7 @@
 """One replication: a world drawn anew, judged by the product's own comparison."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,7 @@ from label_platform.policy import RankerSpec
 from label_platform.ranking import Ranker, TrainingData
 
 DEPTH = 10
-MANY_QUERIES = 1000
+MANY_QUERIES = 500
 """Of the universe that true nDCG is known on: beside it, 120 queries are a sample."""
 
 
@@ -130,12 +131,16 @@ def _rows(universe: Universe, log: Log, spec: RankerSpec) -> TrainingData:
 def _beside_truth(
     table: pd.DataFrame, evaluated: list[ArmEvaluation], universe: Universe
 ) -> pd.DataFrame:
-    found = {}
+    found, of_baselines = {}, {}
     for arm in evaluated:
         if arm.baseline is None or arm.baseline.ranker is None or arm.contender.ranker is None:
             raise RuntimeError(f"{arm.arm.policy}: a side could not be trained")
         ours = without_noise(arm.contender.ranker, universe)
-        theirs = without_noise(arm.baseline.ranker, universe)
+        # policies with the same rows share one baseline
+        shared = id(arm.baseline)
+        if shared not in of_baselines:
+            of_baselines[shared] = without_noise(arm.baseline.ranker, universe)
+        theirs = of_baselines[shared]
         for key, value in ours.items():
             found[(arm.arm.policy, *key)] = (value, theirs[key])
     keys = list(zip(table["policy"], table["yardstick"], table["slice"], strict=True))
@@ -189,9 +194,14 @@ def without_noise(ranker: Ranker, universe: Universe) -> dict[tuple[str, str], f
 
 
 def _true_ndcg(ranker: Ranker) -> float:
-    many = Universe.drawn(Sizes(queries=MANY_QUERIES), np.random.default_rng(0))
+    many = _many_queries()
     scores, lists = _scored(ranker, many)
     return float(np.mean(ndcg_at_k(many.relevance.ravel(), scores, lists, DEPTH)))
+
+
+@cache
+def _many_queries() -> Universe:
+    return Universe.drawn(Sizes(queries=MANY_QUERIES), np.random.default_rng(0))
 
 
 def _scored(ranker: Ranker, universe: Universe) -> tuple[Floats, Lists]:

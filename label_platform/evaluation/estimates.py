@@ -8,8 +8,9 @@ the paired difference to the baseline, is
 with s_fit^2 the variance of V over the resampled fits (not divided by their number: it stands for
 what another log would have given, and averaging fits of one log does not take that away), and
 s_query^2 the variance over queries of the mean over fits of (N_q - V D_q) / mean D, the
-linearisation of the ratio (a query with several lists weighs as much as they do). Intervals use
-Student's t with the degrees of freedom of Satterthwaite (1946).
+linearisation of the ratio (a query with several lists weighs as much as they do). Intervals and p
+values are those of the sum of two errors (``two_errors``), of which that over fits is known from a
+few fits only.
 
 The linearisation is good where no few queries hold most of the denominator. Beside it stands a
 bootstrap over queries: where its standard error is larger by more than ``MOST_DISAGREEMENT``, it
@@ -21,9 +22,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from label_platform.evaluation.metrics import Floats
+from label_platform.evaluation.two_errors import TwoErrors
 
 MOST_DISAGREEMENT = 1.2
 """Of the bootstrap's standard error over queries with the linearised one, as a ratio."""
@@ -35,17 +36,26 @@ class Estimate:
 
     Attributes:
         value: of the main fit.
-        standard_error: over fits and queries.
-        freedom: degrees of freedom.
+        fit_error: the standard deviation over the resampled fits.
+        query_error: the standard error over queries.
+        fits: resampled ones, two or more.
+        queries: two or more.
     """
 
     value: float
-    standard_error: float
-    freedom: float
+    fit_error: float
+    query_error: float
+    fits: int
+    queries: int
+
+    @property
+    def standard_error(self) -> float:
+        """Of fits and queries together."""
+        return float(np.hypot(self.fit_error, self.query_error))
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """The two-sided t interval."""
-        half = self.standard_error * float(stdtrit(self.freedom, (1 + confidence) / 2))
+        """The two-sided interval."""
+        half = self._errors.within(confidence) if self.standard_error > 0 else 0.0
         return self.value - half, self.value + half
 
     @property
@@ -55,8 +65,11 @@ class Estimate:
             return 1.0
         if self.standard_error == 0:
             return 0.0
-        statistic = abs(self.value) / self.standard_error
-        return float(2 * stdtr(self.freedom, -statistic))
+        return self._errors.exceeds(abs(self.value))
+
+    @property
+    def _errors(self) -> TwoErrors:
+        return TwoErrors(self.fit_error, self.fits - 1, self.query_error, self.queries - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,16 +132,11 @@ def estimate(
         raise ValueError(
             f"{resampled} resampled fits and {queries} queries: an interval needs 2 of each"
         )
-    of_fits = float(values[1:].var(ddof=1))
     of_queries = query_error(side, baseline)
     if bootstrap_error > MOST_DISAGREEMENT * of_queries:
         of_queries = bootstrap_error
-    of_queries *= of_queries
-    error = of_fits + of_queries
-    if error == 0:
-        return Estimate(float(values[0]), 0.0, resampled - 1)
-    freedom = error**2 / (of_fits**2 / (resampled - 1) + of_queries**2 / (queries - 1))
-    return Estimate(float(values[0]), float(np.sqrt(error)), freedom)
+    of_fits = float(values[1:].std(ddof=1))
+    return Estimate(float(values[0]), of_fits, of_queries, resampled, queries)
 
 
 def holm(p_values: Floats) -> Floats:

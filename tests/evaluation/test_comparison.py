@@ -6,7 +6,7 @@ from scipy.stats import t as student
 
 from label_platform.evaluation import compare
 from label_platform.evaluation.comparison import COLUMNS
-from label_platform.evaluation.estimates import FitValues, estimate, holm
+from label_platform.evaluation.estimates import Estimate, FitValues, estimate, holm
 from label_platform.evaluation.metrics import Floats
 
 ARM = {"ranker": "pointwise", "objective": "pointwise", "grain": "impression"}
@@ -53,7 +53,9 @@ def test_value_is_the_main_fits_and_the_error_adds_fits_and_queries() -> None:
     queries = np.var([-0.2, 0.2], ddof=1) / 2
     assert found.value == pytest.approx(0.7)
     assert found.standard_error == pytest.approx(np.sqrt(fits + queries))
-    assert found.freedom == pytest.approx((fits + queries) ** 2 / (fits**2 / 1 + queries**2 / 1))
+    assert found.fit_error == pytest.approx(np.sqrt(fits))
+    assert found.query_error == pytest.approx(np.sqrt(queries))
+    assert (found.fits, found.queries) == (2, 2)
 
 
 def test_more_fits_of_one_log_do_not_shrink_the_interval() -> None:
@@ -92,14 +94,30 @@ def test_one_resample_or_one_query_gives_no_interval(shape: tuple[int, int]) -> 
         estimate(side(np.ones(shape)))
 
 
-def test_interval_is_students() -> None:
-    found = estimate(side([[0.5, 0.4, 0.6], [0.9, 0.8, 1.0]]))
+def test_without_an_error_over_queries_the_interval_is_students_over_fits() -> None:
+    found = estimate(side([[0.5, 0.4, 0.6, 0.5], [0.7, 0.6, 0.8, 0.7]]))
 
-    low, high = found.interval(0.9)
+    spread = np.std([0.5, 0.7, 0.6], ddof=1)
+    half = student.ppf(0.95, 2) * spread
+    found = Estimate(found.value, found.fit_error, 0.0, found.fits, found.queries)
+    assert found.interval(0.9) == pytest.approx((0.6 - half, 0.6 + half))
+    assert found.p_value == pytest.approx(2 * student.sf(0.6 / spread, 2))
 
-    half = student.ppf(0.95, found.freedom) * found.standard_error
-    assert (low, high) == pytest.approx((0.7 - half, 0.7 + half))
-    assert found.p_value == pytest.approx(2 * student.sf(0.7 / found.standard_error, found.freedom))
+
+def test_without_an_error_over_fits_the_interval_is_students_over_queries() -> None:
+    found = estimate(side([[0.5] * 3, [0.9] * 3, [0.6] * 3]))
+
+    error = np.std([0.5, 0.9, 0.6], ddof=1) / np.sqrt(3)
+    half = student.ppf(0.95, 2) * error
+    assert found.interval(0.9) == pytest.approx((2 / 3 - half, 2 / 3 + half))
+    assert found.p_value == pytest.approx(2 * student.sf(2 / 3 / error, 2))
+
+
+def test_without_any_error_the_interval_is_a_point() -> None:
+    found = estimate(side([[0.5] * 3] * 3))
+
+    assert found.interval(0.95) == (0.5, 0.5)
+    assert found.p_value == 0
 
 
 def test_holm_multiplies_by_the_number_of_hypotheses_left() -> None:
