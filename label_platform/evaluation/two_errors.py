@@ -69,8 +69,8 @@ class TwoErrors:
 def _inverse_chi_squared(freedom: int) -> tuple[Floats, Floats]:
     """Chances, and n / u of u ~ chi^2(n): trapezoids of log u, which is smooth and decays fast."""
     shape = freedom / 2
-    ends = np.log(gammaincinv(shape, np.array([_LEFT_OUT, 1 - _LEFT_OUT])))
+    first, last = np.log(gammaincinv(shape, np.array([_LEFT_OUT, 1 - _LEFT_OUT]))).tolist()
     # logs of u / 2, which is of the gamma distribution
-    logs = np.linspace(*ends, _NODES)
+    logs = np.linspace(first, last, _NODES)
     density = np.exp(shape * logs - np.exp(logs) - gammaln(shape))
     return density / density.sum(), freedom / (2 * np.exp(logs))
