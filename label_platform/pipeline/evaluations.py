@@ -77,7 +77,7 @@ def build_evaluations(context: Context, partition: Partition) -> Manifest:
     window = judged_window(context, partition.day)
     panel = Panel.of(yardsticks(context, partition))
     arms = [_evaluate(context, partition, spec, examples, panel) for spec in policy.rankers]
-    checks = _checks(context, partition, examples, panel)
+    checks = _checks(context, partition, examples, panel, arms)
     context.engine.register("evaluated", pd.concat([arm.to_frame() for arm in arms]))
     return context.lake.publish(
         context.engine,
@@ -166,19 +166,27 @@ def _evaluate(
 
 
 def _checks(
-    context: Context, partition: Partition, examples: pa.Table, panel: Panel
+    context: Context,
+    partition: Partition,
+    examples: pa.Table,
+    panel: Panel,
+    arms: Sequence[ArmEvaluation],
 ) -> dict[str, Any]:
     """Of the baseline policy, what a comparison with it must withstand."""
     problem = context.problem
     if not problem.evaluation.checks or partition.policy != problem.policies.baseline:
         return {}
-    spec = context.project.policy(partition.policy).rankers[0]
-    try:
+    # the quicker objective first: what is checked is the comparison, not the ranker
+    arm = min(arms, key=lambda each: each.arm.spec.objective != "pointwise")
+    spec, ranker = arm.arm.spec, arm.contender.ranker
+    found = [LogCheck.not_run(name, "the baseline cannot be trained") for name in IDENTITY_CHECKS]
+    if ranker is not None:
         rows = _rows(context, partition, spec, examples)
-        found = identity_checks(*rows, spec, panel, _effort(context))
-    except TrainingError as error:
-        found = [LogCheck.not_run(name, str(error)) for name in IDENTITY_CHECKS]
-    found = [*found, *sample_ratio_checks(context, context.split(partition.day))]
+        try:
+            found = identity_checks(*rows, spec, ranker, panel, _effort(context))
+        except TrainingError as error:
+            found = [LogCheck.not_run(name, str(error)) for name in IDENTITY_CHECKS]
+    found += sample_ratio_checks(context, context.split(partition.day))
     return {CHECKS: [asdict(each) for each in found]}
 
 
