@@ -1,10 +1,10 @@
 """Two runs of the same policy must not differ.
 
 ``same_seed_is_identical``: the baseline fitted twice with the same seed is the same to the last
-digit. ``halves_do_not_differ``: fitted on two random halves of the training queries, each
-with a few resamples, it is judged as two policies would be. Nothing but chance tells the halves apart, so what
-the comparison calls better or worse there, it would also find between policies that do the same. It
-is done at 99%: a sound comparison fires once in a hundred logs or less.
+digit. ``halves_do_not_differ``: fitted on two random halves of the training queries, each with a
+few resamples, it is judged as two policies would be. Nothing but chance tells the halves apart, so
+what the comparison calls better or worse there, it would also find between policies that do the
+same. It is done at 99%: a sound comparison fires once in a hundred logs or less.
 """
 
 import hashlib
