@@ -164,19 +164,23 @@ def mixture_label_sql(watched: str, statistics: str) -> str:
         watched: the impressions to label.
         statistics: ``label_statistics``.
     """
-    x = f"({SHARPNESS_PER_S!r} * (w - q))"
-    y = f"({SHARPNESS_PER_S!r} * (p - q))"
     # the same ratio, of exponentials of what is below 0: those of long videos would overflow
-    ratio = f"exp({x} - {y}) * (1 - exp(-{x})) / (1 - exp(-{y}))"
+    near = f"exp({SHARPNESS_PER_S!r} * (seen - p))"
     return f"""(
     select
-        * exclude (q, p),
-        case when w = 0 then 0 when w >= p then 1 when w <= q then 0 else {ratio} end as label
+        * exclude (seen, p, at_q, scale),
+        case when seen >= p and seen > 0 then 1
+            else greatest({near} - at_q, 0) * scale end as label
     from (
-        select watched.* replace (least(watched.w, watched.d) as w), means.q,
-            least(means.p, watched.d) as p
+        select watched.*, least(watched.w, watched.d) as seen, means.p, means.at_q, means.scale
         from {watched} as watched
-        inner join {_means_sql(watched, statistics)} as means on watched.d = means.d
+        inner join (
+            select d, p, at_q, case when at_q < 1 then 1 / (1 - at_q) else 0 end as scale
+            from (
+                select d, q, p, exp(-{SHARPNESS_PER_S!r} * (p - q)) as at_q
+                from (select d, q, least(p, d) as p from {_means_sql(watched, statistics)})
+            )
+        ) as means on watched.d = means.d
     )
 )"""
 

@@ -119,7 +119,8 @@ def normal_cdf_sql(z: str) -> str:
     size = f"least(abs({z}), {_FAR!r})"
     ratio = f"{_polynomial(_NUMERATOR, size)} / {_polynomial(_DENOMINATOR, size)}"
     tail = f"exp(-{size} * {size} / 2) * ({ratio})"
-    return f"(case when {z} > 0 then 1 - {tail} else {tail} end)"
+    # 1 - tail or tail: each branch of a condition would compute its own tail, on rows picked out
+    return f"abs(cast({z} > 0 as integer) - {tail})"
 
 
 def _polynomial(coefficients: tuple[float, ...], at: str) -> str:
