@@ -52,7 +52,7 @@ from label_platform.lake import Engine
 from label_platform.policy import LabelInputs, Policy, WatchTime, combined_gain_sql
 from label_platform.policy.gains import rounded_sql
 
-_OWN = {"wt": "w / {unit}", "pc": "case when w >= d then 1 else 0 end", "pcr": "least(w / d, 1)"}
+_OWN = {"wt": "w / {unit}", "pc": "case when w >= d then 1 else 0 end", "pcr": "case when w < d then w / d else 1 end"}
 _FITTED_ROWS = {"d2q": percentile_rows_sql, "dvr": gain_rows_sql}
 _FITTED_LABELS = {
     "d2q": percentile_label_sql,
@@ -142,7 +142,7 @@ def compile_watch_time(policy: Policy, inputs: LabelInputs) -> str:
     elif inputs.statistics is None:
         raise ValueError(f"{policy.name} cannot be compiled without label_statistics")
     else:
-        source = _FITTED_LABELS[spec.label](source, inputs.statistics)
+        source = _FITTED_LABELS[spec.label](spec, source, inputs.statistics)
     return f"""select
     impression_id,
     {rounded_sql(label)} as label,
