@@ -185,7 +185,7 @@ def _means_sql(spec: WatchTime, watched: str, statistics: str) -> str:
     mean_durations = f"""select list_slice(list("at" order by bucket), 2, -1)
         from {statistics} where statistic = '{SKIPPED}'"""
     lines = ", ".join(
-        f"case when d > \"at\" then {of} + {of}_per_s * (d - \"at\") else {of} end as {of}"
+        f'case when d > "at" then {of} + {of}_per_s * (d - "at") else {of} end as {of}'
         for of in ("q", "p")
     )
     slopes = ", ".join(

@@ -82,6 +82,8 @@ def gain_label_sql(spec: WatchTime, watched: str, statistics: str) -> str:
         watched: the impressions to label.
         statistics: ``label_statistics``.
     """
+    # where all were watched alike everyone is at the mean
+    deviation = "case when value = 0 then cast('infinity' as double) else value end"
     return f"""(
     select * exclude (z), {normal_cdf_sql("z")} as label
     from (
@@ -91,9 +93,7 @@ def gain_label_sql(spec: WatchTime, watched: str, statistics: str) -> str:
             select
                 cast(bucket as {BUCKET}) as bucket,
                 max(case when statistic = '{MEAN}' then value end) as mean_w,
-                -- nobody is any deviations from the mean where there is none
-                max(case when statistic <> '{DEVIATION}' then null
-                    when value = 0 then cast('infinity' as double) else value end) as sd_w
+                max(case when statistic = '{DEVIATION}' then {deviation} end) as sd_w
             from {statistics}
             where statistic in ('{MEAN}', '{DEVIATION}')
             group by bucket

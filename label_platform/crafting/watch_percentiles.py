@@ -54,6 +54,7 @@ def percentile_label_sql(spec: WatchTime, watched: str, statistics: str) -> str:
     """The impressions with their ``label``: on a line between the w that were seen.
 
     Args:
+        spec: says how many bins there are at most.
         watched: the impressions to label.
         statistics: ``label_statistics``.
     """

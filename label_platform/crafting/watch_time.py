@@ -52,7 +52,11 @@ from label_platform.lake import Engine
 from label_platform.policy import LabelInputs, Policy, WatchTime, combined_gain_sql
 from label_platform.policy.gains import rounded_sql
 
-_OWN = {"wt": "w / {unit}", "pc": "case when w >= d then 1 else 0 end", "pcr": "case when w < d then w / d else 1 end"}
+_OWN = {
+    "wt": "w / {unit}",
+    "pc": "case when w >= d then 1 else 0 end",
+    "pcr": "case when w < d then w / d else 1 end",
+}
 _FITTED_ROWS = {"d2q": percentile_rows_sql, "dvr": gain_rows_sql}
 _FITTED_LABELS = {
     "d2q": percentile_label_sql,
