@@ -1,5 +1,6 @@
 """YAML files that users write: loaded safely, checked strictly, refused in words they can use."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from label_platform.yaml_refusals import nearest, refusals_of
 
-__all__ = ["ConfigurationError", "StrictModel", "nearest", "parse", "read_yaml"]
+__all__ = ["ConfigurationError", "StrictModel", "located", "nearest", "parse", "read_yaml"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -78,15 +79,34 @@ def parse(model: type[Model], content: dict[str, Any], path: Path) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        tree = yaml.compose(path.read_text(), Loader=_UniqueKeys) if path.is_file() else None
-        refusals = refusals_of(model, error, content)
-        lines = [f"{_place(path, tree, keys)}{words}" for keys, words in refusals]
+        lines = _located(path, refusals_of(model, error, content))
         raise ConfigurationError("\n".join(lines)) from error
+
+
+def located(path: Path, lines: Iterable[str]) -> str:
+    """Refusals with the file, and with the line of the key that each begins with.
+
+    Args:
+        path: of the YAML file; without a line number where there is none, or no such key in it.
+        lines: such as ``rankers.0.objective: unknown key``: the key as it is reached from the
+            top, positions in lists from 0, and what is wrong with it.
+    """
+    return "\n".join(_located(path, [(_keys_of(line), line) for line in lines]))
+
+
+def _keys_of(line: str) -> tuple[Any, ...]:
+    parts = line.partition(": ")[0].split(".")
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def _located(path: Path, refusals: Iterable[tuple[tuple[Any, ...], str]]) -> list[str]:
+    tree = yaml.compose(path.read_text(), Loader=_UniqueKeys) if path.is_file() else None
+    return [f"{_place(path, tree, keys)}{words}" for keys, words in refusals]
 
 
 def _place(path: Path, tree: yaml.Node | None, keys: tuple[Any, ...]) -> str:
     """The file, and the line on which the last of the keys stands that is there."""
-    if tree is None:
+    if tree is None or (keys and _inner(tree, keys[0]) is None):
         return f"{path}: "
     mark = tree.start_mark
     for key in keys:

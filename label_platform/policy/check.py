@@ -22,14 +22,14 @@ from label_platform.policy.propensities import labels_need_propensities
 from label_platform.policy.signals import click_signal
 from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
-from label_platform.strict_yaml import ConfigurationError, nearest
+from label_platform.strict_yaml import ConfigurationError, located, nearest, parse, read_yaml
 
 
 def check_policy(policy: Policy, problem: Problem) -> None:
     """Check a policy's meaning against the problem it is for.
 
     Raises:
-        ConfigurationError: everything that is wrong, a line each, naming file and key.
+        ConfigurationError: everything that is wrong, a line each, naming file, line and key.
     """
     found = [
         *_signals(policy, problem),
@@ -45,7 +45,18 @@ def check_policy(policy: Policy, problem: Problem) -> None:
         *_auxiliary(policy, problem),
     ]
     if found:
+        if _is_in_its_file(policy):
+            raise ConfigurationError(located(policy.path, found))
         raise ConfigurationError("\n".join(f"{policy.path}: {line}" for line in found))
+
+
+def _is_in_its_file(policy: Policy) -> bool:
+    """Whether the file says what the policy says: that of an old revision has other lines."""
+    try:
+        now = parse(Policy, read_yaml(policy.path), policy.path)
+    except ConfigurationError:
+        return False
+    return now.model_copy(update={"path": policy.path}) == policy
 
 
 def warnings_of(policy: Policy, problem: Problem) -> list[str]:
