@@ -17,6 +17,7 @@ from label_platform.policy.check_segments import (
     segment_warnings,
 )
 from label_platform.policy.check_signals import check_gains, check_windows, window_warnings
+from label_platform.policy.check_teacher import check_teacher
 from label_platform.policy.label_spec import FirstOf
 from label_platform.policy.propensities import labels_need_propensities
 from label_platform.policy.signals import click_signal
@@ -43,6 +44,7 @@ def check_policy(policy: Policy, problem: Problem) -> None:
         *check_rankers(policy),
         *check_features(problem),
         *_auxiliary(policy, problem),
+        *check_teacher(policy, problem),
     ]
     if found:
         if _is_in_its_file(policy):
@@ -198,7 +200,7 @@ def _days(policy: Policy) -> Iterator[str]:
 
 
 def _auxiliary(policy: Policy, problem: Problem) -> Iterator[str]:
-    """What is learnt beside the label: the auxiliary label, and a teacher's scores."""
+    """What is learnt beside the label."""
     users = [n for n, ranker in enumerate(policy.rankers) if ranker.auxiliary != "none"]
     if policy.auxiliary is None:
         for number in users:
@@ -218,7 +220,3 @@ def _auxiliary(policy: Policy, problem: Problem) -> Iterator[str]:
                 "auxiliary.signals: at least one gain must be above 0, or no auxiliary label is "
                 "positive"
             )
-    if policy.teacher is not None:
-        file = policy.path.parent / policy.teacher.model
-        if not file.is_file():
-            yield f"teacher.model: there is no file {file}; it is looked for beside the policy file"

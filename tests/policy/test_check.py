@@ -330,22 +330,6 @@ def test_what_is_right_passes(problem: Problem, make_policy: MakePolicy, changes
     assert refusal_of(make_policy(**changes), problem) == ""
 
 
-def test_a_teacher_is_looked_for_beside_the_policy_file(
-    tmp_path: Path, problem: Problem, make_policy: MakePolicy
-) -> None:
-    policy = make_policy(teacher={"model": "models/teacher.txt"})
-    file = tmp_path / "models" / "teacher.txt"
-    with pytest.raises(ConfigurationError) as refusal:
-        check_policy(policy, problem)
-    assert without_lines(refusal.value) == (
-        f"{tmp_path / 'mine.yaml'}: teacher.model: there is no file {file}; it is looked for "
-        "beside the policy file"
-    )
-    file.parent.mkdir()
-    file.touch()
-    check_policy(policy, problem)
-
-
 def test_all_contradictions_are_told_at_once(
     tmp_path: Path, problem: Problem, make_policy: MakePolicy
 ) -> None:
