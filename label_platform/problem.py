@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, field_validator
 
+from label_platform.evaluation_settings import EvaluationSettings
 from label_platform.propensity_settings import PropensitySettings
 from label_platform.strict_yaml import (
     ConfigurationError,
@@ -182,6 +183,7 @@ class Problem(StrictModel):
     training: Training = Training()
     policies: PolicySelection
     propensity: PropensitySettings = PropensitySettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     attribution: Attribution = Attribution()
     bots: BotRules | None = None
     user_ids: Literal["keyed", "public"] = "keyed"
