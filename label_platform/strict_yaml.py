@@ -79,7 +79,9 @@ def parse(model: type[Model], content: dict[str, Any], path: Path) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        lines = _located(path, refusals_of(model, error, content))
+        tree = _tree(path)
+        refusals = refusals_of(model, error, content)
+        lines = [f"{_place(path, tree, keys)}{words}" for keys, words in refusals]
         raise ConfigurationError("\n".join(lines)) from error
 
 
@@ -91,7 +93,13 @@ def located(path: Path, lines: Iterable[str]) -> str:
         lines: such as ``rankers.0.objective: unknown key``: the key as it is reached from the
             top, positions in lists from 0, and what is wrong with it.
     """
-    return "\n".join(_located(path, [(_keys_of(line), line) for line in lines]))
+    tree = _tree(path)
+    found = []
+    for line in lines:
+        keys = _keys_of(line)
+        is_there = tree is not None and _inner(tree, keys[0]) is not None
+        found.append(f"{_place(path, tree if is_there else None, keys)}{line}")
+    return "\n".join(found)
 
 
 def _keys_of(line: str) -> tuple[Any, ...]:
@@ -99,14 +107,14 @@ def _keys_of(line: str) -> tuple[Any, ...]:
     return tuple(int(part) if part.isdigit() else part for part in parts)
 
 
-def _located(path: Path, refusals: Iterable[tuple[tuple[Any, ...], str]]) -> list[str]:
-    tree = yaml.compose(path.read_text(), Loader=_UniqueKeys) if path.is_file() else None
-    return [f"{_place(path, tree, keys)}{words}" for keys, words in refusals]
+def _tree(path: Path) -> yaml.Node | None:
+    """The file with its lines; None where there is none."""
+    return yaml.compose(path.read_text(), Loader=_UniqueKeys) if path.is_file() else None
 
 
 def _place(path: Path, tree: yaml.Node | None, keys: tuple[Any, ...]) -> str:
     """The file, and the line on which the last of the keys stands that is there."""
-    if tree is None or (keys and _inner(tree, keys[0]) is None):
+    if tree is None:
         return f"{path}: "
     mark = tree.start_mark
     for key in keys:
