@@ -89,9 +89,9 @@ def numbered_sql(watched: str, bounds: str, most: int) -> str:
     """
     rows = f"(select *, cast(0 as bigint) as below, ({bounds}) as bounds from {watched})"
     for power in reversed(range((most - 1).bit_length())):
-        more = f"below + {2**power}"
+        step = f"cast({2**power} as bigint)"
         # beyond the list's end is null, which is no reason to go there
-        found = f"case when list_extract(bounds, {more}) < d then {more} else below end"
-        rows = f"(select * replace ({found} as below) from {rows})"
+        found = f"case when list_extract(bounds, below + {step}) < d then {step} else 0 end"
+        rows = f"(select * replace (below + {found} as below) from {rows})"
     # rows are looked up by a number of two bytes without being hashed
     return f"(select * exclude (below, bounds), cast(below as {BUCKET}) as bucket from {rows})"
