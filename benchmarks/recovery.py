@@ -35,7 +35,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from label_platform.examples import split_days
 from label_platform.logs.simulators import ProductSearchSettings
-from label_platform.logs.simulators.settings import Logger
+from label_platform.logs.simulators.log_settings import Logger
 from label_platform.pipeline.workspace import Workspace
 from label_platform.policy import longest_window
 

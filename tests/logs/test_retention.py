@@ -12,7 +12,6 @@ from label_platform.logs.retention import first_kept_day
 from tests.power_cuts import dies
 
 if TYPE_CHECKING:
-
     from tests.logs.conftest import Shop
 
 START = date(2026, 10, 1)
