@@ -194,7 +194,7 @@ def test_wrong_arguments_are_refused() -> None:
         Ranking.of(np.ones(3), ranking.lists)
 
 
-@pytest.mark.parametrize("sizes", [[3, 1, 2], [1] * 40 + [200]])
+@pytest.mark.parametrize("sizes", [[3, 1, 2], [1] * 40 + [200], [200, 150, 180]])
 def test_lists_of_all_lengths_are_sorted_alike(sizes: list[int]) -> None:
     rng = np.random.default_rng(3)
     keys = np.repeat(np.arange(len(sizes)), sizes)

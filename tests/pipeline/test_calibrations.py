@@ -1,5 +1,7 @@
 """What an evaluation notes of predictions, and which metrics a problem asks for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,16 @@ from label_platform.evaluation import Arm, ArmEvaluation, Side
 from label_platform.lake import Partition
 from label_platform.pipeline.calibrations import CALIBRATION, calibration_attributes
 from label_platform.pipeline.rankers import ranker_features, stored_rankers
-from label_platform.ranking import TrainingData
+from label_platform.policy import RankerSpec
+from label_platform.ranking import Ranker, TrainingData
 from tests.pipeline.conftest import DAYS, Installation
 
 LAST = DAYS[-1]
 POLICY = "coec_click"
+
+
+def judged_by(ranker: Ranker | None, spec: RankerSpec) -> ArmEvaluation:
+    return ArmEvaluation(Arm(POLICY, "impression", spec), Side(ranker, ()), None)
 
 
 def test_pointwise_rankers_are_held_against_the_labels_of_validation_days(
@@ -22,17 +29,17 @@ def test_pointwise_rankers_are_held_against_the_labels_of_validation_days(
         features = ranker_features(context, partition)
         examples = context.engine.arrow(f"from {context.lake.scan('examples', [LAST], POLICY)}")
         stored = stored_rankers(context, Partition("rankers", LAST, POLICY))
-    arms = [
-        ArmEvaluation(Arm(POLICY, "impression", spec), Side(ranker, ()), None)
-        for spec, ranker in stored
-    ]
+    arms = [judged_by(ranker, spec) for spec, ranker in stored]
     pointwise = [arm for arm in arms if arm.arm.spec.objective == "pointwise"]
-    assert 0 < len(pointwise) < len(arms)
+    assert pointwise
+    arms += [judged_by(replace(ranker, objective="lambdarank"), spec) for spec, ranker in stored]
 
     noted = calibration_attributes(examples, features, arms)[CALIBRATION]
 
     assert set(noted) == {arm.arm.spec.title for arm in pointwise}
-    assert calibration_attributes(examples, features, [a for a in arms if a not in pointwise]) == {}
+    others = [arm for arm in arms if arm not in pointwise]
+    untrained = judged_by(None, pointwise[0].arm.spec)
+    assert calibration_attributes(examples, features, [*others, untrained]) == {}
     for arm in pointwise:
         found = noted[arm.arm.spec.title]
         rows = TrainingData.from_examples(examples, arm.arm.spec, features, "validate")
