@@ -1,8 +1,9 @@
-"""What training from the lake costs, against LightGBM alone on the matrix that is in memory already.
+"""What training from the lake costs, against LightGBM alone on a matrix that is in memory already.
 
 Both sides fit the same trees. `lake` is the whole way from the examples' Parquet file to a ranker:
-columns, groups, labels, weights, resampling units, checks, trees. `bare` is `lightgbm.Dataset`
-and `lightgbm.train`; its float32 matrix, labels and groups are loaded before its time starts.
+columns, groups, labels, weights, resampling units, checks, trees. `bare` is bare_lightgbm.py,
+`lightgbm.Dataset` and `lightgbm.train` in a process that imports nothing else; its float32 matrix,
+labels and groups are loaded before its time starts.
 Each side runs in a process of its own, in turns; the median ratios of the pairs count.
 
     python benchmarks/training.py --rows 2000000 --features 40 --rounds 100 --pairs 5
@@ -12,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from bare_lightgbm import figures
 
 from label_platform.lake import Engine, Lake, Partition
 from label_platform.policy import RankerSpec
@@ -36,8 +37,11 @@ LIST_LENGTH = 20
 SEED = 0
 
 
-def examples(rows: int, features: int, labels: str) -> pa.Table:
-    """Examples at impression grain: lists of 20 items, half of the features with gaps."""
+def examples(rows: int, features: int, rarity: float) -> pa.Table:
+    """Examples at impression grain: lists of 20 items, half of the features with gaps.
+
+    Where clicks are rare, lists without one are left out of training: trees differ from bare ones.
+    """
     rng = np.random.default_rng(SEED)
     lists = np.repeat(np.arange(rows // LIST_LENGTH + 1), LIST_LENGTH)[:rows]
     position = np.arange(rows) % LIST_LENGTH + 1
@@ -48,8 +52,7 @@ def examples(rows: int, features: int, labels: str) -> pa.Table:
         score += values / values.std() * (number % 5)
         columns[f"f_{number:02}"] = pa.array(values, mask=rng.random(rows) < 0.1 * (number % 2))
     score = (score - score.mean()) / score.std()
-    click = (rng.random(rows) < 1 / (1 + np.exp(1.5 - score)) / position**0.5).astype(float)
-    label = click * position**0.5 if labels == "real" else click
+    click = (rng.random(rows) < 1 / (1 + np.exp(rarity - score)) / position**0.5).astype(float)
     return pa.table(
         {
             "part": pa.DictionaryArray.from_arrays(np.zeros(rows, dtype=np.int32), ["train"]),
@@ -58,7 +61,7 @@ def examples(rows: int, features: int, labels: str) -> pa.Table:
             "item_id": rng.integers(0, 60_000, rows),
             "impression_id": [f"{number:032x}" for number in range(rows)],
             "position": position.astype(np.int32),
-            "label": label,
+            "label": click,
             "weight": np.ones(rows),
             "raw_label": click,
             "raw_weight": np.ones(rows),
@@ -71,7 +74,7 @@ def examples(rows: int, features: int, labels: str) -> pa.Table:
 
 def prepare(folder: Path, options: argparse.Namespace) -> None:
     """The examples as a partition of a lake, and what the bare side has in memory as files."""
-    table = examples(options.rows, options.features, options.labels)
+    table = examples(options.rows, options.features, options.rarity)
     lake = Lake(folder, "shop")
     with Engine() as engine:
         engine.register("made", table)
@@ -81,6 +84,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
     np.save(folder / "matrix.npy", data.features.matrix)
     np.save(folder / "label.npy", data.label.astype(np.float32))
     np.save(folder / "groups.npy", data.group_sizes.astype(np.int32))
+    (folder / "parameters.json").write_text(json.dumps(bare_parameters(options)))
 
 
 def read(folder: Path, options: argparse.Namespace) -> TrainingData:
@@ -97,25 +101,10 @@ def spec_of(options: argparse.Namespace) -> RankerSpec:
     )
 
 
-def run_lake(folder: Path, options: argparse.Namespace) -> tuple[float, str]:
-    """Seconds of CPU from the Parquet file to a ranker, and its trees."""
-    started = time.process_time()
-    data = read(folder, options)
-    ranker = fit_ranker(
-        data, None, spec_of(options), rounds=options.rounds, seed=SEED, threads=options.threads
-    )
-    return time.process_time() - started, ranker.booster
-
-
-def run_bare(folder: Path, options: argparse.Namespace) -> tuple[float, str]:
-    """Seconds of CPU of LightGBM alone, and its trees."""
-    import lightgbm as lgb  # noqa: PLC0415 - so that this side's memory is LightGBM's alone
-
-    matrix, label, groups = (
-        np.load(folder / f"{name}.npy") for name in ("matrix", "label", "groups")
-    )
+def bare_parameters(options: argparse.Namespace) -> dict[str, Any]:
+    """What the platform tells LightGBM for that ranker."""
     spec = spec_of(options)
-    parameters = {
+    return {
         **spec.parameters.of_trees(),
         **objective_parameters(spec),
         "deterministic": True,
@@ -124,40 +113,27 @@ def run_bare(folder: Path, options: argparse.Namespace) -> tuple[float, str]:
         "num_threads": options.threads,
         "seed": SEED,
         "verbosity": -1,
+        "rounds": options.rounds,
     }
-    if options.labels == "real" and spec.objective == "lambdarank":
-        label = np.rint(label / label.max() * 255)
-    started = time.process_time()
-    within_lists = spec.compares_within_lists
-    # sampled for bins as the platform does it: by LightGBM's own seed
-    binning = {name: parameters[name] for name in ("max_bin", "feature_pre_filter", "verbosity")}
-    rows = lgb.Dataset(matrix, label, group=groups if within_lists else None, params=binning)
-    rows.construct()
-    booster = lgb.train(parameters, rows, num_boost_round=options.rounds)
-    return time.process_time() - started, booster.model_to_string()
 
 
-def report(side: str, folder: Path, options: argparse.Namespace) -> None:
-    """One side's figures as JSON, from a process of its own."""
+def run_lake(folder: Path, options: argparse.Namespace) -> None:
+    """From the Parquet file to a ranker; its figures as JSON."""
     load = os.getloadavg()[0]
-    cpu_s, text = (run_lake if side == "lake" else run_bare)(folder, options)
-    trees = text[text.index("Tree=0") : text.index("end of trees")]
-    # in kB on Linux
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    facts = {"cpu_s": cpu_s, "peak_mb": peak_mb, "load": load, "trees": hash_of(trees)}
-    print(json.dumps(facts))
-
-
-def hash_of(text: str) -> str:
-    """Identity of a text."""
-    import hashlib  # noqa: PLC0415 - needed in one place
-
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8]
+    started = time.process_time()
+    data = read(folder, options)
+    ranker = fit_ranker(
+        data, None, spec_of(options), rounds=options.rounds, seed=SEED, threads=options.threads
+    )
+    print(json.dumps(figures(time.process_time() - started, load, ranker.booster)))
 
 
 def measure(side: str, folder: Path, arguments: list[str]) -> dict[str, Any]:
     """One side in a process of its own."""
-    command = [sys.executable, __file__, *arguments, "--side", side, "--folder", str(folder)]
+    script = Path(__file__)
+    command = [sys.executable, str(script), *arguments, "--folder", str(folder)]
+    if side == "bare":
+        command = [sys.executable, str(script.with_name("bare_lightgbm.py")), str(folder)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     facts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     print(
@@ -178,17 +154,16 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--min-data-in-leaf", type=int, default=50)
     parser.add_argument("--objective", default="lambdarank")
-    parser.add_argument("--labels", choices=("click", "real"), default="click")
-    parser.add_argument("--side", choices=("lake", "bare"))
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--rarity", type=float, default=0.0, help="2: most lists have no click")
+    parser.add_argument("--folder", type=Path, help="fit once on the lake that is there")
     return parser.parse_args(arguments)
 
 
 def main() -> None:
-    """Measure pairs in turns, or one side where a process was started for it."""
+    """Measure pairs in turns, or fit once where a process was started for it."""
     options = options_of(sys.argv[1:])
-    if options.side:
-        report(options.side, options.folder, options)
+    if options.folder:
+        run_lake(options.folder, options)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -201,7 +176,7 @@ def main() -> None:
         [pair["lake"][figure] / pair["bare"][figure] for pair in pairs]
         for figure in ("cpu_s", "peak_mb")
     )
-    figures = {
+    verdict = {
         "rows": options.rows,
         "features": options.features,
         "rounds": options.rounds,
@@ -217,7 +192,7 @@ def main() -> None:
         "same_trees": len({each["trees"] for pair in pairs for each in pair.values()}) == 1,
         "passed": statistics.median(cpu) <= MOST_CPU and statistics.median(memory) <= MOST_MEMORY,
     }
-    print(json.dumps(figures))
+    print(json.dumps(verdict))
 
 
 if __name__ == "__main__":
