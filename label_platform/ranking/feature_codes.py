@@ -66,7 +66,8 @@ class FeatureCodes:
                 continue
             if kept is None and "part" in columns.column_names:
                 kept = pc.equal(columns.column("part"), "train")
-            found[name] = _vocabulary(name, values if kept is None else values.filter(kept))
+            texts = _as_strings(values)
+            found[name] = _vocabulary(name, texts if kept is None else texts.filter(kept))
         return cls(found)
 
     def numbers(self, name: str, values: pa.ChunkedArray | pa.Array) -> Column:
@@ -179,8 +180,6 @@ def _as_strings(values: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Arra
 
 
 def _vocabulary(name: str, values: pa.ChunkedArray) -> tuple[str, ...]:
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
     distinct = pc.unique(values).drop_null()
     if len(distinct) > MOST_VALUES:
         raise TrainingError(
