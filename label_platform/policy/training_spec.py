@@ -1,8 +1,8 @@
 """What a policy file may say of training: negatives, rankers, and when its labels look ill."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import Field, field_validator
 
 from label_platform.policy.booster_parameters import BoosterParameters
 from label_platform.strict_yaml import StrictModel
@@ -115,10 +115,6 @@ class Negatives(StrictModel):
     at_most_per_list: int | None = Field(default=None, ge=1)
 
 
-_LATER_KEYS = ("loss", "gain", "parameters")
-"""Left out of a ranker's content while they say nothing: what was trained before is still it."""
-
-
 class RankerSpec(StrictModel):
     """One ranker to train on the policy's examples.
 
@@ -148,19 +144,6 @@ class RankerSpec(StrictModel):
     loss: Literal["squared", "binary", "cross_entropy"] = "squared"
     gain: Literal["linear", "exponential"] = "linear"
     parameters: BoosterParameters = BoosterParameters()
-
-    @model_serializer(mode="wrap")
-    def _content(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = handler(self)
-        said = {
-            name: content[name]
-            for name in content
-            if name not in _LATER_KEYS
-            or getattr(self, name) != type(self).model_fields[name].default
-        }
-        if "parameters" in said:
-            said["parameters"] = self.parameters.said()
-        return said
 
     @property
     def title(self) -> str:

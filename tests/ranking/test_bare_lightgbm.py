@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from label_platform.ranking import RankerTrainer, TrainingData, fit_ranker
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "lightgbm_lambdarank"
 FEATURES = [f"f_{number}" for number in range(300)]
-ROUNDS = 60
+ROUNDS = 30
 SEED = 3
 SAID: dict[str, Any] = {
     "learning_rate": 0.08,
@@ -51,6 +52,7 @@ ARMS: dict[str, tuple[RankerSpec, dict[str, Any]]] = {
 }
 
 
+@cache
 def frame_of(name: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """The judgments as given, in the layout of examples, and the sizes of their lists."""
     matrix, label = load_svmlight_file(str(REAL / name), n_features=len(FEATURES), zero_based=False)
