@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -30,6 +31,10 @@ class Columns(Protocol):
     @property
     def num_rows(self) -> int:
         """Of each column."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The types of all columns, known without reading them."""
 
     def column(self, name: str, /) -> pa.ChunkedArray:
         """All values of a column."""
@@ -61,9 +66,9 @@ class FeatureCodes:
         kept: pa.Array | None = None
         found = {}
         for name in names:
-            values = column_of(columns, name)
-            if not is_text(values.type):
+            if name in columns.column_names and not is_text(columns.schema.field(name).type):
                 continue
+            values = column_of(columns, name)
             if kept is None and "part" in columns.column_names:
                 kept = pc.equal(columns.column("part"), "train")
             texts = _as_strings(values)
@@ -154,6 +159,19 @@ class _FrameColumns:
     @property
     def num_rows(self) -> int:
         return len(self.frame)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        return pa.schema([(name, self._kind(name)) for name in self.column_names])
+
+    def _kind(self, name: str) -> pa.DataType:
+        kind = self.frame[name].dtype
+        if isinstance(kind, np.dtype) and kind.kind in "biuf":
+            return pa.from_numpy_dtype(kind)
+        try:
+            return self.column(name).type
+        except TrainingError:
+            return pa.null()  # who reads it is told then
 
     def column(self, name: str, /) -> pa.ChunkedArray:
         try:

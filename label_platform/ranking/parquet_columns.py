@@ -20,7 +20,8 @@ class ParquetColumns:
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = [pq.ParquetFile(file, pre_buffer=False) for file in files]
-        self.column_names: list[str] = self._files[0].schema_arrow.names
+        self.schema: pa.Schema = self._files[0].schema_arrow
+        self.column_names: list[str] = self.schema.names
         self.num_rows: int = sum(file.metadata.num_rows for file in self._files)
 
     def column(self, name: str, /) -> pa.ChunkedArray:

@@ -179,6 +179,14 @@ def test_rows_unlike_those_of_training_are_refused_by_name(
         fit(branded).score(rows)
 
 
+def test_columns_that_are_no_features_may_be_anything(branded: pd.DataFrame) -> None:
+    mixed = pd.Series(["a", 1, *[None] * (len(branded) - 2)], dtype=object)
+
+    assert fit(branded.assign(note=mixed)) == fit(branded)
+    with pytest.raises(TrainingError, match="feature 'note' is of type object with values of diff"):
+        TrainingData.from_examples(branded.assign(note=mixed), SPECS[0], ["note"])
+
+
 def test_free_text_is_refused_by_name(make_examples: Callable[..., pd.DataFrame]) -> None:
     examples = make_examples(lists=MOST_VALUES // 5 + 1)
     examples["brand"] = [f"title {number}" for number in range(len(examples))]
