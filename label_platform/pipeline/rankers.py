@@ -99,8 +99,7 @@ def stored_examples(context: Context, partition: Partition) -> ParquetColumns:
 
 def ranker_features(context: Context, partition: Partition) -> tuple[str, ...]:
     """The columns that rankers learn from, without position."""
-    found = feature_columns(context, context.split(partition.day).train)
-    return (*found.impression, *found.item)
+    return feature_columns(context, context.split(partition.day).train).every
 
 
 def _fit(
