@@ -15,6 +15,7 @@ from label_platform.ranking import (
     FeatureCodes,
     ParquetColumns,
     Ranker,
+    RankerTrainer,
     TrainingData,
     TrainingError,
     fit_ranker,
@@ -148,6 +149,27 @@ def test_codes_do_not_depend_on_the_order_of_rows(branded: pd.DataFrame) -> None
     backwards = branded.iloc[::-1]
 
     assert FeatureCodes.of(backwards, FEATURES) == FeatureCodes.of(branded, FEATURES)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_text_features_stop_early_and_are_resampled_as_numbers_are(
+    branded: pd.DataFrame, spec: RankerSpec
+) -> None:
+    later = branded.tail(1_000).assign(part="validate")
+    examples = pd.concat([branded.head(2_000), later])
+    train = TrainingData.from_examples(examples, spec, FEATURES)
+    validate = TrainingData.from_examples(examples, spec, FEATURES, "validate")
+
+    alone = fit_ranker(train, validate, spec, rounds=100, seed=1)
+    trainer = RankerTrainer(train, validate, spec)
+    counts = np.random.default_rng(1).poisson(1, 40)[train.units.codes]
+    resampled = trainer.fit(rounds=100, seed=1, multiplicity=counts)
+
+    assert 0 < alone.rounds < 80
+    assert trainer.fit(rounds=100, seed=1) == alone
+    for ranker in (alone, resampled):
+        amber, beryl, _, denim = ranker.score(asked())
+        assert amber < denim < beryl
 
 
 def test_evaluation_reads_text_by_the_codes_of_training(branded: pd.DataFrame) -> None:
