@@ -16,11 +16,13 @@ from label_platform.evaluation import (
     Yardstick,
     click_yardsticks,
     evaluate_arm,
+    metric_yardsticks,
     shown_feedback_yardsticks,
     true_ndcg_yardsticks,
 )
 from label_platform.examples import evaluation_rows_sql, with_feature_tables_sql
 from label_platform.lake import Manifest, Partition, quote_identifier, recipe_hash, scan_parquet
+from label_platform.pipeline.calibrations import calibration_attributes
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.examples import feature_columns
 from label_platform.pipeline.feature_tables import shown_with_features
@@ -30,7 +32,7 @@ from label_platform.propensity import PropensityCurve
 from label_platform.ranking import TrainingData, TrainingError
 
 TRUTH_FILE = "relevance.parquet"
-SEMANTICS = 2
+SEMANTICS = 3
 """Raised when a yardstick or a fit changes its meaning, so that it is measured anew."""
 
 
@@ -39,7 +41,7 @@ def evaluations_recipe(context: Context, partition: Partition) -> dict[str, Any]
     policy = context.project.policy(partition.policy)
     split = context.split(partition.day)
     truth = truth_path(context)
-    training = context.problem.training
+    training, settings = context.problem.training, context.problem.evaluation
     return {
         "examples": context.content("examples", partition.day, policy.name),
         "rankers": [spec.model_dump() for spec in policy.rankers],
@@ -51,6 +53,7 @@ def evaluations_recipe(context: Context, partition: Partition) -> dict[str, Any]
         "truth": [truth.stat().st_size, truth.stat().st_mtime_ns] if truth else None,
         "fits": [training.rounds, training.fits, SEED],
         "baseline": context.problem.policies.baseline,
+        "metrics": [settings.cutoff, *settings.metrics],
         "semantics": SEMANTICS,
         **({} if policy.auxiliary is None else {"tune": policy.auxiliary.tune}),
     }
@@ -75,7 +78,8 @@ def build_evaluations(context: Context, partition: Partition) -> Manifest:
             f"{arm.arm.spec.title} {name}": None if pd.isna(value) else round(value, 4)
             for arm in arms
             for name, value in arm.main_values.items()
-        },
+        }
+        | calibration_attributes(examples, ranker_features(context, partition), arms),
     )
 
 
@@ -89,9 +93,11 @@ def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
     )
     rows = _evaluation_rows(context, partition)
     shown = ShownLists.from_impressions(rows, features, click_signal(context.problem), curve)
-    of_clicks = click_yardsticks(shown, curve)
+    settings = context.problem.evaluation
+    of_clicks = (*click_yardsticks(shown, curve), *metric_yardsticks(shown, settings))
     if shown.are_single_items:
-        further = shown_feedback_yardsticks(rows, features, tuple(context.problem.signals))
+        signals = tuple(context.problem.signals)
+        further = shown_feedback_yardsticks(rows, features, signals, settings.cutoff)
         of_clicks = (*of_clicks, *further)
     truth = truth_path(context)
     if truth is None:
