@@ -14,11 +14,12 @@ from mlflow import MlflowClient
 
 from label_platform.policy import RankerSpec
 from label_platform.ranking import Ranker, TrainingData, fit_ranker
-from label_platform.tracking import RankerRecord, TrackingStore
+from label_platform.tracking import ComparisonRecord, RankerRecord, TrackingStore
 from label_platform.tracking.store import code_revision
 
 FEATURES = ("f_match", "f_price")
 CONTENT_HASH = f"duckdb-2.0:1a2b3c4d:120:{'f' * 40}"
+COMPARISON = ComparisonRecord("comparison", "0a1b", {"day": "2026-10-06"}, "policy,value\n")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -72,8 +73,7 @@ def record(ranker: Ranker) -> RankerRecord:
         metrics={"rounds_used": 10.0},
         policy_text="name: raw_click  # as it was\n",
         datasets={"examples": CONTENT_HASH},
-        model=ranker.to_json(),
-        features=ranker.feature_names,
+        ranker=ranker,
         pictures={"label_histogram": PNG},
     )
 
@@ -133,7 +133,7 @@ def test_a_logged_model_adds_both_boosters(folder: Path, record: RankerRecord, m
     train = TrainingData.from_examples(examples, spec, FEATURES)
     both = fit_ranker(train, train, spec, rounds=10, seed=0)
     store = TrackingStore(folder, "shop")
-    run_id = store.log_ranker(replace(record, model=both.to_json()))
+    run_id = store.log_ranker(replace(record, ranker=both))
     (logged,) = MlflowClient(store.uri).search_logged_models(
         [store.experiment_id], filter_string=f"source_run_id = '{run_id}'"
     )
@@ -145,7 +145,7 @@ def test_a_logged_model_adds_both_boosters(folder: Path, record: RankerRecord, m
 def test_metrics_and_verdicts_are_added_later(folder: Path, record: RankerRecord) -> None:
     store = TrackingStore(folder, "shop")
     run_id = store.log_ranker(record)
-    store.add_metrics(run_id, {"ndcg": 0.5, "ndcg_ci_low": 0.25}, {"verdict.ndcg": "baseline"})
+    store.add(run_id, {"ndcg": 0.5, "ndcg_ci_low": 0.25}, {"verdict.ndcg": "baseline"})
     data = MlflowClient(store.uri).get_run(run_id).data
     assert data.metrics == {"rounds_used": 10.0, "ndcg": 0.5, "ndcg_ci_low": 0.25}
     assert data.tags["verdict.ndcg"] == "baseline"
@@ -154,12 +154,13 @@ def test_metrics_and_verdicts_are_added_later(folder: Path, record: RankerRecord
 def test_an_alias_moves_to_the_ranker_that_has_it_now(folder: Path, record: RankerRecord) -> None:
     store = TrackingStore(folder, "shop")
     client = MlflowClient(store.uri)
-    first, second = store.log_ranker(record), store.log_ranker(record)
-    store.register(first, "champion")
-    store.register(second, "challenger")
+    first, second = store.log_ranker(record), store.log_ranker(replace(record, name="another"))
+    registry = store.registry
+    registry.set_alias("champion", registry.register(first))
+    registry.set_alias("challenger", registry.register(second))
     assert client.get_model_version_by_alias("shop.ranker", "champion").run_id == first
     assert client.get_model_version_by_alias("shop.ranker", "challenger").run_id == second
-    store.register(second, "champion")
+    registry.set_alias("champion", registry.register(second))
     assert client.get_model_version_by_alias("shop.ranker", "champion").run_id == second
 
 
@@ -169,12 +170,13 @@ def test_rankers_tell_what_they_were_trained_on(folder: Path, record: RankerReco
     tags["train_days"] = "2026-10-01..2026-10-03"
     validated = {**tags, "validate_days": "2026-10-04..2026-10-04"}
     first = store.log_ranker(replace(record, tags=validated))
-    store.log_comparison("comparison", {"day": "2026-10-06"}, "policy,value\n")
+    store.log_comparison(COMPARISON)
     # a run from before validation days were noted: they end with the day at the latest
     second = store.log_ranker(replace(record, tags=tags))
-    store.register(second, "challenger")
-    store.register(first, "champion")
-    store.register(first, "champion")
+    registry = store.registry
+    registry.set_alias("challenger", registry.register(second))
+    for _ in range(2):
+        registry.set_alias("champion", registry.register(first))
     found = store.rankers()
     assert [(each.run_id, each.policy) for each in found] == [
         (first, "raw_click"),
@@ -182,7 +184,7 @@ def test_rankers_tell_what_they_were_trained_on(folder: Path, record: RankerReco
     ]
     assert [str(each.first_day) for each in found] == ["2026-10-01", "2026-10-01"]
     assert [str(each.last_day) for each in found] == ["2026-10-04", "2026-10-06"]
-    assert found[0].versions == {"2": (), "3": ("champion",)}
+    assert found[0].versions == {"2": ("champion",)}
     assert found[1].versions == {"1": ("challenger",)}
 
 
@@ -194,9 +196,9 @@ def test_without_a_store_there_are_no_rankers(folder: Path, tmp_path: Path) -> N
 
 def test_a_run_without_a_model_cannot_be_champion(folder: Path) -> None:
     store = TrackingStore(folder, "shop")
-    run_id = store.log_comparison("comparison", {"day": "2026-10-06"}, "policy,value\n")
+    run_id = store.log_comparison(COMPARISON)
     with pytest.raises(LookupError, match="has no logged model"):
-        store.register(run_id, "champion")
+        store.registry.register(run_id)
 
 
 def test_two_stores_in_one_process_do_not_mix(
@@ -206,10 +208,10 @@ def test_two_stores_in_one_process_do_not_mix(
     other_folder = Path(shutil.copytree(migrated_once, tmp_path / "other"))
     stores = [TrackingStore(folder, "shop"), TrackingStore(other_folder, "videos")]
     logged: list[set[str]] = [set(), set()]
-    for _ in range(2):
+    for turn in "ab":
         for store, runs in zip(stores, logged, strict=True):
-            runs.add(store.log_ranker(record))
-            runs.add(store.log_comparison("comparison", {}, "policy\n"))
+            runs.add(store.log_ranker(replace(record, name=turn)))
+            runs.add(store.log_comparison(replace(COMPARISON, content=turn)))
     for store, runs in zip(stores, logged, strict=True):
         found = MlflowClient(store.uri).search_runs([store.experiment_id])
         assert {run.info.run_id for run in found} == runs
