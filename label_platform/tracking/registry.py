@@ -64,8 +64,8 @@ class RegisteredRanker:
     @property
     def name(self) -> str:
         """For people."""
-        policy, ranker = self.arm
-        return f"version {self.version} ({policy} {ranker}, {self.tags.get('day', 'no day')})"
+        known = [self.tags[name] for name in ("policy", "ranker", "day") if name in self.tags]
+        return f"version {self.version}" + (f" ({' '.join(known)})" if known else "")
 
 
 class Registry:
@@ -174,6 +174,12 @@ class Registry:
         raise ConfigurationError(
             f"model {wanted!r}: {self.name} has no such alias or version; {nearest(key, names)}"
         )
+
+    def is_run(self, wanted: str) -> bool:
+        """Whether a text is the id of one of the problem's runs of rankers."""
+        if not re.fullmatch(r"[0-9a-f]{32}", wanted):
+            return False
+        return any(self._store.runs(f"attributes.run_id = '{wanted}' and tags.kind = 'ranker'"))
 
     def load(self, version: str) -> Ranker:
         """The ranker of a version.
