@@ -95,13 +95,26 @@ def promote_command(
     problem: ProblemOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a version champion by hand; what the evidence does not support needs --although.
+    """Make a version champion by hand, until release; against the evidence, say --although.
 
     Example: label-platform models promote 3 --reason "the A/B test of October"
     """
     from label_platform.pipeline.titles import promote
 
     _print(promote(_registry(problem), version, reason, although), as_json=as_json)
+
+
+@app.command("release")
+def release_command(
+    reason: _ReasonOption, problem: ProblemOption = None, as_json: JsonOption = False
+) -> None:
+    """Let verdicts decide again, after somebody promoted by hand.
+
+    Example: label-platform models release --reason "the A/B test is over"
+    """
+    from label_platform.pipeline.titles import release
+
+    _print(release(_registry(problem), reason), as_json=as_json)
 
 
 @app.command("rollback")

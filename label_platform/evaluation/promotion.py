@@ -57,10 +57,12 @@ class Incumbent:
     Attributes:
         arm: policy and ranker.
         day: the last day that it knows; None if its run does not say.
+        held: why somebody made it champion by hand; empty if a verdict did.
     """
 
     arm: ArmKey
     day: date | None
+    held: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def decide(
     """Who is champion and challenger after a comparison.
 
     The champion changes only to a supported arm; with none, it stays. A supported arm that holds
-    the title already passes it to its newer ranker.
+    the title already passes it to its newer ranker. One that people chose gives way to no other
+    arm, which may be challenger.
 
     Args:
         judged: as ``judge_arms`` orders them.
@@ -129,6 +132,8 @@ def decide(
     eligible = [each for each in judged if each.is_supported and each.arm not in barred]
     if not eligible:
         return Decision(None, None, stands=True, words=words, summary=_stays(judged, incumbent))
+    if incumbent and incumbent.held:
+        return _held(eligible, incumbent, words)
     best = eligible[0]
     second = eligible[1].arm if len(eligible) > 1 else None
     if incumbent is None:
@@ -141,6 +146,19 @@ def decide(
     if second:
         summary += f". {_named(second)} is challenger: {eligible[1].words}"
     return Decision(best.arm, second, stands=True, words=words, summary=summary)
+
+
+def _held(
+    eligible: Sequence[Evidence], incumbent: Incumbent, words: Mapping[ArmKey, str]
+) -> Decision:
+    """What becomes of the titles while the champion is one that people chose."""
+    own = next((each.arm for each in eligible if each.arm == incumbent.arm), None)
+    summary = f"{_named(incumbent.arm)} stays champion, chosen by hand ({incumbent.held})"
+    other = next((each for each in eligible if each.arm != incumbent.arm), None)
+    if other:
+        summary += f". {_named(other.arm)} is challenger: {other.words}"
+    challenger = other.arm if other else None
+    return Decision(own, challenger, stands=True, words=words, summary=summary)
 
 
 def _judge(arm: ArmKey, rows: pd.DataFrame) -> Evidence:

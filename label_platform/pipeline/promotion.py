@@ -26,6 +26,7 @@ from label_platform.tracking import (
     RegisteredRanker,
     Registry,
     TrackingStore,
+    held_by_hand,
 )
 
 _SUFFIXES = {
@@ -106,9 +107,9 @@ def _settle(
         return "titles are as they were: this is a view as of an earlier time"
     registry = store.registry
     champion = registry.champion()
-    decision = decide(
-        judged, partition.day, _incumbent(champion), _barred(registry.versions(), runs, store)
-    )
+    incumbent = _incumbent(champion, held_by_hand(registry.changes()))
+    barred = _barred(registry.versions(), runs, store)
+    decision = decide(judged, partition.day, incumbent, barred)
     for each in judged:
         said = {DECISION: decision.words[each.arm], SUPPORTED: "yes" if each.is_supported else "no"}
         store.add(runs[each.arm], {}, said)
@@ -132,11 +133,11 @@ def _apply(decision: Decision, runs: Mapping[ArmKey, str], registry: Registry) -
         registry.set_alias(CHALLENGER, registry.register(runs[challenger]) if challenger else "")
 
 
-def _incumbent(champion: RegisteredRanker | None) -> Incumbent | None:
+def _incumbent(champion: RegisteredRanker | None, held: str) -> Incumbent | None:
     if champion is None:
         return None
     day = champion.tags.get("day")
-    return Incumbent(champion.arm, date.fromisoformat(day) if day else None)
+    return Incumbent(champion.arm, date.fromisoformat(day) if day else None, held)
 
 
 def _barred(

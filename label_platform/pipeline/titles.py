@@ -14,6 +14,7 @@ from label_platform.tracking import (
     RegisteredRanker,
     Registry,
     TrackingStore,
+    held_by_hand,
 )
 
 
@@ -38,7 +39,7 @@ def registry_of(workspace: Workspace, problem: str) -> Registry:
 
 
 def promote(registry: Registry, wanted: str, reason: str, although: str = "") -> Settled:
-    """Make a version champion by hand.
+    """Make a version champion by hand; verdicts give the title to no other arm until ``release``.
 
     Args:
         registry: of the problem.
@@ -68,9 +69,32 @@ def promote(registry: Registry, wanted: str, reason: str, although: str = "") ->
         )
     words = reason if is_supported else f"{reason}; although {said}: {although}"
     before = registry.champion()
+    for each in registry.versions():
+        # whoever promotes it knows better than whoever gave it up
+        if each.recipe == found.recipe and ROLLED_BACK in each.tags:
+            registry.untag(each.version, ROLLED_BACK)
     registry.crown(found.version, "by hand", words)
     instead = f" instead of {before.name}" if before else ""
     return Settled(found, registry.champion(), f"{found.name} is champion{instead}: {words}")
+
+
+def release(registry: Registry, reason: str) -> Settled:
+    """Let verdicts decide again who is champion; until the next comparison nothing changes.
+
+    Args:
+        registry: of the problem.
+        reason: why; kept with the history.
+
+    Raises:
+        ConfigurationError: no reason, or verdicts decide already.
+    """
+    _require("--reason", reason)
+    champion, held = registry.champion(), held_by_hand(registry.changes())
+    if champion is None or not held:
+        raise ConfigurationError(f"{registry.name}: verdicts decide already, nothing to release")
+    registry.crown(champion.version, "release", reason)
+    words = f"{champion.name} is champion until a verdict says otherwise: {reason}"
+    return Settled(champion, champion, words)
 
 
 def roll_back(registry: Registry, reason: str) -> Settled:

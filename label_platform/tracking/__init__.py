@@ -1,6 +1,6 @@
 """MLflow: every ranker's policy, labels, data and metrics, and the models themselves."""
 
-from label_platform.tracking.champions import TitleChange, earlier_champion
+from label_platform.tracking.champions import TitleChange, earlier_champion, held_by_hand
 from label_platform.tracking.model_inputs import InputColumn, as_inputs, input_columns
 from label_platform.tracking.policy_runs import TrackedPolicy, policy_text, tracked_policies
 from label_platform.tracking.records import ComparisonRecord, RankerRecord, TrackedRanker
@@ -34,6 +34,7 @@ __all__ = [
     "TrackingStore",
     "as_inputs",
     "earlier_champion",
+    "held_by_hand",
     "input_columns",
     "policy_text",
     "tracked_policies",

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, Self
 
-How = Literal["verdict", "by hand", "rollback", "retirement"]
+How = Literal["verdict", "by hand", "release", "rollback", "retirement"]
 _STEPS_BACK = ("rollback", "retirement")
 
 
@@ -17,7 +17,8 @@ class TitleChange:
         at: when, in UTC.
         version: the champion from then on; empty if there was none.
         before: the champion up to then; empty if there was none.
-        how: by a comparison's verdict, by hand, or by giving up the one before.
+        how: by a comparison's verdict, by hand, by giving up the one before; a release changes
+            nobody's title, it ends what was decided by hand.
         reason: in words.
     """
 
@@ -55,3 +56,14 @@ def earlier_champion(changes: Sequence[TitleChange], barred: Collection[str] = (
         if change.version:
             stack = [*(each for each in stack if each != change.version), change.version]
     return next((each for each in reversed(stack[:-1]) if each not in barred), "")
+
+
+def held_by_hand(changes: Sequence[TitleChange]) -> str:
+    """Why somebody gave the title by hand, while that stands; empty where verdicts decide.
+
+    Args:
+        changes: the oldest first. Verdicts in between only passed the title to a newer ranker of
+            the same arm.
+    """
+    last = next((each for each in reversed(changes) if each.how != "verdict"), None)
+    return last.reason if last and last.how == "by hand" else ""

@@ -208,6 +208,10 @@ class Registry:
         for name, text in tags.items():
             self._store.client.set_model_version_tag(self.name, version, name, text)
 
+    def untag(self, version: str, name: str) -> None:
+        """Take a note off a version."""
+        self._store.client.delete_model_version_tag(self.name, version, name)
+
     def crown(self, version: str, how: How, reason: str) -> TitleChange:
         """Make a version the champion, or nobody, and keep who it was before and why."""
         before = self.aliases().get(CHAMPION, "")

@@ -196,3 +196,16 @@ def test_who_is_barred_is_passed_over_and_told_why() -> None:
     assert titles(found) == ("coec", None)
     assert found.words["ips", "lambdarank"] == "words of ips; not promoted: retired (leaks)"
     assert found.words[COEC] == "words of coec"
+
+
+def test_a_champion_that_people_chose_gives_way_to_no_other_arm() -> None:
+    held = Incumbent(COEC, DAY, held="an A/B test")
+    found = decide(evidence(coec=0.1, ips=0.2), DAY, held)
+    assert titles(found) == ("coec", "ips"), "its newer ranker takes over"
+    assert found.summary == (
+        "coec lambdarank stays champion, chosen by hand (an A/B test). ips lambdarank is "
+        "challenger: words of ips"
+    )
+    unsupported = decide(evidence(coec=np.nan, ips=0.2), DAY, held)
+    assert titles(unsupported) == (None, "ips")
+    assert decide(evidence(coec=0.1), DAY, held).summary.endswith("(an A/B test)")

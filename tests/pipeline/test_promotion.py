@@ -11,7 +11,7 @@ from label_platform.lake import Engine, Partition
 from label_platform.pipeline.lineage import lineage_lines, lineage_of
 from label_platform.pipeline.rankers import stored_rankers
 from label_platform.pipeline.scoring import choose_ranker, score_day
-from label_platform.pipeline.titles import retire, roll_back
+from label_platform.pipeline.titles import promote, release, retire, roll_back
 from label_platform.strict_yaml import ConfigurationError
 from label_platform.tracking import (
     CHALLENGER,
@@ -80,6 +80,17 @@ def test_titles_follow_the_evidence_and_what_people_decided(built: Installation)
     given_up = next(each for each in registry.versions() if each.arm[0] == "multi_signal")
     assert "was rolled back (returns rose)" in given_up.tags[DECISION]
 
+    # somebody promotes it by hand: it stays, whoever is better, until that is released
+    promote(registry, given_up.version, "an A/B test")
+    assert compare_anew(built, coec_click=50.0).startswith(
+        "multi_signal pointwise stays champion, chosen by hand (an A/B test). coec_click"
+    )
+    assert policies(registry) == {CHAMPION: "multi_signal", CHALLENGER: "coec_click"}
+    release(registry, "the test is over")
+    assert "champion instead of multi_signal" in compare_anew(built, coec_click=1.0)
+    assert policies(registry) == {CHAMPION: "coec_click", CHALLENGER: "multi_signal"}
+    retire(registry, CHALLENGER, "too slow")
+
     # a retired version stays away, and nobody takes its place
     retire(registry, CHAMPION, "it leaks")
     assert compare_anew(built, coec_click=1.0).startswith("nobody is champion")
@@ -147,12 +158,12 @@ def test_a_logged_day_is_scored_with_the_items_of_then(
         scored = score_day(context, LAST, out, chosen)
         ((_, ranker),) = stored_rankers(context, Partition("rankers", LAST, "coec_click"))
         items = context.lake.scan("items", context.item_days)
-        rows = context.engine.frame(
-            f"select shown.*, items.* exclude (item_id, ingested_at) from "
+        rows = context.engine.arrow(
+            f"select shown.*, items.* exclude (item_id) from "
             f"{context.lake.scan('impression_signals', [LAST])} as shown asof left join {items} "
             "as items on shown.item_id = items.item_id and shown.shown_at >= items.valid_from "
             "order by request_id, position"
-        )
+        ).to_pandas()
     found = pd.read_parquet(out)
     assert scored.rows == len(found) == len(rows)
     assert found["impression_id"].tolist() == rows["impression_id"].tolist()

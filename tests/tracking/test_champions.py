@@ -2,7 +2,7 @@
 
 import pytest
 
-from label_platform.tracking import TitleChange, earlier_champion
+from label_platform.tracking import TitleChange, earlier_champion, held_by_hand
 from label_platform.tracking.champions import How
 
 
@@ -46,3 +46,22 @@ def test_who_is_barred_is_passed_over() -> None:
 def test_a_change_survives_its_tag() -> None:
     (change,) = history(("by hand", "7"))
     assert TitleChange.from_json(change.to_json()) == change
+
+
+@pytest.mark.parametrize(
+    ("hows", "held"),
+    [
+        ([], False),
+        (["verdict"], False),
+        (["verdict", "by hand"], True),
+        (["by hand", "verdict", "verdict"], True),
+        (["by hand", "release"], False),
+        (["by hand", "release", "verdict"], False),
+        (["by hand", "rollback"], False),
+        (["by hand", "retirement", "verdict"], False),
+        (["release", "by hand"], True),
+    ],
+)
+def test_what_people_chose_stands_until_they_say_otherwise(hows: list[How], held: bool) -> None:  # noqa: FBT001
+    changes = history(*((how, "1") for how in hows))
+    assert held_by_hand(changes) == ("because" if held else "")

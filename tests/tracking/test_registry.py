@@ -9,7 +9,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from label_platform.pipeline.titles import promote, retire, roll_back
+from label_platform.pipeline.titles import promote, release, retire, roll_back
 from label_platform.ranking import Ranker
 from label_platform.strict_yaml import ConfigurationError
 from label_platform.tracking import (
@@ -194,3 +194,18 @@ def test_without_a_store_nothing_is_registered(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="nobody is champion"):
         roll_back(registry, "a reason")
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_promoting_what_was_given_up_lifts_its_bar(registry: Registry, train: Train) -> None:
+    for policy in ("coec", "ips"):
+        registry.crown(registry.register(train(policy)), "verdict", policy)
+    with pytest.raises(ConfigurationError, match="verdicts decide already"):
+        release(registry, "a reason")
+    roll_back(registry, "returns rose")
+    assert ROLLED_BACK in registry.find("2").tags
+    promote(registry, "2", "it was not the ranker")
+    assert ROLLED_BACK not in registry.find("2").tags
+    assert release(registry, "tested").words.endswith("until a verdict says otherwise: tested")
+    assert registry.aliases() == {CHAMPION: "2"}
+    with pytest.raises(ConfigurationError, match="--reason"):
+        release(registry, "")
