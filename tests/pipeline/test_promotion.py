@@ -82,9 +82,8 @@ def test_titles_follow_the_evidence_and_what_people_decided(built: Installation)
 
     # somebody promotes it by hand: it stays, whoever is better, until that is released
     promote(registry, given_up.version, "an A/B test")
-    assert compare_anew(built, coec_click=50.0).startswith(
-        "multi_signal pointwise stays champion, chosen by hand (an A/B test). coec_click"
-    )
+    words = compare_anew(built, coec_click=50.0)
+    assert "stays champion, chosen by hand (an A/B test). coec_click" in words
     assert policies(registry) == {CHAMPION: "multi_signal", CHALLENGER: "coec_click"}
     release(registry, "the test is over")
     assert "champion instead of multi_signal" in compare_anew(built, coec_click=1.0)
@@ -166,7 +165,7 @@ def test_a_logged_day_is_scored_with_the_items_of_then(
         ).to_pandas()
     found = pd.read_parquet(out)
     assert scored.rows == len(found) == len(rows)
-    assert found["impression_id"].tolist() == rows["impression_id"].tolist()
+    assert found["impression_id"].tolist() == rows["impression_id"].astype(str).tolist()
     np.testing.assert_array_equal(found["score"], ranker.score(rows))
     assert found["score"].nunique() > 100
     assert [path.name for path in out.parent.iterdir()] == ["scores.parquet"]

@@ -112,7 +112,7 @@ def score_day(
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out.parent) as folder:
         rows = Path(folder) / f"impressions of {day}.parquet"
-        names = ", ".join(map(quote_identifier, _columns_of_day(context, day, chosen)))
+        names = ", ".join(_columns_of_day(context, day, chosen))
         query = f"select {names} from ({_rows_of_day(context, day)}) order by request_id, position"
         context.engine.execute(f"copy ({query}) to {quote_literal(str(rows))} (format parquet)")
         return score_file(rows, out, chosen, on_progress=on_progress)
@@ -125,9 +125,16 @@ def _rows_of_day(context: Context, day: date) -> str:
 
 
 def _columns_of_day(context: Context, day: date, chosen: ChosenRanker) -> list[str]:
+    """Ids and features, as SQL."""
     known = context.engine.schema(f"({_rows_of_day(context, day)})")
     _require_features(Path(f"impressions of {day}"), list(known), input_columns(chosen.ranker))
-    return [*(name for name in IDS if name in known), *chosen.ranker.feature_names]
+    names = [*(name for name in IDS if name in known), *chosen.ranker.feature_names]
+    # outside of the engine, a UUID would be bytes
+    return [
+        f"cast({quoted} as varchar) as {quoted}" if known[name] == "UUID" else quoted
+        for name in names
+        for quoted in [quote_identifier(name)]
+    ]
 
 
 def _scored(
