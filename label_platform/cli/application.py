@@ -12,6 +12,7 @@ from label_platform.cli import (
     delays,
     doctor,
     erase,
+    export,
     init,
     labels,
     models,
@@ -46,6 +47,7 @@ app.add_typer(plan_exploration.app)
 app.add_typer(erase.app)
 app.add_typer(models.app, name="models")
 app.add_typer(score.app)
+app.add_typer(export.app)
 app.add_typer(ui.app)
 
 
