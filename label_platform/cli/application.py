@@ -12,13 +12,16 @@ from label_platform.cli import (
     delays,
     doctor,
     erase,
+    export,
     init,
     labels,
+    models,
     plan_exploration,
     policies,
     propensities,
     quarantine,
     run,
+    score,
     simulate,
     ui,
 )
@@ -42,6 +45,9 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(delays.app)
 app.add_typer(plan_exploration.app)
 app.add_typer(erase.app)
+app.add_typer(models.app, name="models")
+app.add_typer(score.app)
+app.add_typer(export.app)
 app.add_typer(ui.app)
 
 

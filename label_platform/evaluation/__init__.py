@@ -15,6 +15,7 @@ from label_platform.evaluation.arms import (
     fit_side,
 )
 from label_platform.evaluation.bootstrap import bootstrap_ratios, bootstrap_weights
+from label_platform.evaluation.calibration import Calibration, calibration_of
 from label_platform.evaluation.comparison import compare
 from label_platform.evaluation.estimates import MOST_DISAGREEMENT, Estimate
 from label_platform.evaluation.evidence import Evidence
@@ -25,8 +26,10 @@ from label_platform.evaluation.log_checks import (
     mix_check,
     randomized_share_check,
 )
+from label_platform.evaluation.metric_yardsticks import metric_yardsticks
 from label_platform.evaluation.metrics import (
     Lists,
+    Ranking,
     dcg_at_k,
     lists_without_positives,
     ndcg_at_k,
@@ -81,6 +84,7 @@ __all__ = [
     "Arm",
     "ArmEvaluation",
     "ArmVerdict",
+    "Calibration",
     "Effort",
     "Estimate",
     "Evidence",
@@ -91,6 +95,7 @@ __all__ = [
     "Outcome",
     "Overlap",
     "Panel",
+    "Ranking",
     "RefusedYardstick",
     "ShownLists",
     "Side",
@@ -99,6 +104,7 @@ __all__ = [
     "agreement",
     "bootstrap_ratios",
     "bootstrap_weights",
+    "calibration_of",
     "click_yardsticks",
     "compare",
     "dcg_at_k",
@@ -109,6 +115,7 @@ __all__ = [
     "in_words",
     "lists_without_positives",
     "logged_examination",
+    "metric_yardsticks",
     "mix_check",
     "ndcg_at_k",
     "poisson_counts",

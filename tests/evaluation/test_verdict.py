@@ -81,25 +81,6 @@ def test_many_slices_are_counted_and_not_listed() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("cells", "supported"),
-    [
-        ([("off_policy_dcg", "all", BETTER)], True),
-        ([("off_policy_dcg", "device=mobile", BETTER)], False),
-        ([("off_policy_dcg", "all", BETTER), ("randomized_click_dcg", "all", WORSE)], False),
-        ([("off_policy_dcg", "all", BETTER), ("off_policy_dcg", "new_items", WORSE)], False),
-        ([("off_policy_dcg", "all", BETTER), ("true_ndcg_at_10", "all", WORSE)], True),
-        ([("shown_watch_ndcg_at_10", "all", BETTER)], False),
-    ],
-)
-def test_support_needs_a_yardstick_that_decides_and_no_slice_that_is_worse(
-    cells: list[tuple[str, str, str]],
-    supported: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    (found,) = verdicts(table_of(*cells), "raw_click")
-    assert found.is_supported is supported
-
-
 def test_policies_and_rankers_have_verdicts_of_their_own_in_the_tables_order() -> None:
     better = table_of(("off_policy_dcg", "all", BETTER))
     same = table_of(("off_policy_dcg", "all", SAME))
