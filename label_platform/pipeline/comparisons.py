@@ -23,7 +23,7 @@ from label_platform.pipeline.promotion import track_comparison
 from label_platform.pipeline.refusals import is_refused
 from label_platform.strict_yaml import ConfigurationError
 
-SEMANTICS = 1
+SEMANTICS = 2
 """Raised when intervals, corrections or verdicts change their meaning."""
 VERDICTS = "verdicts"
 """The attribute of a comparison that holds a sentence per policy and ranker."""
