@@ -24,7 +24,15 @@ from typing import Any
 
 import pandas as pd
 from comparison_study.replication import Study, replicate
-from comparison_study.verdicts import alarm_table, cell_table, cells, judge, with_policy_truth
+from comparison_study.verdicts import (
+    alarm_table,
+    cell_table,
+    cells,
+    judge,
+    power,
+    power_table,
+    with_policy_truth,
+)
 from comparison_study.world import Sizes
 from rich.console import Console
 from rich.progress import track
@@ -53,6 +61,7 @@ def main() -> None:
     measured: dict[str, pd.DataFrame] = {}
     verdicts: dict[str, dict[str, Any]] = {}
     figures: dict[str, Any] = {}
+    powers: dict[str, Any] = {}
     for name in options.studies:
         study, times = STUDIES[name]
         rows = with_policy_truth(run(study, times * options.replications, options.processes))
@@ -62,8 +71,10 @@ def main() -> None:
         found = cells(rows)
         verdicts |= judge(name, rows)
         figures[name] = found.round(5).to_dict("records")
+        powers[name] = power(rows).round(5).to_dict("records")
         console.print(cell_table(name, found))
     console.print(alarm_table(measured))
+    console.print(power_table(measured))
     for text, verdict in verdicts.items():
         word = "met   " if verdict["met"] else "MISSED"
         print(f"{word}  {text}: {verdict['found']}")
@@ -74,6 +85,7 @@ def main() -> None:
         "seconds": round(time.perf_counter() - started, 1),
         "verdicts": verdicts,
         "cells": figures,
+        "power": powers,
     }
     print(json.dumps(summary))
     sys.exit(not all(verdict["met"] for verdict in verdicts.values()))

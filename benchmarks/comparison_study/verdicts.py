@@ -60,6 +60,31 @@ def cells(rows: pd.DataFrame) -> pd.DataFrame:
     return found.reset_index()
 
 
+def power(rows: pd.DataFrame) -> pd.DataFrame:
+    """How often a truly better policy is found: one row per such policy of a study.
+
+    Returns:
+        ``difference`` and ``error``: the true off-policy difference and its standard deviation over
+        logs; ``alone``: in how many logs that one test finds it; ``corrected``: in how many it is
+        called better on any yardstick and slice, after Holm's correction.
+    """
+    better = rows[~rows["policy"].isin(EQUAL)]
+    found = []
+    for policy, own in better.groupby("policy"):
+        one = own[(own["yardstick"] == "off_policy_dcg") & (own["slice"] == "all")]
+        said = own["verdict"].str.startswith("better").groupby(own["seed"]).any()
+        found.append(
+            {
+                "policy": policy,
+                "difference": one["policy_difference"].mean(),
+                "error": one["difference"].std(),
+                "alone": ((one["p_value"] < LEVEL) & (one["difference"] > 0)).mean(),
+                "corrected": said.mean(),
+            }
+        )
+    return pd.DataFrame(found)
+
+
 def judge(study: str, rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """What is demanded of the comparison in one study, and whether it was met."""
     logs, alarms, found = rows["seed"].nunique(), false_alarms(rows), cells(rows)
@@ -117,6 +142,26 @@ def alarm_table(studies: dict[str, pd.DataFrame]) -> Table:
             f"{(equal['p_value'] < LEVEL).mean():.1%}",
             f"{alarms['different_queries_alone'] / logs:.1%}",
         )
+    return table
+
+
+def power_table(studies: dict[str, pd.DataFrame]) -> Table:
+    """How often truly better policies are found, for people."""
+    table = Table(title="How often a truly better policy is found")
+    table.add_column("study")
+    table.add_column("policy")
+    for heading in ("off-policy difference", "sd over logs", "that test alone", "any, by Holm"):
+        table.add_column(heading, justify="right")
+    for study, rows in studies.items():
+        for row in power(rows).to_dict("records"):
+            table.add_row(
+                study,
+                row["policy"],
+                f"{row['difference']:+.4f}",
+                f"{row['error']:.4f}",
+                f"{row['alone']:.1%}",
+                f"{row['corrected']:.1%}",
+            )
     return table
 
 

@@ -135,3 +135,27 @@ def test_a_study_is_missed_where_the_exact_test_rejects_five_percent(count: int)
     assert alarms[covered]["met"]
     assert uncovered[covered]["met"] == is_met
     assert uncovered[better]["met"]
+
+
+def test_power_counts_logs_in_which_a_better_policy_is_found_anywhere() -> None:
+    cells = [
+        # seed, yardstick, difference, p value, verdict
+        (0, "off_policy_dcg", 0.2, 0.01, "better than raw_click"),
+        (0, "true_ndcg_at_10_unseen", 0.1, 0.2, "no difference shown"),
+        (1, "off_policy_dcg", 0.1, 0.04, "no difference shown"),
+        (1, "true_ndcg_at_10_unseen", 0.1, 0.01, "no difference shown"),
+        (2, "off_policy_dcg", -0.3, 0.01, "worse than raw_click"),
+        (2, "true_ndcg_at_10_unseen", 0.4, 0.01, "better than raw_click"),
+        (3, "off_policy_dcg", 0.1, 0.3, "no difference shown"),
+        (3, "true_ndcg_at_10_unseen", 0.1, 0.3, "no difference shown"),
+    ]
+    names = ["seed", "yardstick", "difference", "p_value", "verdict"]
+    rows = pd.DataFrame(cells, columns=names).assign(
+        policy="true_chance", slice="all", true_value=0.6, true_baseline=0.5
+    )
+
+    (found,) = verdicts.power(verdicts.with_policy_truth(rows)).to_dict("records")
+
+    assert found["difference"] == pytest.approx(0.6 - 0.5)
+    assert found["alone"] == 2 / 4
+    assert found["corrected"] == 2 / 4
