@@ -1,17 +1,36 @@
 """evaluations of all policies -> the comparison: intervals, paired differences, verdicts."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from label_platform.evaluation import SHOWN_PREFIX, compare
+from label_platform.evaluation import (
+    ALL,
+    CHECKS,
+    DECIDE_NOTHING,
+    MOST_DISAGREEMENT,
+    agreement,
+    compare,
+    read_outcomes,
+    unmatched,
+    verdicts,
+)
 from label_platform.lake import Manifest, MissingPartitionError, Partition, recipe_hash
+from label_platform.pipeline.comparison_checks import DISAGREEING
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.evaluation_window import MISSING
 from label_platform.pipeline.refusals import is_refused
+from label_platform.strict_yaml import ConfigurationError
 from label_platform.tracking import TrackingStore
 
-TRUTH_PREFIX = "true_"
-_DECIDE_NOTHING = (TRUTH_PREFIX, SHOWN_PREFIX)
+SEMANTICS = 1
+"""Raised when intervals, corrections or verdicts change their meaning."""
+VERDICTS = "verdicts"
+"""The attribute of a comparison that holds a sentence per policy and ranker."""
+AGREEMENT = "agreement_with_online_tests"
+"""The attribute that holds which yardstick has agreed with online tests."""
 
 
 def comparisons_recipe(context: Context, partition: Partition) -> dict[str, Any]:
@@ -29,7 +48,13 @@ def comparisons_recipe(context: Context, partition: Partition) -> dict[str, Any]
     }
     if not evaluated:
         raise MissingPartitionError(f"no policy was evaluated for {partition.day}")
-    return {"evaluations": evaluated, "baseline": context.problem.policies.baseline}
+    outcomes = outcomes_path(context)
+    return {
+        "evaluations": evaluated,
+        "baseline": context.problem.policies.baseline,
+        "outcomes": outcomes.read_text() if outcomes else None,
+        "semantics": SEMANTICS,
+    }
 
 
 def build_comparisons(context: Context, partition: Partition) -> Manifest:
@@ -40,6 +65,7 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
     ]
     evaluations = pd.concat([context.engine.frame(f"from {each}") for each in relations])
     table = compare(evaluations, baseline=recipe["baseline"])
+    agreed = _agreement(context, table)
     run_id = _track(context, partition, table, tuple(recipe["evaluations"]))
     context.engine.register("compared", table)
     return context.lake.publish(
@@ -48,25 +74,83 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
         "from compared",
         recipe=recipe_hash(recipe),
         as_of=partition.day.isoformat(),
-        attributes={"mlflow_run": run_id},
+        attributes={
+            "mlflow_run": run_id,
+            VERDICTS: {
+                f"{each.policy}, {each.ranker}": each.sentence
+                for each in verdicts(table, recipe["baseline"])
+            },
+            DISAGREEING: _disagreeing(table),
+            **agreed,
+            **_of_evaluations(context, partition, tuple(recipe["evaluations"])),
+        },
     )
 
 
-def supported_arms(table: pd.DataFrame) -> list[tuple[str, str]]:
+def outcomes_path(context: Context) -> Path | None:
+    """The problem's table of online tests, beside the problem file.
+
+    Raises:
+        ConfigurationError: there is no such file.
+    """
+    name = context.problem.evaluation.outcomes
+    if name is None:
+        return None
+    path = context.problem.folder / name
+    if not path.is_file():
+        raise ConfigurationError(
+            f"{context.problem.name}: evaluation: outcomes: {path}: there is no such file; "
+            "expected a CSV, relative to the problem file"
+        )
+    return path
+
+
+def _agreement(context: Context, table: pd.DataFrame) -> dict[str, Any]:
+    """Which yardstick has agreed with online tests, and the tests that say nothing of it."""
+    path = outcomes_path(context)
+    if path is None:
+        return {}
+    outcomes, baseline = read_outcomes(path), context.problem.policies.baseline
+    return {
+        AGREEMENT: [asdict(each) for each in agreement(table, outcomes, baseline)],
+        "online_tests_left_out": list(unmatched(table, outcomes, baseline)),
+    }
+
+
+def _disagreeing(table: pd.DataFrame) -> list[str]:
+    """Where a bootstrap over queries finds another standard error than the linearisation."""
+    ratio = table["bootstrap_ratio"]
+    rows = table[(ratio > MOST_DISAGREEMENT) | (ratio < 1 / MOST_DISAGREEMENT)]
+    return [
+        f"{row.policy}, {row.ranker} on {row.yardstick} ({row.slice}): {row.bootstrap_ratio:.2f} "
+        "times the linearised one"
+        for row in rows.itertuples()
+    ]
+
+
+def _of_evaluations(
+    context: Context, partition: Partition, policies: tuple[str, ...]
+) -> dict[str, Any]:
+    """What evaluations noted for the comparison: checks of the log, and days without one."""
+    found: dict[str, Any] = {}
+    for name in policies:
+        attributes = context.require(_evaluation(partition, name)).attributes
+        found |= {key: attributes[key] for key in (CHECKS, MISSING) if key in attributes}
+    return found
+
+
+def supported_arms(table: pd.DataFrame, baseline: str = "raw_click") -> list[tuple[str, str]]:
     """The policies and rankers that the comparison supports, best first.
 
-    Such an arm is better than the baseline on some yardstick made of clicks and worse on none; the
-    order is that of the highest lower bound of its differences. True relevance, which only a
-    simulation has, decides nothing, nor does what the logging ranker's choice biases.
+    Such an arm is better than the baseline on some yardstick made of clicks, on all of the data,
+    and worse on none and in no slice; the order is that of the highest lower bound of these
+    differences. True relevance, which only a simulation has, decides nothing, nor does what the
+    logging ranker's choice biases.
     """
-    known = table[~table["yardstick"].str.startswith(_DECIDE_NOTHING)]
-    better = {
-        (str(policy), str(ranker)): float(rows["difference_low"].max())
-        for (policy, ranker), rows in known.groupby(["policy", "ranker"])
-        if rows["verdict"].str.startswith("better").any()
-        and not rows["verdict"].str.startswith("worse").any()
-    }
-    return sorted(better, key=lambda arm: -better[arm])
+    whole = table[(table["slice"] == ALL) & ~table["yardstick"].str.startswith(DECIDE_NOTHING)]
+    lowest = whole.groupby(["policy", "ranker"])["difference_low"].max()
+    found = [(each.policy, each.ranker) for each in verdicts(table, baseline) if each.is_supported]
+    return sorted(found, key=lambda arm: -float(lowest[arm]))
 
 
 def _track(
@@ -74,13 +158,15 @@ def _track(
 ) -> str:
     store = TrackingStore(context.project.workspace.mlflow_folder, context.problem.name)
     # what would have been best at an earlier time is no candidate for today's traffic
-    best = [] if context.project.as_of else supported_arms(table)
+    baseline = context.problem.policies.baseline
+    best = [] if context.project.as_of else supported_arms(table, baseline)
     aliases = dict(zip(best, ("champion", "challenger"), strict=False))
     for name in policies:
         manifest = context.lake.manifest(Partition("rankers", partition.day, name))
         runs = manifest.attributes["mlflow_runs"] if manifest else {}
         for title, run_id in runs.items():
-            rows = table[(table["policy"] == name) & (table["ranker"] == title)]
+            own = (table["policy"] == name) & (table["ranker"] == title)
+            rows = table[own & (table["slice"] == ALL)]
             store.add_metrics(run_id, _metrics(rows), _verdicts(rows))
             if (name, title) in aliases:
                 store.register(run_id, aliases[name, title])

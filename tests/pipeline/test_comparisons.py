@@ -16,7 +16,8 @@ NO_DIFFERENCE, REFUSED = "no difference shown", "refused: too few queries"
 def table(*rows: tuple[str, str, str, float | None]) -> pd.DataFrame:
     """Rows of (policy, yardstick, verdict, lower bound of the difference), all of one ranker."""
     names = ["policy", "yardstick", "verdict", "difference_low"]
-    return pd.DataFrame(rows, columns=names).assign(ranker="lambdarank")
+    found = pd.DataFrame(rows, columns=names)
+    return found.assign(ranker="lambdarank", slice="all", reason="")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,16 @@ def test_the_highest_lower_bound_comes_first() -> None:
     )
     expected = [("best", "lambdarank"), ("second", "lambdarank"), ("modest", "lambdarank")]
     assert supported_arms(found) == expected
+
+
+def test_a_slice_that_is_worse_takes_the_support_away_and_one_that_is_better_gives_none() -> None:
+    better = table(("coec", "randomized_click_dcg", BETTER, 0.1))
+    undecided = table(("coec", "randomized_click_dcg", NO_DIFFERENCE, -0.1))
+    mobile = table(("coec", "off_policy_dcg", WORSE, -0.2)).assign(slice="device=mobile")
+    desktop = table(("coec", "off_policy_dcg", BETTER, 0.2)).assign(slice="device=desktop")
+    assert supported_arms(pd.concat([better, desktop])) == [("coec", "lambdarank")]
+    assert supported_arms(pd.concat([better, mobile])) == []
+    assert supported_arms(pd.concat([undecided, desktop])) == []
 
 
 def test_rankers_of_a_policy_are_judged_apart() -> None:
@@ -98,7 +109,7 @@ def test_the_winner_becomes_champion_and_the_next_one_challenger(built: Installa
         lake = built.workspace.lake(PROBLEM)
         (expected,) = engine.row(
             f"select difference from {lake.scan('comparisons', [LAST])} "
-            "where policy = 'coec_click' and yardstick = 'randomized_click_dcg'"
+            "where policy = 'coec_click' and yardstick = 'randomized_click_dcg' and slice = 'all'"
         )
     assert value == expected
 
