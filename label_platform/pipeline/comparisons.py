@@ -19,6 +19,7 @@ from label_platform.evaluation import (
 )
 from label_platform.lake import Manifest, MissingPartitionError, Partition, recipe_hash
 from label_platform.pipeline.comparison_checks import DISAGREEING
+from label_platform.pipeline.comparison_page import write_page
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.evaluation_window import MISSING
 from label_platform.pipeline.refusals import is_refused
@@ -67,6 +68,20 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
     table = compare(evaluations, baseline=recipe["baseline"])
     agreed = _agreement(context, table)
     run_id = _track(context, partition, table, tuple(recipe["evaluations"]))
+    noted = {
+        "mlflow_run": run_id,
+        VERDICTS: {
+            f"{each.policy}, {each.ranker}": each.sentence
+            for each in verdicts(table, recipe["baseline"])
+        },
+        DISAGREEING: _disagreeing(table),
+        **agreed,
+        **_of_evaluations(context, partition, tuple(recipe["evaluations"])),
+    }
+    page = write_page(context, partition, table, noted)
+    TrackingStore(context.project.workspace.mlflow_folder, context.problem.name).log_page(
+        run_id, page
+    )
     context.engine.register("compared", table)
     return context.lake.publish(
         context.engine,
@@ -74,16 +89,7 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
         "from compared",
         recipe=recipe_hash(recipe),
         as_of=partition.day.isoformat(),
-        attributes={
-            "mlflow_run": run_id,
-            VERDICTS: {
-                f"{each.policy}, {each.ranker}": each.sentence
-                for each in verdicts(table, recipe["baseline"])
-            },
-            DISAGREEING: _disagreeing(table),
-            **agreed,
-            **_of_evaluations(context, partition, tuple(recipe["evaluations"])),
-        },
+        attributes={**noted, "page": str(page)},
     )
 
 

@@ -108,7 +108,7 @@ def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
     curve = PropensityCurve.from_table(
         context.engine.frame(f"from {relation} where chosen"), context.problem.context
     )
-    rows = _evaluation_rows(context, partition)
+    rows = evaluation_rows(context, partition)
     slices = context.problem.evaluation.slices
     click = click_signal(context.problem)
     shown = ShownLists.from_impressions(rows, features, click, curve, slices)
@@ -145,7 +145,7 @@ def truth_path(context: Context) -> Path | None:
     return path if path.is_file() else None
 
 
-def _evaluation_rows(context: Context, partition: Partition) -> pa.Table:
+def evaluation_rows(context: Context, partition: Partition) -> pa.Table:
     """What was shown on the evaluation days, with item features as of then."""
     split = context.split(partition.day)
     item_days = context.item_days

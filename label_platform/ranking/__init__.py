@@ -2,6 +2,7 @@
 
 from label_platform.ranking.errors import TrainingError
 from label_platform.ranking.feature_matrix import read_features
+from label_platform.ranking.importance import gain_shares
 from label_platform.ranking.ranker import AuxiliaryScores, Ranker
 from label_platform.ranking.relevance_model import cross_fitted_labels
 from label_platform.ranking.teacher import Teacher, load_teacher, teacher_scores
@@ -18,6 +19,7 @@ __all__ = [
     "TrainingError",
     "cross_fitted_labels",
     "fit_ranker",
+    "gain_shares",
     "load_teacher",
     "read_features",
     "teacher_scores",

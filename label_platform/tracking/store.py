@@ -158,6 +158,10 @@ class TrackingStore:
             mlflow.log_text(csv, "comparison.csv")
             return str(run.info.run_id)
 
+    def log_page(self, run_id: str, page: Path) -> None:
+        """Keep a comparison's page with its run."""
+        self._client.log_artifact(run_id, str(page))
+
     def register(self, run_id: str, alias: str) -> None:
         """Give a run's ranker an alias in the registry: ``champion`` or ``challenger``."""
         mlflow = self._current()  # a model's URI is looked up in the current store
