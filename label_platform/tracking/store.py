@@ -222,6 +222,10 @@ class TrackingStore:
         """The page of the experiment's runs in MLflow's own interface."""
         return f"{base}/#/experiments/{self.experiment_id}/runs"
 
+    def artifact_link(self, run_id: str, name: str, base: str = "http://127.0.0.1:5000") -> str:
+        """The page on which MLflow shows a run's artifact."""
+        return f"{base}/#/experiments/{self.experiment_id}/runs/{run_id}/artifacts/{name}"
+
     def _log_pictures(self, pictures: Mapping[str, bytes]) -> None:
         mlflow = import_mlflow()
         with tempfile.TemporaryDirectory() as folder:
