@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from label_platform.evaluation.metrics import Floats, Integers, Lists
-from label_platform.evaluation.off_policy import logged_examination
+from label_platform.evaluation.off_policy import logged_examination, logged_trust_offset
 from label_platform.propensity import PropensityCurve
 from label_platform.ranking import read_features
 
@@ -29,6 +29,11 @@ class ShownLists:
         randomized: whether chance alone made each list.
         examination: P(examined) at the logged position, NaN where none is known; None without a
             propensity curve.
+        offset: the clicks that trust alone explains there (beta), 0 where the curve has none; None
+            without a propensity curve.
+        item: which rows show the same item, by number; None where items have no ids.
+        logging_probability: of the item at its position, NaN where it was not logged; None if it
+            never was.
     """
 
     features: NDArray[np.float32]
@@ -39,6 +44,9 @@ class ShownLists:
     clicks: Floats
     randomized: NDArray[np.bool_]
     examination: Floats | None
+    offset: Floats | None = None
+    item: Integers | None = None
+    logging_probability: Floats | None = None
 
     @classmethod
     def from_impressions(
@@ -78,6 +86,9 @@ class ShownLists:
             clicks=(rows.column(click).to_numpy() > 0).astype(np.float64),
             randomized=rows.column("randomized").to_numpy()[first].astype(np.bool_),
             examination=None if curve is None else logged_examination(frame, curve),
+            offset=None if curve is None else logged_trust_offset(frame, curve),
+            item=_codes(rows, "item_id"),
+            logging_probability=_numbers(rows, "logging_probability"),
         )
 
     @property
@@ -97,6 +108,11 @@ class ShownLists:
             clicks=self.clicks[items],
             randomized=self.randomized[kept],
             examination=None if self.examination is None else self.examination[items],
+            offset=None if self.offset is None else self.offset[items],
+            item=None if self.item is None else self.item[items],
+            logging_probability=(
+                None if self.logging_probability is None else self.logging_probability[items]
+            ),
         )
 
 
@@ -105,3 +121,17 @@ def _texts(rows: pa.Table, name: str) -> NDArray[np.str_]:
     names = np.array(column.dictionary.cast(pa.string()).to_pylist(), dtype=np.str_)
     texts: NDArray[np.str_] = names[column.indices.to_numpy()]
     return texts
+
+
+def _codes(rows: pa.Table, name: str) -> Integers | None:
+    if name not in rows.column_names:
+        return None
+    column = rows.column(name).combine_chunks().dictionary_encode()
+    return column.indices.to_numpy().astype(np.int64)
+
+
+def _numbers(rows: pa.Table, name: str) -> Floats | None:
+    if name not in rows.column_names:
+        return None
+    numbers = rows.column(name).to_numpy().astype(np.float64)
+    return None if np.isnan(numbers).all() else numbers

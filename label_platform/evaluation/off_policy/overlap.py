@@ -75,7 +75,7 @@ def effective_number(weight: Floats, count: Floats) -> float:
     return _ratio(float(weight @ count) ** 2, float((weight**2) @ count))
 
 
-def judge_overlap(  # noqa: PLR0913 - the figures that gates look at
+def judge_overlap(
     *,
     list_ess_share: float,
     click_ess: float,
