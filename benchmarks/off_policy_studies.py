@@ -21,16 +21,15 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from off_policy_worlds import Drawn, World, WorldSettings, predictions
 from scipy.stats import binomtest
 
-from off_policy_worlds import Drawn, World, WorldSettings, predictions
 from label_platform.evaluation.comparison import holm
 from label_platform.evaluation.metrics import Floats
 from label_platform.evaluation.off_policy import (
     LoggedClicks,
     cross_fitted_relevance,
     estimate_value,
-    interval_by_unit,
 )
 from label_platform.evaluation_settings import OffPolicyEstimator
 
@@ -111,9 +110,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("one ranker, no chance", "noisy relevance", world=ALONE, is_destroyed=True),
     Setting("one ranker, 3% chance", "random", world=NEARLY_ALONE, is_destroyed=True),
     Setting("one ranker, 3% chance", "random", "ips", world=NEARLY_ALONE, is_destroyed=True),
-    Setting(
-        "one ranker, 3% chance", "random", "clipped", world=NEARLY_ALONE, is_destroyed=True
-    ),
+    Setting("one ranker, 3% chance", "random", "clipped", world=NEARLY_ALONE, is_destroyed=True),
     Setting(
         "one ranker, 3% chance", "random", "doubly_robust", world=NEARLY_ALONE, is_destroyed=True
     ),
@@ -185,11 +182,10 @@ def _replications(
         if setting.estimator == "doubly_robust":
             logged = logged.with_predictions(_predicted(setting, log, logged, predicted))
         found = estimate_value(logged, of_rows, setting.estimator)
-        value = found.unsupported_value
-        interval = interval_by_unit(value, found.influence, unit, CONFIDENCE)
+        interval = found.interval(unit, CONFIDENCE)
         yield {
             "passed": found.overlap.verdict == "ok",
-            "value": value,
+            "value": found.unsupported_value,
             "low": interval.low,
             "high": interval.high,
             "list_ess_share": found.overlap.list_ess_share,
@@ -217,9 +213,7 @@ def _predicted(setting: Setting, log: Drawn, logged: LoggedClicks, predicted: Fl
         return of_rows
     features = np.stack([of_rows, log.world.scores[0][log.query].ravel()], axis=1)
     units = log.unit.astype(np.str_)[logged.lists.codes]
-    return cross_fitted_relevance(
-        features, logged.clicks, logged.examination, logged.offset, units
-    )
+    return cross_fitted_relevance(features, logged.clicks, logged.examination, logged.offset, units)
 
 
 def _truth(setting: Setting, world: World) -> float:

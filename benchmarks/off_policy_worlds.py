@@ -198,7 +198,9 @@ class Drawn:
     def as_shown(self, *, shuffled: bool = False) -> LoggedClicks:
         """The lists as they were shown."""
         lists = Lists.of_sorted(np.repeat(np.arange(len(self.query)), self.item.shape[1]))
-        alpha, beta = (np.tile(each, len(self.query)) for each in (self.world.alpha, self.world.beta))
+        alpha, beta = (
+            np.tile(each, len(self.query)) for each in (self.world.alpha, self.world.beta)
+        )
         make = LoggedClicks.as_shuffled if shuffled else LoggedClicks.as_shown
         return make(lists, self.clicks.ravel(), alpha, beta)
 

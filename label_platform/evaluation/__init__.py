@@ -10,11 +10,15 @@ from label_platform.evaluation.metrics import (
     rank_discounts,
 )
 from label_platform.evaluation.off_policy import (
+    LoggedClicks,
     OffPolicyEstimate,
     Overlap,
     estimate_dcg,
+    estimate_value,
     logged_examination,
 )
+from label_platform.evaluation.off_policy_answer import TargetAnswer, TargetValue
+from label_platform.evaluation.off_policy_rankings import Rankings
 from label_platform.evaluation.panel import Panel
 from label_platform.evaluation.resampling import poisson_counts, row_counts
 from label_platform.evaluation.shown_feedback import SHOWN_PREFIX, shown_feedback_yardsticks
@@ -33,19 +37,24 @@ __all__ = [
     "ArmEvaluation",
     "Estimate",
     "Lists",
+    "LoggedClicks",
     "Measurement",
     "OffPolicyEstimate",
     "Overlap",
     "Panel",
+    "Rankings",
     "RefusedYardstick",
     "ShownLists",
     "Side",
     "SideCache",
+    "TargetAnswer",
+    "TargetValue",
     "Yardstick",
     "click_yardsticks",
     "compare",
     "dcg_at_k",
     "estimate_dcg",
+    "estimate_value",
     "evaluate_arm",
     "lists_without_positives",
     "logged_examination",

@@ -166,7 +166,9 @@ class QueryPools:
             )
         place_of_cell = place_of[first]
         self._check_complete(
-            np.bincount(place_of_cell, of_cell), alpha * times[place // width], place % width
+            np.bincount(place_of_cell, of_cell).astype(np.float64),
+            alpha * times[place // width],
+            place % width,
         )
         return np.bincount(
             cell // width, of_cell * alpha[place_of_cell], minlength=len(self.lists.codes)

@@ -127,11 +127,12 @@ def _codes(rows: pa.Table, name: str) -> Integers | None:
     if name not in rows.column_names:
         return None
     column = rows.column(name).combine_chunks().dictionary_encode()
-    return column.indices.to_numpy().astype(np.int64)
+    codes: Integers = column.indices.to_numpy().astype(np.int64)
+    return codes
 
 
 def _numbers(rows: pa.Table, name: str) -> Floats | None:
     if name not in rows.column_names:
         return None
-    numbers = rows.column(name).to_numpy().astype(np.float64)
+    numbers: Floats = rows.column(name).to_numpy().astype(np.float64)
     return None if np.isnan(numbers).all() else numbers

@@ -67,7 +67,8 @@ def estimate_click_rate(
     else:
         numerator = cut * clicks
     denominator = weight if estimator == "snips" else one
-    return OffPolicyEstimate(numerator, denominator, overlap, np.zeros(len(clicks)))
+    clicked = weight * clicks, weight**2 * clicks
+    return OffPolicyEstimate(numerator, denominator, overlap, np.zeros(len(clicks)), *clicked)
 
 
 def _overlap(clicks: Floats, weight: Floats, unsupported_share: float, lost: float) -> Overlap:

@@ -25,10 +25,12 @@ The curve (alpha, beta) is taken as known; both sides of a paired difference use
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from label_platform.evaluation.metrics import Floats, Lists
+from label_platform.evaluation.off_policy.intervals import Interval, PassedGate, interval_by_unit
 from label_platform.evaluation.off_policy.logged_clicks import LoggedClicks
-from label_platform.evaluation.off_policy.overlap import Overlap, measure_overlap
+from label_platform.evaluation.off_policy.overlap import MIN_CLICK_ESS, Overlap, measure_overlap
 from label_platform.evaluation_settings import OffPolicyEstimator
 
 DEFAULT_CLIP = 0.01
@@ -44,12 +46,16 @@ class OffPolicyEstimate:
         denominator: of each ranking.
         overlap: whether they may be used.
         scale_part: what each ranking adds to the relative error of that scale; 0 but for SNIPS.
+        weighted_clicks: of each ranking, sum w c over its rows with the unclipped weights w.
+        squared_clicks: likewise sum w^2 c.
     """
 
     numerator: Floats
     denominator: Floats
     overlap: Overlap
     scale_part: Floats
+    weighted_clicks: Floats
+    squared_clicks: Floats
 
     @property
     def value(self) -> float:
@@ -72,6 +78,24 @@ class OffPolicyEstimate:
         deviation = (self.numerator - value * self.denominator) / self.denominator.sum()
         influence: Floats = deviation + value * self.scale_part
         return influence
+
+    def interval(self, unit: NDArray[np.generic], confidence: float = 0.95) -> Interval:
+        """The interval over units, given that the gates have passed, if they have.
+
+        Args:
+            unit: the query that each ranking belongs to, shape (rankings,).
+            confidence: of the interval, between 0 and 1.
+
+        Raises:
+            ValueError: fewer than two units.
+        """
+        gate = None
+        total, squared = self.weighted_clicks.sum(), self.squared_clicks.sum()
+        if self.overlap.verdict == "ok":
+            number = self.overlap.click_ess
+            relative = 2 * self.weighted_clicks / total - self.squared_clicks / squared
+            gate = PassedGate(number - MIN_CLICK_ESS, number * relative)
+        return interval_by_unit(self.unsupported_value, self.influence, unit, confidence, gate)
 
 
 def estimate_value(
@@ -101,16 +125,22 @@ def estimate_value(
     examination = np.nan_to_num(logged.examination)
     gained = logged.clicks - np.nan_to_num(logged.offset)
     overlap = measure_overlap(logged, discounts, clip)
+    unclipped = np.where(supported, discounts, 0.0) / np.where(supported, logged.expected, 1.0)
+    clicked = (
+        lists.totals(unclipped * logged.clicks),
+        lists.totals(unclipped**2 * logged.clicks),
+    )
     unscaled = np.zeros(len(lists))
     if estimator == "doubly_robust":
         if logged.predicted is None:
             raise ValueError("doubly_robust: needs a model's predictions of relevance")
         modelled = times * discounts * logged.predicted
         residual = weight * (gained - examination * logged.predicted)
-        return OffPolicyEstimate(lists.totals(modelled + residual), logged.times, overlap, unscaled)
+        total_parts = lists.totals(modelled + residual)
+        return OffPolicyEstimate(total_parts, logged.times, overlap, unscaled, *clicked)
     numerator = lists.totals(weight * gained)
     if estimator != "snips":
-        return OffPolicyEstimate(numerator, logged.times, overlap, unscaled)
+        return OffPolicyEstimate(numerator, logged.times, overlap, unscaled, *clicked)
     wanted = lists.totals(times * discounts)
     total, shown = float(wanted.sum()), float(logged.times.sum())
     scale_part = wanted / total - logged.times / shown if total > 0 else unscaled
@@ -119,6 +149,8 @@ def estimate_value(
         denominator=lists.totals(weight * examination),
         overlap=overlap,
         scale_part=scale_part,
+        weighted_clicks=clicked[0],
+        squared_clicks=clicked[1],
     )
 
 
@@ -128,6 +160,7 @@ def estimate_dcg(
     examination: Floats,
     lists: Lists,
     estimator: OffPolicyEstimator = "snips",
+    clip: float = DEFAULT_CLIP,
 ) -> OffPolicyEstimate:
     """A target's DCG on the shown lists, each re-ordered; positions are taken as given.
 
@@ -137,5 +170,7 @@ def estimate_dcg(
         examination: P(examined) at the item's logged position; NaN or 0 where none is known.
         lists: of the items.
         estimator: as for ``estimate_value``.
+        clip: as for ``estimate_value``.
     """
-    return estimate_value(LoggedClicks.as_shown(lists, clicks, examination), discounts, estimator)
+    logged = LoggedClicks.as_shown(lists, clicks, examination)
+    return estimate_value(logged, discounts, estimator, clip)

@@ -104,8 +104,8 @@ def judge_overlap(
         reasons.append(f"{clicks} clicks are worth {click_ess:.0f}, needed {MIN_CLICK_ESS:.0f}")
     if unsupported_share > MAX_UNSUPPORTED_SHARE:
         reasons.append(
-            f"{unsupported_share:.1%} of the ranking's gain lies at logged positions without a "
-            f"propensity, allowed {MAX_UNSUPPORTED_SHARE:.0%}"
+            f"{unsupported_share:.1%} of the ranking's gain lies on items that the log never shows "
+            f"or at positions without a propensity, allowed {MAX_UNSUPPORTED_SHARE:.0%}"
         )
     if clipped_share > MAX_CLIPPED_SHARE:
         reasons.append(
