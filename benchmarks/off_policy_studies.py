@@ -100,8 +100,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("trust bias", "true relevance", "ips", world=TRUST),
     Setting("trust bias, counted", "logger", "ips", "counted", TRUST, 60, 25),
     Setting("trust bias", "both rankers", "doubly_robust", world=TRUST),
-    Setting("100 clicks, about", "logger", world=FEW_CLICKS, queries=300),
-    Setting("100 clicks, about", "logger", "ips", world=FEW_CLICKS, queries=300),
+    Setting("about 100 clicks", "logger", world=FEW_CLICKS, queries=340),
+    Setting("about 100 clicks", "logger", "ips", world=FEW_CLICKS, queries=340),
+    Setting("about 90 clicks", "logger", world=FEW_CLICKS, queries=300),
+    Setting("about 120 clicks", "logger", world=FEW_CLICKS, queries=400),
     Setting("regression fitted", "both rankers", "doubly_robust", trains=True),
     Setting("steep examination", "reversed", source="as_shown", world=STEEP, is_destroyed=True),
     Setting("other items", "reversed", is_destroyed=True),
@@ -114,7 +116,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "one ranker, 3% chance", "random", "doubly_robust", world=NEARLY_ALONE, is_destroyed=True
     ),
-    Setting("20 clicks, about", "logger", world=FEW_CLICKS, queries=60, is_destroyed=True),
+    Setting("about 20 clicks", "logger", world=FEW_CLICKS, queries=60, is_destroyed=True),
 )
 
 

@@ -110,16 +110,19 @@ class World:
 
     def target(self, name: str) -> Floats:
         """Scores of a target by its name, shape (population, candidates)."""
-        rng = np.random.default_rng(self.settings.seed + 1)
-        if name == "uniform":
-            return np.zeros(self.gamma.shape)
-        if name == "random":
-            return rng.normal(size=self.gamma.shape)
+        noise = np.random.default_rng(self.settings.seed + 1).normal(size=self.gamma.shape)
+        relevance = np.log(self.gamma + 1e-9)
+        of_relevance = {
+            "true relevance": relevance,
+            "noisy relevance": relevance + noise,
+            "random": noise,
+            "uniform": np.zeros(self.gamma.shape),
+        }
+        if name in of_relevance:
+            return of_relevance[name]
         return {
             "logger": self.scores[0],
             "both rankers": self.scores.mean(axis=0),
-            "true relevance": self.gamma,
-            "noisy relevance": np.log(self.gamma + 1e-9) + rng.normal(size=self.gamma.shape),
             "reversed": -self.scores[0],
         }[name]
 

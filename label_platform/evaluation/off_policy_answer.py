@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -86,13 +87,17 @@ class TargetValue:
         )
 
     def seen(self) -> "TargetValue":
-        """The same for what was seen and not weighted: there is no overlap that could be lacking."""
+        """The same for what was seen and not weighted: no overlap could be lacking."""
         return replace(self, verdict="ok", reason="")
 
     def as_json(self) -> dict[str, Any]:
         """For programs: ``value`` is null where it is no answer, ``estimate`` never is."""
-        found = asdict(self)
-        return {"value": self.estimate if self.is_answer else None, **found}
+        numbers = {
+            # JSON has no word for what is not a number
+            name: None if isinstance(value, float) and not isfinite(value) else value
+            for name, value in asdict(self).items()
+        }
+        return {"value": numbers["estimate"] if self.is_answer else None, **numbers}
 
 
 @dataclass(frozen=True)

@@ -100,8 +100,9 @@ def interval_by_unit(
     if units < 2:
         raise ValueError(f"{units} queries or lists: an interval needs 2")
     error = float(np.sqrt(units * parts.var(ddof=1)))
-    if error == 0:
-        return Interval(value, value, 0.0, units)
+    if not error > 0:
+        # nothing was clicked, or there is no estimate at all
+        return Interval(value, value, error, units)
     skewness = _skewness(parts)
     least = -np.inf
     if gate is not None:
