@@ -82,7 +82,7 @@ def off_policy_command(  # noqa: PLR0913, PLR0917 - options of a command line
         print(json.dumps(found.as_json(), default=str))  # noqa: T201 - the command's result
     else:
         _print(found)
-    if not any(value.is_answer for value in found.answer.old.values):
+    if not any(value.is_answer for value in found.answer.old.estimates):
         raise typer.Exit(1)
 
 
@@ -123,7 +123,7 @@ def _rows(name: str, side: "Side") -> list[tuple[str, ...]]:
             f"{value.list_ess_share:.1%} of {side.lists:,}",
             value.verdict,
         )
-        for value in side.values
+        for value in side.estimates
     ]
 
 
@@ -136,7 +136,9 @@ def _explain(found: "OffPolicyReport") -> None:
             continue
         words = SOURCES_IN_WORDS.get(side.source, side.source)
         _say(f"{name}: logging propensities: {words}; intervals over {side.unit}")
-        reasons = dict.fromkeys(value.reason for value in side.values if not value.is_answer)
+        largest = max(value.max_weight for value in side.estimates)
+        _say(f"{name}: the largest weight is {largest:,.1f} times the mean one")
+        reasons = dict.fromkeys(value.reason for value in side.estimates if not value.is_answer)
         for reason in reasons:
             _say(f"{name}: no_overlap, so what stands in brackets is no answer: {reason}")
 

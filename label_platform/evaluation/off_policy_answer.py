@@ -109,7 +109,7 @@ class Side:
         lists: how many there are.
         clicks: on them.
         unit: what intervals are over, queries or lists.
-        values: by estimator; none where the part says nothing.
+        estimates: by estimator; none where the part says nothing.
         refused: why it says nothing.
     """
 
@@ -117,7 +117,7 @@ class Side:
     lists: int
     clicks: int
     unit: str = "lists"
-    values: tuple[TargetValue, ...] = ()
+    estimates: tuple[TargetValue, ...] = ()
     refused: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class Side:
             "lists": self.lists,
             "clicks": self.clicks,
             "intervals_over": self.unit,
-            "values": [value.as_json() for value in self.values],
+            "estimates": [value.as_json() for value in self.estimates],
             "refused": self.refused or None,
         }
 

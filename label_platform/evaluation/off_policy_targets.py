@@ -68,7 +68,7 @@ class ListTargets:
         return TargetAnswer(self._measure(source), side, beside, passed_over)
 
     def _measure(self, source: Source) -> str:
-        what = "each list re-ordered"
+        what = "each list re-ordered (randomised lists hold other items)"
         if source not in {"as_shown", "shuffled"}:
             what = "all items shown for a query ranked"
         return f"DCG@{self.cutoff} of relevance, {what}"

@@ -233,16 +233,16 @@ def test_randomised_lists_stand_beside_the_old_rankers() -> None:
     found = targets.answer(relevance, "auto", ["snips", "doubly_robust"])
 
     assert (found.old.source, found.randomized.source) == ("as_shown", "shuffled")
-    old, random_value = found.old.values[0], found.randomized.values[0]
+    old, random_value = found.old.estimates[0], found.randomized.estimates[0]
     assert (found.old.lists, found.randomized.lists) == (3000, 3000)
     gap = abs(old.estimate - random_value.estimate)
     assert gap < 0.2 * old.estimate
     assert old.ci_low < old.estimate < old.ci_high
-    assert found.old.values[1].estimate == pytest.approx(old.estimate, rel=0.1)
+    assert found.old.estimates[1].estimate == pytest.approx(old.estimate, rel=0.1)
     only = targets.answer(relevance, "randomized", ["snips"])
     assert only.old == only.randomized
-    assert only.old.values[0].estimate == pytest.approx(random_value.estimate)
-    uniform = targets.answer("uniform", "as_shown", ["snips"]).old.values[0]
+    assert only.old.estimates[0].estimate == pytest.approx(random_value.estimate)
+    uniform = targets.answer("uniform", "as_shown", ["snips"]).old.estimates[0]
     logging = targets.answer("logging", "as_shown", ["snips"])
-    assert uniform.estimate < logging.old.values[0].estimate < old.estimate
+    assert uniform.estimate < logging.old.estimates[0].estimate < old.estimate
     assert "is not logged" in logging.randomized.refused

@@ -22,7 +22,7 @@ since E sum_shown lambda_i alpha_{k_i} / rho_i = sum_j lambda_j under full suppo
 The curve (alpha, beta) is taken as known; both sides of a paired difference use the same one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +95,10 @@ class OffPolicyEstimate:
             number = self.overlap.click_ess
             relative = 2 * self.weighted_clicks / total - self.squared_clicks / squared
             gate = PassedGate(number - MIN_CLICK_ESS, number * relative)
-        return interval_by_unit(self.unsupported_value, self.influence, unit, confidence, gate)
+        value = self.unsupported_value
+        found = interval_by_unit(value, self.influence, unit, confidence, gate)
+        # relevance is never below 0, and an estimate outside of its interval would puzzle people
+        return replace(found, low=max(found.low, 0.0), high=max(found.high, value))
 
 
 def estimate_value(
