@@ -142,6 +142,35 @@ class Attribution(StrictModel):
     clock_skew: Duration = timedelta(0)
 
 
+class FeatureTable(StrictModel):
+    """Features that are kept beside the logs, joined as they stood when an item was shown.
+
+    Attributes:
+        of: what its rows are about.
+        path: its Parquet or CSV files, a glob relative to the problem's logs folder.
+        key: the column with the id; by default item_id, query_id or user_id.
+        valid_from: the column with the moment from which a row holds.
+        known_at: the column with the moment at which a row was known, where that is later: an
+            impression in between must not see it, and training refuses to. A column of this name
+            is one without being named.
+        columns: which columns are features, as globs.
+        max_age: rows older than this when an item is shown count as missing.
+    """
+
+    of: Literal["item", "query", "user"]
+    path: str
+    key: str | None = None
+    valid_from: str = "valid_from"
+    known_at: str | None = None
+    columns: tuple[str, ...] = Field(default=("*",), min_length=1)
+    max_age: Duration | None = None
+
+    @property
+    def key_column(self) -> str:
+        """The column with the id."""
+        return self.key or f"{self.of}_id"
+
+
 class QueryText(StrictModel):
     """Which query texts are kept; people type names and addresses into search boxes.
 
@@ -164,6 +193,7 @@ class Problem(StrictModel):
         context: columns of the impression that examination may depend on.
         features: columns logged with the impression, as globs.
         item_features: columns of the items table, as globs, joined as of the impression.
+        feature_tables: further features of items, queries and users, by a name of the table.
         user_ids: whether user ids become keys, by HMAC with a secret, or are anonymous already.
         retention: how long after its day a record is kept; without it, for ever.
     """
@@ -180,6 +210,7 @@ class Problem(StrictModel):
     context: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     item_features: tuple[str, ...] = ()
+    feature_tables: dict[str, FeatureTable] = Field(default_factory=dict)
     training: Training = Training()
     policies: PolicySelection
     propensity: PropensitySettings = PropensitySettings()
@@ -190,6 +221,14 @@ class Problem(StrictModel):
     query_text: QueryText = QueryText()
     retention: Duration | None = None
     folder: Path = Field(default=Path(), exclude=True)
+
+    @field_validator("feature_tables")
+    @classmethod
+    def _table_names(cls, tables: dict[str, FeatureTable]) -> dict[str, FeatureTable]:
+        for name in tables:
+            if re.fullmatch(NAME_PATTERN, name) is None:
+                raise ValueError(f"table {name!r}: expected lower-case letters, digits and _")
+        return tables
 
     @field_validator("signals")
     @classmethod

@@ -12,6 +12,7 @@ from label_platform.cli import (
     delays,
     doctor,
     erase,
+    export,
     init,
     labels,
     off_policy,
@@ -44,6 +45,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(delays.app)
 app.add_typer(plan_exploration.app)
 app.add_typer(erase.app)
+app.add_typer(export.app)
 app.add_typer(ui.app)
 
 

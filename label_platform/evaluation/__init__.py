@@ -1,9 +1,12 @@
 """Judging rankers: metrics, yardsticks, off-policy estimates, comparisons with intervals."""
 
 from label_platform.evaluation.arms import Arm, ArmEvaluation, Side, SideCache, evaluate_arm
+from label_platform.evaluation.calibration import Calibration, calibration_of
 from label_platform.evaluation.comparison import Estimate, compare
+from label_platform.evaluation.metric_yardsticks import metric_yardsticks
 from label_platform.evaluation.metrics import (
     Lists,
+    Ranking,
     dcg_at_k,
     lists_without_positives,
     ndcg_at_k,
@@ -35,6 +38,7 @@ __all__ = [
     "SHOWN_PREFIX",
     "Arm",
     "ArmEvaluation",
+    "Calibration",
     "Estimate",
     "Lists",
     "LoggedClicks",
@@ -42,6 +46,7 @@ __all__ = [
     "OffPolicyEstimate",
     "Overlap",
     "Panel",
+    "Ranking",
     "Rankings",
     "RefusedYardstick",
     "ShownLists",
@@ -50,6 +55,7 @@ __all__ = [
     "TargetAnswer",
     "TargetValue",
     "Yardstick",
+    "calibration_of",
     "click_yardsticks",
     "compare",
     "dcg_at_k",
@@ -58,6 +64,7 @@ __all__ = [
     "evaluate_arm",
     "lists_without_positives",
     "logged_examination",
+    "metric_yardsticks",
     "ndcg_at_k",
     "poisson_counts",
     "rank_discounts",

@@ -2,6 +2,12 @@
 
 from label_platform.examples.build import examples_sql, origin_counts_sql
 from label_platform.examples.evaluation_rows import evaluation_rows_sql
+from label_platform.examples.feature_tables import (
+    JoinedTable,
+    leaks_sql,
+    with_feature_tables_sql,
+    wrong_rows_sql,
+)
 from label_platform.examples.features import FeatureColumns, resolve_features
 from label_platform.examples.finish import (
     BASE,
@@ -26,6 +32,7 @@ __all__ = [
     "ExampleRelations",
     "FeatureColumns",
     "Fitted",
+    "JoinedTable",
     "Split",
     "SplitError",
     "base_sql",
@@ -35,10 +42,13 @@ __all__ = [
     "evaluation_rows_sql",
     "examples_sql",
     "finished_sql",
+    "leaks_sql",
     "needs_finish",
     "origin_counts_sql",
     "refused_counts_sql",
     "refused_draws_sql",
     "resolve_features",
     "split_days",
+    "with_feature_tables_sql",
+    "wrong_rows_sql",
 ]

@@ -1,8 +1,9 @@
 """Which columns rankers learn from: the problem's globs against the columns that there are."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from label_platform.examples.feature_tables import JoinedTable
 from label_platform.logs.contract import is_named_by
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
@@ -60,16 +61,31 @@ class FeatureColumns:
     Attributes:
         impression: logged with the impression.
         item: from the items table, as of the impression.
+        joined: from feature tables, as of the impression.
     """
 
     impression: tuple[str, ...]
     item: tuple[str, ...]
+    joined: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Those that an impression has, with feature tables joined to it."""
+        return (*self.impression, *self.joined)
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All of them, in the order in which rankers see them."""
+        return (*self.impression, *self.item, *self.joined)
 
 
 def resolve_features(
-    problem: Problem, signal_columns: Iterable[str], item_columns: Iterable[str]
+    problem: Problem,
+    signal_columns: Iterable[str],
+    item_columns: Iterable[str],
+    joined: Sequence[JoinedTable] = (),
 ) -> FeatureColumns:
-    """The columns that the problem's ``features`` and ``item_features`` name.
+    """The columns that the problem's ``features``, ``item_features`` and feature tables name.
 
     Globs only meet columns that can be features: keys, the position, and above all the signals
     that labels are made of are never among them, whatever a glob matches.
@@ -78,6 +94,7 @@ def resolve_features(
         problem: the problem with its globs.
         signal_columns: the columns of ``impression_signals``.
         item_columns: the columns of ``items``; empty if there is no such table.
+        joined: the feature tables.
 
     Raises:
         ConfigurationError: a glob that matches nothing, or a name that is already taken.
@@ -98,9 +115,18 @@ def resolve_features(
         f"item_features: {name!r} is logged with the impression too; rename one"
         for name in sorted(set(found.impression).intersection(found.item))
     )
+    taken = {*RESERVED_COLUMNS, *outcomes, *found.impression, *found.item}
+    for table in joined:
+        lines.extend(
+            f"feature_tables.{table.name}: the name {name!r} is taken, by the platform, a signal "
+            "or another feature; rename the column, or name the others by columns"
+            for name in table.columns
+            if name in taken
+        )
+        taken.update(table.columns)
     if lines:
         raise ConfigurationError("\n".join(f"{problem.name}: {line}" for line in lines))
-    return found
+    return replace(found, joined=tuple(name for table in joined for name in table.columns))
 
 
 def _matching(

@@ -11,6 +11,7 @@ from label_platform.evaluation import SideCache
 from label_platform.examples import Split, SplitError, split_days
 from label_platform.lake import Engine, Lake, Manifest, MissingPartitionError, Partition
 from label_platform.pipeline.as_of import NO_LIMIT, known_days
+from label_platform.pipeline.feature_tables import FeatureTables, read_feature_tables
 from label_platform.pipeline.workspace import Workspace
 from label_platform.policy import Policy, load_policies, longest_window
 from label_platform.problem import Problem, load_problem
@@ -30,6 +31,8 @@ class Project:
             split and propensities estimated for all of them alike. Empty if they are the same.
         fitted_sides: what this process has fitted already: policies with the same rows have the
             same baseline.
+        checked_days: versions of feature tables and of a day's impressions in which this process
+            has found no leak.
     """
 
     problem: Problem
@@ -39,6 +42,7 @@ class Project:
     as_of: datetime | None = None
     named: tuple[Policy, ...] = ()
     fitted_sides: SideCache = field(default_factory=SideCache, compare=False, repr=False)
+    checked_days: set[tuple[str, str]] = field(default_factory=set, compare=False, repr=False)
 
     @classmethod
     def load(cls, path: Path, workspace: Workspace, logs: Path | None = None) -> "Project":
@@ -141,6 +145,15 @@ class Context:
         if self.project.as_of is None:
             return days
         return [day for day in days if day <= self.log_days[-1]]
+
+    @cached_property
+    def feature_tables(self) -> FeatureTables:
+        """The problem's feature tables.
+
+        Raises:
+            ConfigurationError: a table cannot be joined.
+        """
+        return read_feature_tables(self.problem, self.engine)
 
     def split(self, as_of_day: date) -> Split:
         """The train, validate and evaluate days of what is known at the end of a day."""

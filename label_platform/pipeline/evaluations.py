@@ -1,6 +1,7 @@
 """examples + evaluation days -> how well a policy's rankers do on every yardstick."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,23 @@ from label_platform.evaluation import (
     Yardstick,
     click_yardsticks,
     evaluate_arm,
+    metric_yardsticks,
     shown_feedback_yardsticks,
     true_ndcg_yardsticks,
 )
-from label_platform.examples import evaluation_rows_sql
+from label_platform.examples import evaluation_rows_sql, with_feature_tables_sql
 from label_platform.lake import Manifest, Partition, quote_identifier, recipe_hash, scan_parquet
+from label_platform.pipeline.calibrations import calibration_attributes
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.examples import feature_columns
+from label_platform.pipeline.feature_tables import shown_with_features
 from label_platform.pipeline.rankers import SEED, ranker_features
 from label_platform.policy import RankerSpec, click_signal
 from label_platform.propensity import PropensityCurve
 from label_platform.ranking import TrainingData, TrainingError
 
 TRUTH_FILE = "relevance.parquet"
-SEMANTICS = 2
+SEMANTICS = 3
 """Raised when a yardstick or a fit changes its meaning, so that it is measured anew."""
 
 
@@ -37,17 +41,20 @@ def evaluations_recipe(context: Context, partition: Partition) -> dict[str, Any]
     policy = context.project.policy(partition.policy)
     split = context.split(partition.day)
     truth = truth_path(context)
-    training = context.problem.training
+    training, settings = context.problem.training, context.problem.evaluation
     return {
         "examples": context.content("examples", partition.day, policy.name),
         "rankers": [spec.model_dump() for spec in policy.rankers],
         "features": ranker_features(context, partition),
         "impression_signals": context.contents("impression_signals", split.evaluate),
         "items": context.contents("items", tuple(context.item_days)),
+        **context.feature_tables.recipe,
         "propensities": context.content("propensities", split.train[-1]),
         "truth": [truth.stat().st_size, truth.stat().st_mtime_ns] if truth else None,
         "fits": [training.rounds, training.fits, SEED],
         "baseline": context.problem.policies.baseline,
+        "metrics": [settings.cutoff, *settings.metrics],
+        "off_policy": settings.off_policy,
         "semantics": SEMANTICS,
         **({} if policy.auxiliary is None else {"tune": policy.auxiliary.tune}),
     }
@@ -72,7 +79,8 @@ def build_evaluations(context: Context, partition: Partition) -> Manifest:
             f"{arm.arm.spec.title} {name}": None if pd.isna(value) else round(value, 4)
             for arm in arms
             for name, value in arm.main_values.items()
-        },
+        }
+        | calibration_attributes(examples, ranker_features(context, partition), arms),
     )
 
 
@@ -86,16 +94,28 @@ def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
     )
     rows = _evaluation_rows(context, partition)
     shown = ShownLists.from_impressions(rows, features, click_signal(context.problem), curve)
-    of_clicks = click_yardsticks(shown, curve)
+    settings = context.problem.evaluation
+    of_clicks = (
+        *click_yardsticks(shown, curve, settings=settings),
+        *metric_yardsticks(shown, settings),
+    )
     if shown.are_single_items:
-        further = shown_feedback_yardsticks(rows, features, tuple(context.problem.signals))
+        signals = tuple(context.problem.signals)
+        further = shown_feedback_yardsticks(rows, features, signals, settings.cutoff)
         of_clicks = (*of_clicks, *further)
     truth = truth_path(context)
     if truth is None:
         return of_clicks
     columns = ["query_id", "item_id", "relevance", "seen_in_log", *features]
     chosen = ", ".join(map(quote_identifier, columns))
-    table = context.engine.arrow(f"select {chosen} from {scan_parquet([truth])}")
+    # the truth knows no time and no user: tables say what held at the end of the last day
+    dated = (
+        "(select *, cast(null as varchar) as user_key, "
+        f"timestamptz '{partition.day + timedelta(days=1)}' as shown_at "
+        f"from {scan_parquet([truth])})"
+    )
+    rows_with_all = with_feature_tables_sql(dated, context.feature_tables.tables)
+    table = context.engine.arrow(f"select {chosen} from {rows_with_all} as rows")
     return (*true_ndcg_yardsticks(table, features), *of_clicks)
 
 
@@ -111,7 +131,7 @@ def _evaluation_rows(context: Context, partition: Partition) -> pa.Table:
     """What was shown on the evaluation days, with item features as of then."""
     split = context.split(partition.day)
     item_days = context.item_days
-    signals = context.lake.scan("impression_signals", split.evaluate)
+    signals = shown_with_features(context, split.evaluate)
     items = context.lake.scan("items", item_days) if item_days else None
     names = feature_columns(context, split.train).item
     return context.engine.arrow(evaluation_rows_sql(signals, items, names))

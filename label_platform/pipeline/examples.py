@@ -18,6 +18,7 @@ from label_platform.examples import (
 )
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.feature_tables import shown_with_features
 from label_platform.pipeline.finishing import finished_examples
 from label_platform.pipeline.propensity_judgment import may_use
 from label_platform.policy import (
@@ -36,7 +37,7 @@ def feature_columns(context: Context, days: tuple[date, ...]) -> FeatureColumns:
     signals = context.require(Partition("impression_signals", days[-1])).columns
     item_days = context.item_days
     items = context.require(Partition("items", item_days[-1])).columns if item_days else {}
-    return resolve_features(context.problem, signals, items)
+    return resolve_features(context.problem, signals, items, context.feature_tables.tables)
 
 
 def examples_recipe(context: Context, partition: Partition) -> dict[str, Any]:
@@ -57,6 +58,7 @@ def examples_recipe(context: Context, partition: Partition) -> dict[str, Any]:
             str(day): context.content("impression_signals", day) for day in days
         },
         "items": context.contents("items", tuple(context.item_days)),
+        **context.feature_tables.recipe,
         "propensities": context.content("propensities", split.train[-1]) if weighted else None,
         "gates": context.problem.propensity.model_dump() if weighted else None,
     }
@@ -118,11 +120,11 @@ def example_relations(context: Context, policy: Policy, split: Split) -> Example
     return ExampleRelations(
         labels_train=_labels(context, policy, split.train, split),
         labels_validate=_labels(context, policy, split.validate, split),
-        signals_train=lake.scan("impression_signals", split.train),
-        signals_validate=lake.scan("impression_signals", split.validate),
+        signals_train=shown_with_features(context, split.train),
+        signals_validate=shown_with_features(context, split.validate),
         items=lake.scan("items", item_days) if item_days else None,
         propensities=examination_curve(context, policy, split.train[-1]),
-        feature_columns=features.impression,
+        feature_columns=features.shown,
         item_feature_columns=features.item,
     )
 

@@ -16,6 +16,7 @@ from label_platform.examples import SplitError, evaluation_rows_sql
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.examples import feature_columns
+from label_platform.pipeline.feature_tables import shown_with_features
 from label_platform.pipeline.rankers import stored_rankers
 from label_platform.policy import click_signal
 from label_platform.propensity import PropensityCurve
@@ -87,7 +88,7 @@ def off_policy_value(context: Context, question: Question) -> OffPolicyReport:
     days = _days(context, question)
     features = _features(context, days) if ranker is None else ranker.feature_names
     curve, curve_in_words = _curve(context, days[-1], question.curve)
-    relation = context.lake.scan("impression_signals", days)
+    relation = shown_with_features(context, days)
     items = context.lake.scan("items", context.item_days) if context.item_days else None
     names = feature_columns(context, days).item
     rows = context.engine.arrow(evaluation_rows_sql(relation, items, names))
@@ -156,7 +157,7 @@ def _days(context: Context, question: Question) -> tuple[date, ...]:
 def _features(context: Context, days: tuple[date, ...]) -> tuple[str, ...]:
     """What the regression of doubly robust estimates sees."""
     found = feature_columns(context, days)
-    return (*found.impression, *found.item)
+    return found.every
 
 
 def _ranker(context: Context, question: Question) -> Ranker:

@@ -85,8 +85,7 @@ def stored_rankers(context: Context, partition: Partition) -> list[tuple[RankerS
 
 def ranker_features(context: Context, partition: Partition) -> tuple[str, ...]:
     """The columns that rankers learn from, without position."""
-    found = feature_columns(context, context.split(partition.day).train)
-    return (*found.impression, *found.item)
+    return feature_columns(context, context.split(partition.day).train).every
 
 
 def _fit(context: Context, partition: Partition, spec: RankerSpec, examples: pa.Table) -> Ranker:

@@ -20,7 +20,7 @@ from label_platform.logs.simulators import (
 )
 from label_platform.pipeline import terminal
 from label_platform.pipeline.context import Project
-from label_platform.pipeline.policy_warnings import print_policy_warnings
+from label_platform.pipeline.policy_warnings import print_policy_warnings, print_unseen_values
 from label_platform.pipeline.run import RunSummary, instance_of, run_chain
 from label_platform.pipeline.workspace import Workspace
 from label_platform.policy import Policy
@@ -171,6 +171,9 @@ class Session:
         if "propensities" in summary.seconds:
             with project.open() as context:
                 terminal.print_propensities(console, context)
+        if "labels" in summary.seconds:
+            with project.open() as context:
+                print_unseen_values(console, context, project.policies, self.days)
         terminal.print_comparison(console, outcome.comparison, project.problem.policies.baseline)
         terminal.print_failures(console, summary)
         store = TrackingStore(project.workspace.mlflow_folder, project.problem.name)

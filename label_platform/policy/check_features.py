@@ -58,7 +58,15 @@ def feature_warnings(problem: Problem) -> Iterator[str]:
 
 
 def _features(problem: Problem) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return (("features", problem.features), ("item_features", problem.item_features))
+    tables = [
+        # their patterns only meet columns that are no signals and no position
+        (
+            f"feature_tables.{name}.columns",
+            tuple(glob for glob in table.columns if not _is_pattern(glob)),
+        )
+        for name, table in problem.feature_tables.items()
+    ]
+    return (("features", problem.features), ("item_features", problem.item_features), *tables)
 
 
 def _is_pattern(glob: str) -> bool:

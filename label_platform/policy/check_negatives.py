@@ -136,7 +136,9 @@ def _posterior(policy: Policy) -> Iterator[str]:
 
 def _hard(policy: Policy, problem: Problem) -> Iterator[str]:
     hard = policy.negatives.hard
-    if hard is None or hard.by != "features" or problem.features or problem.item_features:
+    if hard is None or hard.by != "features":
+        return
+    if problem.features or problem.item_features or problem.feature_tables:
         return
     yield (
         "negatives.hard.by: features needs the problem's features or item_features, it has none; "
@@ -153,6 +155,12 @@ def _random(policy: Policy, problem: Problem) -> Iterator[str]:
         yield (
             f"{key}: an item that was not shown has no features of an impression, and their "
             f"absence would give it away; this problem's features are such: {named}"
+        )
+    if problem.feature_tables:
+        named = ", ".join(problem.feature_tables)
+        yield (
+            f"{key}: feature_tables are joined to what was shown, and their absence would give an "
+            f"item away that was not; this problem's are: {named}"
         )
     if not problem.item_features:
         yield f"{key}: an item that was not shown needs the problem's item_features, it has none"
