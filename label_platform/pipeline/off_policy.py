@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from label_platform.evaluation import ShownLists, TargetAnswer
 from label_platform.evaluation.off_policy import DEFAULT_CLIP
 from label_platform.evaluation.off_policy_answer import ESTIMATORS, Side
 from label_platform.evaluation.off_policy_choices import ChoiceTargets
 from label_platform.evaluation.off_policy_targets import ListTargets, Scorer, Wanted
+from label_platform.evaluation_settings import OffPolicyEstimator
 from label_platform.examples import SplitError, evaluation_rows_sql
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
@@ -96,18 +94,7 @@ def off_policy_value(context: Context, question: Question) -> OffPolicyReport:
     settings = context.problem.evaluation
     estimators = tuple(dict.fromkeys((*settings.off_policy, *ESTIMATORS)))
     if shown.are_single_items:
-        if question.target is None:
-            raise ConfigurationError(
-                f"--policy: all {len(shown.lists):,} lists have one item, so there is nothing "
-                "that its ranker could re-order; expected --target uniform or logging"
-            )
-        if question.propensities not in {"auto", "logged", "estimated"}:
-            raise ConfigurationError(
-                f"--propensities {question.propensities}: these lists have one item, which is "
-                "chosen; expected auto, logged or estimated"
-            )
-        choices = ChoiceTargets(shown, question.clip)
-        answer = choices.answer(question.target, question.propensities, estimators)
+        answer = _of_choices(shown, question, estimators)
         curve_in_words = "not needed: nothing is said of other positions than the log's"
     elif curve is None:
         counts = len(shown.lists), int(shown.clicks.sum())
@@ -117,26 +104,32 @@ def off_policy_value(context: Context, question: Question) -> OffPolicyReport:
         lists = ListTargets(shown, settings.cutoff, question.clip)
         target: Scorer | NamedTarget = question.target or "uniform"
         answer = lists.answer(
-            target if ranker is None else _scorer(ranker), question.propensities, estimators
+            target if ranker is None else ranker.score, question.propensities, estimators
         )
-    return OffPolicyReport(
-        context.problem.name, _title(question), tuple(days), curve_in_words, answer
-    )
+    return OffPolicyReport(context.problem.name, _title(question), days, curve_in_words, answer)
+
+
+def _of_choices(
+    shown: ShownLists, question: Question, estimators: tuple[OffPolicyEstimator, ...]
+) -> TargetAnswer:
+    if question.target is None:
+        raise ConfigurationError(
+            f"--policy: all {len(shown.lists):,} lists have one item, so there is nothing that "
+            "its ranker could re-order; expected --target uniform or logging"
+        )
+    if question.propensities not in {"auto", "logged", "estimated"}:
+        raise ConfigurationError(
+            f"--propensities {question.propensities}: these lists have one item, which is "
+            "chosen; expected auto, logged or estimated"
+        )
+    choices = ChoiceTargets(shown, question.clip)
+    return choices.answer(question.target, question.propensities, estimators)
 
 
 def _title(question: Question) -> str:
     if question.policy is None:
         return f"{question.target} policy"
     return f"ranker of {question.policy}" + (f", {question.ranker}" if question.ranker else "")
-
-
-def _scorer(ranker: Ranker) -> Scorer:
-    def score(features: NDArray[np.float32]) -> NDArray[np.float64]:
-        # the same items stand in many lists
-        distinct, inverse = np.unique(features, axis=0, return_inverse=True)
-        return ranker.score(distinct)[inverse.ravel()]
-
-    return score
 
 
 def _days(context: Context, question: Question) -> tuple[date, ...]:

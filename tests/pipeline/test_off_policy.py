@@ -75,6 +75,12 @@ def test_uniform_policy_of_open_bandit_from_the_thompson_sampling_log(
     own = json.loads(capsys.readouterr().out)["old_log"]["estimates"][0]
     assert own["value"] == pytest.approx(69 / 10_000)
 
+    with_problem = arguments[:4]
+    assert run(monkeypatch, tmp_path / "data", *arguments, "--propensities", "as_shown") == 2
+    assert "expected auto, logged or estimated" in capsys.readouterr().err
+    assert run(monkeypatch, tmp_path / "data", *with_problem, "--policy", "raw_clic") == 2
+    assert "--policy: 'raw_clic' is no policy of open_bandit" in capsys.readouterr().err
+
 
 def test_a_policys_ranker_is_judged_on_evaluation_days_only(finished: Installation) -> None:
     with finished.project().open() as context:
