@@ -69,11 +69,7 @@ def off_policy_command(  # noqa: PLR0913, PLR0917 - options of a command line
 
     _check(policy, ranker, target, clip)
     shown = errors if as_json else console
-    session = Session.start(problem, logs, None, day_range(days), shown)
-    if policy is not None:
-        known = [each.name for each in session.project.policies]
-        if policy in known:
-            session = Session.start(problem, logs, policy, day_range(days), shown)
+    session = Session.start(problem, logs, policy, day_range(days), shown)
     session.run("propensities" if policy is None else "rankers")
     question = Question(policy, ranker, target, propensities, curve, day_range(days), clip)
     with session.project.open() as context:

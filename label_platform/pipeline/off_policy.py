@@ -158,8 +158,7 @@ def _ranker(context: Context, question: Question) -> Ranker:
     known = [policy.name for policy in context.project.policies]
     if name not in known:
         raise ConfigurationError(
-            f"--policy: {name!r} is no policy of {context.problem.name}{nearest(name, known)}; "
-            f"there are {', '.join(known)}"
+            f"--policy: {name!r} is no policy of {context.problem.name}; {nearest(name, known)}"
         )
     partition = Partition("rankers", context.log_days[-1], name)
     if context.lake.manifest(partition) is None:
@@ -172,7 +171,7 @@ def _ranker(context: Context, question: Question) -> Ranker:
         return next(iter(trained.values()))
     if question.ranker not in trained:
         raise ConfigurationError(
-            f"--ranker: {name} has no {question.ranker!r}; there are {', '.join(trained)}"
+            f"--ranker: {name} has no {question.ranker!r}; {nearest(question.ranker, trained)}"
         )
     return trained[question.ranker]
 
@@ -192,8 +191,7 @@ def _curve(
     known = sorted(table["estimator"].unique())
     if estimator is not None and estimator not in known:
         raise ConfigurationError(
-            f"--curve: {estimator!r} was not estimated{nearest(estimator, known)}; there are "
-            f"{', '.join(known)}"
+            f"--curve: {estimator!r} was not estimated; {nearest(estimator, known)}"
         )
     rows = table[table["chosen"]] if estimator is None else table[table["estimator"] == estimator]
     curve = PropensityCurve.from_table(rows, context.problem.context)

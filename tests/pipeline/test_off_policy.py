@@ -79,7 +79,7 @@ def test_uniform_policy_of_open_bandit_from_the_thompson_sampling_log(
     assert run(monkeypatch, tmp_path / "data", *arguments, "--propensities", "as_shown") == 2
     assert "expected auto, logged or estimated" in capsys.readouterr().err
     assert run(monkeypatch, tmp_path / "data", *with_problem, "--policy", "raw_clic") == 2
-    assert "--policy: 'raw_clic' is no policy of open_bandit" in capsys.readouterr().err
+    assert "'raw_clic' is not active; did you mean 'raw_click'?" in capsys.readouterr().err
 
 
 def test_a_policys_ranker_is_judged_on_evaluation_days_only(finished: Installation) -> None:
@@ -125,9 +125,7 @@ def test_targets_without_a_ranker_use_the_whole_log(finished: Installation) -> N
 def test_what_cannot_be_judged_is_named(finished: Installation) -> None:
     questions = {
         "--policy: 'coec' is no policy of product_search": Question(policy="coec"),
-        "--ranker: coec_click has no 'best'; there are ": Question(
-            policy="coec_click", ranker="best"
-        ),
+        "--ranker: coec_click has no 'best'; valid: ": Question(policy="coec_click", ranker="best"),
         "--curve: 'affin' was not estimated": Question(target="uniform", curve="affin"),
         "--days: none of these days has anything to judge by": Question(
             target="uniform", days=(date(1999, 1, 1), date(1999, 1, 2))
