@@ -97,13 +97,20 @@ def _print(found: "OffPolicyReport") -> None:
     _say(f"examination: {found.curve}")
     for source, reason in answer.passed_over.items():
         _say(f"not by {source} propensities: {reason}")
-    rows = [_HEAD, *_rows("old ranker", answer.old)]
-    if answer.randomized is not answer.old:
-        rows += _rows("randomised", answer.randomized)
+    rows: list[tuple[str, ...]] = [_HEAD]
+    for name, side in _sides(found):
+        rows += _rows(name, side)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         _say("  ".join(map(str.ljust, row, widths)).rstrip())
     _explain(found)
+
+
+def _sides(found: "OffPolicyReport") -> list[tuple[str, "Side"]]:
+    """The parts of the log; only randomised lists where nothing else was asked."""
+    answer = found.answer
+    old = [] if answer.randomized is answer.old else [("old ranker", answer.old)]
+    return [*old, ("randomised", answer.randomized)]
 
 
 def _rows(name: str, side: "Side") -> list[tuple[str, ...]]:
@@ -126,7 +133,7 @@ def _rows(name: str, side: "Side") -> list[tuple[str, ...]]:
 def _explain(found: "OffPolicyReport") -> None:
     from label_platform.evaluation.off_policy_answer import SOURCES_IN_WORDS
 
-    for name, side in (("old ranker", found.answer.old), ("randomised", found.answer.randomized)):
+    for name, side in _sides(found):
         if side.refused:
             _say(f"{name}: no value: {side.refused}")
             continue

@@ -99,7 +99,8 @@ def off_policy_value(context: Context, question: Question) -> OffPolicyReport:
     elif curve is None:
         counts = len(shown.lists), int(shown.clicks.sum())
         side = Side("as_shown", *counts, refused=curve_in_words)
-        answer = TargetAnswer(f"DCG@{settings.cutoff} of relevance", side, side)
+        nothing = Side("shuffled", *counts, refused=curve_in_words)
+        answer = TargetAnswer(f"DCG@{settings.cutoff} of relevance", side, nothing)
     else:
         lists = ListTargets(shown, settings.cutoff, question.clip)
         target: Scorer | NamedTarget = question.target or "uniform"

@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from label_platform.cli import application
+from label_platform.pipeline.context import Project
 from label_platform.pipeline.off_policy import Question, off_policy_value
+from label_platform.pipeline.workspace import Workspace
 from label_platform.strict_yaml import ConfigurationError
 from tests.pipeline.conftest import DAYS, PROJECT, Installation
 
@@ -65,21 +67,21 @@ def test_uniform_policy_of_open_bandit_from_the_thompson_sampling_log(
     assert seen["ci_low"] == pytest.approx(0.0046 - 1.96 * error, abs=2e-4)
     assert seen["ci_high"] == pytest.approx(0.0046 + 1.96 * error, abs=2e-4)
 
-    # the same for people, and what was logged itself
-    assert run(monkeypatch, tmp_path / "data", *arguments, "--propensities", "estimated") == 1
-    text = capsys.readouterr().out
-    assert "uniform policy: click rate of one item of 34" in text
-    assert "frequency of items at positions, taken as known" in text
-    logging = ("--problem", str(problem), "--logs", str(REAL), "--target", "logging", "--json")
+    # what was logged itself, for people
+    logging = (*arguments[:4], "--target", "logging")
     assert run(monkeypatch, tmp_path / "data", *logging) == 0
-    own = json.loads(capsys.readouterr().out)["old_log"]["estimates"][0]
-    assert own["value"] == pytest.approx(69 / 10_000)
+    text = capsys.readouterr().out
+    assert "logging policy: click rate of one item of 34" in text
+    assert "0.0069 " in text
+    assert "the randomised slice does not choose as logging does" in text
 
-    with_problem = arguments[:4]
-    assert run(monkeypatch, tmp_path / "data", *arguments, "--propensities", "as_shown") == 2
-    assert "expected auto, logged or estimated" in capsys.readouterr().err
-    assert run(monkeypatch, tmp_path / "data", *with_problem, "--policy", "raw_clic") == 2
-    assert "'raw_clic' is not active; did you mean 'raw_click'?" in capsys.readouterr().err
+    project = Project.load(problem, Workspace(tmp_path / "data"), REAL)
+    with project.open() as context:
+        counted = off_policy_value(context, Question(target="uniform", propensities="estimated"))
+        with pytest.raises(ConfigurationError, match="expected auto, logged or estimated"):
+            off_policy_value(context, Question(target="uniform", propensities="as_shown"))
+    assert counted.answer.old.source == "counted_choice"
+    assert counted.answer.old.estimates[0].verdict == "no_overlap"
 
 
 def test_a_policys_ranker_is_judged_on_evaluation_days_only(finished: Installation) -> None:
