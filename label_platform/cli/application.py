@@ -15,12 +15,14 @@ from label_platform.cli import (
     export,
     init,
     labels,
+    models,
     off_policy,
     plan_exploration,
     policies,
     propensities,
     quarantine,
     run,
+    score,
     simulate,
     ui,
 )
@@ -45,6 +47,8 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(delays.app)
 app.add_typer(plan_exploration.app)
 app.add_typer(erase.app)
+app.add_typer(models.app, name="models")
+app.add_typer(score.app)
 app.add_typer(export.app)
 app.add_typer(ui.app)
 
