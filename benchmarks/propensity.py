@@ -94,6 +94,7 @@ def parse_options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="error, coverage and verdicts of propensities")
     parser.add_argument("--seeds", type=int, default=20, help="logs per setting")
+    parser.add_argument("--first-seed", type=int, default=0, help="of the logs")
     parser.add_argument("--lists", type=int, default=100_000, help=f"of {POSITIONS} positions")
     parser.add_argument("--queries", type=int, default=QUERIES, help="that the lists answer")
     parser.add_argument("--estimators", default=",".join(QUICK), help="separated by commas")
@@ -119,7 +120,7 @@ def measure_all(
     with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
         tasks = [
             pool.submit(measure, setting, seed, estimators, options.replicates)
-            for seed in range(options.seeds)
+            for seed in range(options.first_seed, options.first_seed + options.seeds)
             for setting in settings
         ]
         found: list[pd.DataFrame] = []

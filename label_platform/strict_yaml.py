@@ -1,5 +1,6 @@
 """YAML files that users write: loaded safely, checked strictly, refused in words they can use."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from label_platform.yaml_refusals import nearest, refusals_of
 
-__all__ = ["ConfigurationError", "StrictModel", "nearest", "parse", "read_yaml"]
+__all__ = ["ConfigurationError", "StrictModel", "located", "nearest", "parse", "read_yaml"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -78,10 +79,37 @@ def parse(model: type[Model], content: dict[str, Any], path: Path) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        tree = yaml.compose(path.read_text(), Loader=_UniqueKeys) if path.is_file() else None
+        tree = _tree(path)
         refusals = refusals_of(model, error, content)
         lines = [f"{_place(path, tree, keys)}{words}" for keys, words in refusals]
         raise ConfigurationError("\n".join(lines)) from error
+
+
+def located(path: Path, lines: Iterable[str]) -> str:
+    """Refusals with the file, and with the line of the key that each begins with.
+
+    Args:
+        path: of the YAML file; without a line number where there is none, or no such key in it.
+        lines: such as ``rankers.0.objective: unknown key``: the key as it is reached from the
+            top, positions in lists from 0, and what is wrong with it.
+    """
+    tree = _tree(path)
+    found = []
+    for line in lines:
+        keys = _keys_of(line)
+        is_there = tree is not None and _inner(tree, keys[0]) is not None
+        found.append(f"{_place(path, tree if is_there else None, keys)}{line}")
+    return "\n".join(found)
+
+
+def _keys_of(line: str) -> tuple[Any, ...]:
+    parts = line.partition(": ")[0].split(".")
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def _tree(path: Path) -> yaml.Node | None:
+    """The file with its lines; None where there is none."""
+    return yaml.compose(path.read_text(), Loader=_UniqueKeys) if path.is_file() else None
 
 
 def _place(path: Path, tree: yaml.Node | None, keys: tuple[Any, ...]) -> str:

@@ -61,7 +61,7 @@ def test_used_policies_come_first_and_the_others_of_the_folder_are_marked(
     assert "grain impression, debias ips into weight click 1 pointwise" in unused
     assert "debias coec, prior model" in unused
     assert "purchase, add_to_cart before others: click 1 by log dwell_s" in unused
-    assert "does not fit: watch_time.watch_s: the problem has no such signal" in unused
+    assert "does not fit: line 7: watch_time.watch_s: the problem has no such signal" in unused
 
 
 def test_programs_get_the_same_list(commands: Commands) -> None:
@@ -81,7 +81,7 @@ def test_programs_get_the_same_list(commands: Commands) -> None:
         "pointwise, weight expected_examinations",
         "lambdarank",
     ]
-    assert listed["wt"]["misfit"].startswith("watch_time.watch_s: ")
+    assert listed["wt"]["misfit"].startswith("line 7: watch_time.watch_s: ")
 
 
 def test_a_file_is_checked_that_the_problem_does_not_use(
@@ -106,8 +106,8 @@ def test_every_file_that_does_not_fit_is_named(commands: Commands) -> None:
     code, shown, said = commands.answer("check", *files)
     assert code == 2
     assert "are fine" not in shown
-    assert "wt.yaml: watch_time.watch_s: " in said
-    assert "ef.yaml: signals.like: " in said
+    assert "wt.yaml: line 7: watch_time.watch_s: " in said
+    assert "ef.yaml: line 6: signals.like: " in said
     assert "raw_click" not in said
 
 

@@ -15,11 +15,14 @@ from label_platform.cli import (
     export,
     init,
     labels,
+    models,
+    off_policy,
     plan_exploration,
     policies,
     propensities,
     quarantine,
     run,
+    score,
     simulate,
     ui,
 )
@@ -37,12 +40,15 @@ app.add_typer(doctor.app)
 app.add_typer(run.app)
 app.add_typer(labels.app, name="labels")
 app.add_typer(propensities.app)
+app.add_typer(off_policy.app)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(policies.app, name="policies")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(delays.app)
 app.add_typer(plan_exploration.app)
 app.add_typer(erase.app)
+app.add_typer(models.app, name="models")
+app.add_typer(score.app)
 app.add_typer(export.app)
 app.add_typer(ui.app)
 

@@ -19,10 +19,20 @@ from label_platform.cli.options import (
 )
 from label_platform.cli.policy_health import health_command
 
+OldArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A policy's name, a path to its YAML file, or NAME@REVISION: the file as git has "
+        "it at a revision.",
+    ),
+]
+NewArgument = Annotated[str, typer.Argument(help="Likewise: what it would be changed to.")]
+TrainOption = Annotated[
+    bool, typer.Option("--train", help="Train both, and show the paired difference.")
+]
+
 app = typer.Typer(no_args_is_help=True, help="Look at the label policies of a problem.")
 app.command("health")(health_command)
-
-
 app.command("list")(policy_list.list_command)
 app.command("check")(policy_list.check_command)
 app.command("history")(policy_history.history_command)
@@ -31,19 +41,11 @@ app.command("restore")(policy_history.restore_command)
 
 @app.command("diff")
 def diff_policies_command(
-    old: Annotated[
-        str,
-        typer.Argument(
-            help="A policy's name, a path to its YAML file, or NAME@REVISION: the file as git has "
-            "it at a revision.",
-        ),
-    ],
-    new: Annotated[str, typer.Argument(help="Likewise: what it would be changed to.")],
+    old: OldArgument,
+    new: NewArgument,
     problem: ProblemOption = None,
     days: DaysOption = None,
-    train: Annotated[
-        bool, typer.Option("--train", help="Train both, and show the paired difference.")
-    ] = False,
+    train: TrainOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """What a change of policy would do, before anything is written.

@@ -59,8 +59,10 @@ def check_command(
 
     Example: label-platform policies check drafts/raw_click.yaml
     """
+    from label_platform.pipeline.context import Project
     from label_platform.pipeline.policy_diff.source import read_policy
-    from label_platform.pipeline.policy_warnings import print_policy_warnings
+    from label_platform.pipeline.policy_warnings import print_policy_warnings, print_unseen_values
+    from label_platform.pipeline.workspace import Workspace
     from label_platform.policy import load_policies
     from label_platform.problem import load_problem
 
@@ -74,6 +76,8 @@ def check_command(
     if not policies:
         found = load_policies(loaded)
     print_policy_warnings(console, found, loaded)
+    with Project(loaded, tuple(found), Workspace.from_environment()).open() as context:
+        print_unseen_values(console, context, found)
     if refused:
         raise ConfigurationError("\n".join(refused))
     said = "policy is" if len(found) == 1 else "policies are"

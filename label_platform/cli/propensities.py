@@ -38,6 +38,9 @@ def propensities_command(
     days: DaysOption = None,
     as_of: AsOfOption = None,
     plot: PlotOption = None,
+    details: Annotated[
+        bool, typer.Option("--details", help="Also all reasons of each estimator's verdict.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Up to the examination curve: every estimator's, its verdict, and which one is the answer.
@@ -46,7 +49,7 @@ def propensities_command(
     """
     from label_platform.pipeline.propensity_report import latest_propensities
     from label_platform.pipeline.session import Session
-    from label_platform.pipeline.terminal import print_estimators
+    from label_platform.pipeline.terminal import print_estimators, print_reasons
 
     shown = errors if as_json else console
     writable(plot)
@@ -59,6 +62,8 @@ def propensities_command(
             shown.print("[yellow]no curve is shown: that of now is not built[/]")
         else:
             print_estimators(shown, found)
+            if details:
+                print_reasons(shown, found)
             if plot is not None:
                 for written in found.write_pictures(context, plot):
                     shown.print(f"wrote {written}", highlight=False)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Write simulated logs with known truth.")
 
+Settings = TypeVar("Settings")
 
 OutOption = Annotated[Path, typer.Option(help="Folder for logs/ and truth/.")]
 DaysOption = Annotated[int, typer.Option(min=1, help="Log days.")]
@@ -48,19 +49,19 @@ def simulate_product_search_command(
     """
     from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
 
-    def simulate(show: Callable[[int, int], None]) -> "SimulationSummary":
-        settings = ProductSearchSettings(
-            days=days,
-            lists_per_day=lists_per_day,
-            seed=seed,
-            start_date=date.fromisoformat(start_date),
-            logger=logger,
-            randomized_share=randomized_share,
-            trust_bias=trust_bias,
-        )
-        return simulate_product_search(settings, out, show)
-
-    _simulate("product_search", simulate, days, out)
+    _simulate(
+        "product_search",
+        ProductSearchSettings,
+        simulate_product_search,
+        out,
+        days=days,
+        lists_per_day=lists_per_day,
+        seed=seed,
+        start_date=start_date,
+        logger=logger,
+        randomized_share=randomized_share,
+        trust_bias=trust_bias,
+    )
 
 
 @app.command("short_video")
@@ -82,26 +83,30 @@ def simulate_short_video_command(
     """
     from label_platform.logs.simulators import ShortVideoSettings, simulate_short_video
 
-    def simulate(show: Callable[[int, int], None]) -> "SimulationSummary":
-        settings = ShortVideoSettings(
-            days=days,
-            lists_per_day=lists_per_day,
-            seed=seed,
-            start_date=date.fromisoformat(start_date),
-            logger=logger,
-            randomized_share=randomized_share,
-            retention=retention,
-        )
-        return simulate_short_video(settings, out, show)
-
-    _simulate("short_video", simulate, days, out)
+    _simulate(
+        "short_video",
+        ShortVideoSettings,
+        simulate_short_video,
+        out,
+        days=days,
+        lists_per_day=lists_per_day,
+        seed=seed,
+        start_date=start_date,
+        logger=logger,
+        randomized_share=randomized_share,
+        retention=retention,
+    )
 
 
 def _simulate(
     scenario: str,
-    simulate: Callable[[Callable[[int, int], None]], "SimulationSummary"],
-    days: int,
+    settings_from: Callable[..., Settings],
+    simulate: Callable[[Settings, Path, Callable[[int, int], None]], "SimulationSummary"],
     out: Path,
+    *,
+    days: int,
+    start_date: str,
+    **options: object,
 ) -> None:
     """Simulates with a progress bar over the days, and says how much was written where."""
     from rich.progress import Progress
@@ -110,7 +115,9 @@ def _simulate(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task("simulated days", total=days)
         try:
-            summary = simulate(lambda done, _days: bars.update(task, completed=done))
+            first_day = date.fromisoformat(start_date)
+            settings = settings_from(days=days, start_date=first_day, **options)
+            summary = simulate(settings, out, lambda done, _: bars.update(task, completed=done))
         except (ValueError, FileExistsError) as error:
             raise ConfigurationError(f"simulate {scenario}: {error}") from error
     console.print(

@@ -15,6 +15,7 @@ from label_platform.evaluation.arms import (
     fit_side,
 )
 from label_platform.evaluation.bootstrap import bootstrap_ratios, bootstrap_weights
+from label_platform.evaluation.calibration import Calibration, calibration_of
 from label_platform.evaluation.comparison import compare
 from label_platform.evaluation.estimates import MOST_DISAGREEMENT, Estimate
 from label_platform.evaluation.evidence import Evidence
@@ -25,19 +26,25 @@ from label_platform.evaluation.log_checks import (
     mix_check,
     randomized_share_check,
 )
+from label_platform.evaluation.metric_yardsticks import metric_yardsticks
 from label_platform.evaluation.metrics import (
     Lists,
+    Ranking,
     dcg_at_k,
     lists_without_positives,
     ndcg_at_k,
     rank_discounts,
 )
 from label_platform.evaluation.off_policy import (
+    LoggedClicks,
     OffPolicyEstimate,
     Overlap,
     estimate_dcg,
+    estimate_value,
     logged_examination,
 )
+from label_platform.evaluation.off_policy_answer import TargetAnswer, TargetValue
+from label_platform.evaluation.off_policy_rankings import Rankings
 from label_platform.evaluation.outcomes import Outcome, read_outcomes
 from label_platform.evaluation.panel import Panel
 from label_platform.evaluation.resampling import poisson_counts, row_counts
@@ -81,34 +88,43 @@ __all__ = [
     "Arm",
     "ArmEvaluation",
     "ArmVerdict",
+    "Calibration",
     "Effort",
     "Estimate",
     "Evidence",
     "Lists",
     "LogCheck",
+    "LoggedClicks",
     "Measurement",
     "OffPolicyEstimate",
     "Outcome",
     "Overlap",
     "Panel",
+    "Ranking",
+    "Rankings",
     "RefusedYardstick",
     "ShownLists",
     "Side",
     "SideCache",
+    "TargetAnswer",
+    "TargetValue",
     "Yardstick",
     "agreement",
     "bootstrap_ratios",
     "bootstrap_weights",
+    "calibration_of",
     "click_yardsticks",
     "compare",
     "dcg_at_k",
     "estimate_dcg",
+    "estimate_value",
     "evaluate_arm",
     "fit_side",
     "identity_checks",
     "in_words",
     "lists_without_positives",
     "logged_examination",
+    "metric_yardsticks",
     "mix_check",
     "ndcg_at_k",
     "poisson_counts",

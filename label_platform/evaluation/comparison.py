@@ -7,10 +7,11 @@ Holm (1979) over all policies, rankers, yardsticks and slices of a comparison.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from label_platform.evaluation.bootstrap import (
     bootstrap_ratios,
@@ -101,46 +102,61 @@ def _measured_by(judged: _Judged) -> tuple[str, str]:
 
 def _judged(evaluations: pd.DataFrame) -> Iterator[_Judged]:
     """The arms of an evaluations table, by yardstick and slice."""
-    groups = evaluations.groupby(_ARM, sort=True, observed=True)
-    arm = groups.ngroup().to_numpy()
-    units, query = np.unique(
-        evaluations["query_id"].fillna("").to_numpy(dtype=object), return_inverse=True
-    )
+    arm = evaluations.groupby(_ARM, sort=True, observed=True).ngroup().to_numpy()
     order = np.argsort(arm, kind="stable")
     starts = np.flatnonzero(np.diff(arm[order], prepend=-1))
-    columns = {name: evaluations[name].to_numpy() for name in (*_ARM, *_EVIDENCE, "fit", "side")}
-    parts = evaluations[["numerator", "denominator"]].to_numpy(dtype=np.float64)
-    refused = evaluations["refused"].to_numpy(dtype=object)
-    for rows in np.split(order, starts[1:]):
-        key = {name: columns[name][rows[0]] for name in (*_ARM, *_EVIDENCE)}
-        key["fits"] = int(columns["fit"][rows].max())
-        side = columns["side"][rows]
-        sides: dict[str, FitValues | str] = {}
-        for name in dict.fromkeys(side.tolist()):
-            own = rows[side == name]
-            fit = columns["fit"][own].astype(np.int64)
-            refusal = _refusal(refused[own], fit)
-            sides[name] = refusal or _fit_values(units, query[own], fit, parts[own])
-        yield _Judged(key, sides)
+    keys = evaluations.iloc[order[starts]][[*_ARM, *_EVIDENCE]].to_dict(orient="records")
+    rows = _Rows.of(evaluations)
+    for key, own in zip(keys, np.split(order, starts[1:]), strict=True):
+        named = {str(name): value for name, value in key.items()}
+        side = rows.is_contender[own]
+        sides = {"contender": rows.side(own[side])}
+        if not side.all():
+            sides["baseline"] = rows.side(own[~side])
+        yield _Judged({**named, "fits": int(rows.fit[own].max())}, sides)
 
 
-def _refusal(refused: Any, fit: Integers) -> str:  # noqa: ANN401 - an array of texts and nulls
-    """Why a side has no number: if any of its fits is refused, none of them is an answer."""
-    reasons = sorted(
-        (int(number), str(reason))
-        for number, reason in zip(fit, refused, strict=True)
-        if not pd.isna(reason)
-    )
-    return reasons[0][1] if reasons else ""
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """An evaluations table as arrays; queries as codes, which are in the order of their names."""
 
+    units: NDArray[np.str_]
+    query: Integers
+    fit: Integers
+    is_contender: NDArray[np.bool_]
+    parts: Floats
+    refused: "pd.Series[str]"
+    is_refused: NDArray[np.bool_]
 
-def _fit_values(units: Any, query: Integers, fit: Integers, parts: Floats) -> FitValues:  # noqa: ANN401 - an array of texts
-    """Parts by query and fit; a query that a fit has nothing of counts 0 there."""
-    own, place = np.unique(query, return_inverse=True)
-    wide = np.zeros((2, len(own), int(fit.max()) + 1))
-    for number in range(2):
-        np.add.at(wide[number], (place, fit), parts[:, number])
-    return FitValues(units[own].astype(np.str_), wide[0], wide[1])
+    @classmethod
+    def of(cls, evaluations: pd.DataFrame) -> Self:
+        query, units = pd.factorize(evaluations["query_id"], sort=True)
+        return cls(
+            units=np.asarray(units, dtype=np.str_),
+            query=query.astype(np.int64),
+            fit=evaluations["fit"].to_numpy(dtype=np.int64),
+            is_contender=(evaluations["side"] == "contender").to_numpy(dtype=np.bool_),
+            parts=evaluations[["numerator", "denominator"]].to_numpy(dtype=np.float64),
+            refused=evaluations["refused"],
+            is_refused=evaluations["refused"].notna().to_numpy(dtype=np.bool_),
+        )
+
+    def side(self, rows: Integers) -> FitValues | str:
+        """Parts by query and fit, or the reason: if any fit is refused, none is an answer.
+
+        A query that a fit has nothing of counts 0 there.
+        """
+        refused = rows[self.is_refused[rows]]
+        if len(refused):
+            return str(self.refused.iloc[refused[np.argmin(self.fit[refused])]])
+        query, fit = self.query[rows], self.fit[rows]
+        present = np.zeros(len(self.units), dtype=np.bool_)
+        present[query] = True
+        place = (np.cumsum(present) - 1)[query]
+        wide = np.zeros((2, int(present.sum()), int(fit.max()) + 1))
+        for number in range(2):
+            np.add.at(wide[number], (place, fit), self.parts[rows, number])
+        return FitValues(self.units[present], wide[0], wide[1])
 
 
 def _compare_alike(alike: list[_Judged], baseline: str, confidence: float) -> list[dict[str, Any]]:

@@ -65,15 +65,6 @@ class ArmVerdict:
         return len(self.better) + len(self.worse) + len(self.undecided)
 
     @property
-    def is_supported(self) -> bool:
-        """Whether yardsticks that a real log has find it better, and none of them worse anywhere.
-
-        The guardrail holds for slices too: what is worse for a part of the traffic is not promoted.
-        """
-        worse = [*self.worse, *(name for name, _ in self.worse_slices)]
-        return any(map(_decides, self.better)) and not any(map(_decides, worse))
-
-    @property
     def sentence(self) -> str:
         """For a person who has to sign it off."""
         if self.is_baseline:

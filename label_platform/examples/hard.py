@@ -36,32 +36,12 @@ def refused_hard_sql(
 
 def _looked_at(block: Hard, negatives: Negatives, relations: ExampleRelations, part: Part) -> str:
     features = Features(relations, logged=True)
-    by_features = block.by == "features"
-    if by_features and not features.names:
-        raise ValueError("negatives.hard.by: features needs features, there are none")
-    standardised = by_features or negatives.near_duplicates > 0
-    distance = "abs(cast(other.position as bigint) - positive.position)"
-    if by_features:
-        distance = features.distance_sql("other", "positive")
-    labels, signals = relations.of(part)
+    distance = _distance_sql(block, features)
+    standardised = block.by == "features" or negatives.near_duplicates > 0
     tolerance = negatives.near_duplicates
     return f"""with {known_ctes(features, part=part, standardised=standardised)},
 
-labelled as (
-    select
-        signals.impression_id,
-        signals.request_id,
-        signals.query_id,
-        signals.item_id,
-        signals.position,
-        signals.shown_at,
-        labels.label{feature_list_sql(relations, "signals", stored=False)}
-    from {labels} as labels
-    inner join {signals} as signals on labels.impression_id = signals.impression_id
-    where labels.label >= 0
-    -- only lists with a positive
-    qualify max(labels.label) over (partition by signals.request_id) > 0
-),
+{_labelled(relations, part)},
 
 featured as (
     select labelled.*{feature_list_sql(relations, "labelled", logged=False)}
@@ -92,3 +72,31 @@ candidates as (
 ),
 
 {looked_at_ctes(features, tolerance, block.per_positive, {})}"""
+
+
+def _distance_sql(block: Hard, features: Features) -> str:
+    if block.by == "rank":
+        return "abs(cast(other.position as bigint) - positive.position)"
+    if not features.names:
+        raise ValueError("negatives.hard.by: features needs features, there are none")
+    return features.distance_sql("other", "positive")
+
+
+def _labelled(relations: ExampleRelations, part: Part) -> str:
+    """CTE ``labelled``: the rows of lists that have a positive."""
+    labels, signals = relations.of(part)
+    return f"""labelled as (
+    select
+        signals.impression_id,
+        signals.request_id,
+        signals.query_id,
+        signals.item_id,
+        signals.position,
+        signals.shown_at,
+        labels.label{feature_list_sql(relations, "signals", stored=False)}
+    from {labels} as labels
+    inner join {signals} as signals on labels.impression_id = signals.impression_id
+    where labels.label >= 0
+    -- only lists with a positive
+    qualify max(labels.label) over (partition by signals.request_id) > 0
+)"""

@@ -20,30 +20,10 @@ def query_item_rows_sql(policy: Policy, relations: ExampleRelations, part: Part)
     """SQL of the cells of one part, with the features of each cell's last impression in it."""
     labels, signals = relations.of(part)
     kept, weight = _never_examined(policy)
-    more = more_columns(policy)
-    summed = "".join(f",\n        {sql} as {name}" for name, sql in more.items())
-    added = "".join(f",\n    round(kept.{name}, 6) as {name}" for name in more)
-    return f"""with cells as (
-    select
-        query_id,
-        item_id,
-        {_sum(policy, "gain_sum")} as gain_sum,
-        {_sum(policy, "expected_examinations")} as expected_examinations,
-        cast(sum(impressions) as bigint) as impressions,
-        cast(sum(clicks) as double) as clicks{summed}
-    from {labels}
-    group by query_id, item_id
-),
+    added = "".join(f",\n    round(kept.{name}, 6) as {name}" for name in more_columns(policy))
+    return f"""with {_cells(policy, labels)},
 
-last_impressions as (
-    select
-        query_id,
-        item_id,
-        max({{'shown_at': shown_at, 'impression_id': impression_id}}) as shown
-    from {signals}
-    where excluded_reason is null
-    group by query_id, item_id
-),
+{_last_impressions(signals)},
 
 kept as (
     select
@@ -90,6 +70,36 @@ def more_columns(policy: Policy) -> dict[str, str]:
             f"{_sum(policy, 'auxiliary_gain_sum')} / {_sum(policy, 'expected_examinations')}"
         )
     return columns
+
+
+def _cells(policy: Policy, labels: str) -> str:
+    """CTE ``cells``: the parts of all days, added up."""
+    more = more_columns(policy)
+    summed = "".join(f",\n        {sql} as {name}" for name, sql in more.items())
+    return f"""cells as (
+    select
+        query_id,
+        item_id,
+        {_sum(policy, "gain_sum")} as gain_sum,
+        {_sum(policy, "expected_examinations")} as expected_examinations,
+        cast(sum(impressions) as bigint) as impressions,
+        cast(sum(clicks) as double) as clicks{summed}
+    from {labels}
+    group by query_id, item_id
+)"""
+
+
+def _last_impressions(signals: str) -> str:
+    """CTE ``last_impressions``: of each cell the last time that it was shown."""
+    return f"""last_impressions as (
+    select
+        query_id,
+        item_id,
+        max({{'shown_at': shown_at, 'impression_id': impression_id}}) as shown
+    from {signals}
+    where excluded_reason is null
+    group by query_id, item_id
+)"""
 
 
 def _sum(policy: Policy, column: str) -> str:

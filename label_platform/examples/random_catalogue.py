@@ -38,21 +38,7 @@ _CORRECTION = "decimal(18, 9)"
 """Sums of decimals do not depend on the order in which threads add them."""
 
 
-def random_rows_sql(
-    block: RandomCatalogue, negatives: Negatives, relations: ExampleRelations
-) -> str:
-    """SQL of random catalogue rows for the lists of the training days.
-
-    Raises:
-        ValueError: there is no items table.
-    """
-    features = feature_list_sql(relations, "kept", items="kept")
-    correction = "kept.times"
-    if block.draw == "popularity" and block.log_q:
-        correction = "kept.correction"
-    return f"""{_looked_at(block, negatives, relations)},
-
-corrected as (
+_KEPT = f"""corrected as (
     select
         *,
         cast(uniform_chance / chance as {_CORRECTION}) as own_correction
@@ -70,7 +56,25 @@ kept as (
     qualify row_number() over (
         partition by request_id, item_id order by positive_id, draw
     ) = 1
-)
+)"""
+"""CTEs: a row per list and item that passed the guard, with how often and how likely it was."""
+
+
+def random_rows_sql(
+    block: RandomCatalogue, negatives: Negatives, relations: ExampleRelations
+) -> str:
+    """SQL of random catalogue rows for the lists of the training days.
+
+    Raises:
+        ValueError: there is no items table.
+    """
+    features = feature_list_sql(relations, "kept", items="kept")
+    correction = "kept.times"
+    if block.draw == "popularity" and block.log_q:
+        correction = "kept.correction"
+    return f"""{_looked_at(block, negatives, relations)},
+
+{_KEPT}
 
 select
     'train' as part,
@@ -136,18 +140,40 @@ candidates as (
 
 
 def _drawn(block: RandomCatalogue, relations: ExampleRelations) -> str:
-    """CTE ``drawn``: each item has a stretch of whole numbers as long as its chance."""
+    """CTE ``drawn``, with those that it needs."""
     draws = block.per_positive * _SPARE_DRAWS
     digits = f"substr(md5(concat('random|', rewarded.positive_id, '|', draw)), 1, {_HEX_DIGITS})"
-    share, once = "1", ""
-    if block.draw == "popularity":
-        share = "1 + coalesce(popularity.shown, 0)"
-    else:
+    once = ""
+    if block.draw == "uniform":
         once = """
     qualify row_number() over (
         partition by draws.request_id, catalogue.item_id
         order by draws.positive_id, draws.draw
     ) = 1"""
+    return f"""{_catalogue(block, relations)}
+
+draws as (
+    select
+        rewarded.positive_id,
+        rewarded.request_id,
+        rewarded.query_id,
+        rewarded.shown_at,
+        draw,
+        cast('0x' || {digits} as bigint) % (select cast(sum(share) as bigint) from shares) as number
+    from rewarded
+    cross join range({draws}) as numbers(draw)
+),
+
+drawn as (
+    select draws.* exclude (number), catalogue.* exclude (first_number)
+    from draws
+    asof inner join catalogue on draws.number >= catalogue.first_number{once}
+)"""
+
+
+def _catalogue(block: RandomCatalogue, relations: ExampleRelations) -> str:
+    """CTE ``catalogue``: each item has a stretch of whole numbers as long as its chance."""
+    share = "1 + coalesce(popularity.shown, 0)" if block.draw == "popularity" else "1"
     return f"""popularity as (
     select item_id, count(*) as shown
     from {relations.signals_train}
@@ -169,22 +195,4 @@ catalogue as (
         share / sum(share) over () as chance,
         1 / count(*) over () as uniform_chance
     from shares
-),
-
-draws as (
-    select
-        rewarded.positive_id,
-        rewarded.request_id,
-        rewarded.query_id,
-        rewarded.shown_at,
-        draw,
-        cast('0x' || {digits} as bigint) % (select cast(sum(share) as bigint) from shares) as number
-    from rewarded
-    cross join range({draws}) as numbers(draw)
-),
-
-drawn as (
-    select draws.* exclude (number), catalogue.* exclude (first_number)
-    from draws
-    asof inner join catalogue on draws.number >= catalogue.first_number{once}
-)"""
+),"""

@@ -9,7 +9,7 @@ from label_platform.explain.explanation import EventFate, Explanation, ListRow
 from label_platform.explain.fates import LogEvidence, Wording, gather, key_of
 from label_platform.explain.fitted import Fitted
 from label_platform.explain.html import as_html
-from label_platform.explain.label import impression_label, part_of_cell
+from label_platform.explain.label import computed_label
 from label_platform.explain.steps import Comparison, Step
 from label_platform.explain.text import as_text_lines, number
 from label_platform.explain.training import TrainingRow
@@ -34,13 +34,12 @@ __all__ = [
     "Wording",
     "as_html",
     "as_text_lines",
+    "computed_label",
     "explain_cell",
     "explain_impression",
     "gather",
-    "impression_label",
     "key_of",
     "mean_inverse",
     "number",
-    "part_of_cell",
     "reversals_of",
 ]

@@ -10,7 +10,7 @@ from label_platform.explain.explanation import ExplainedImpression, Explanation,
 from label_platform.explain.fates import LogEvidence, Wording, key_of
 from label_platform.explain.fitted import Fitted
 from label_platform.explain.gain import Feedback, gain_of
-from label_platform.explain.label import Computed, clip_of, impression_label, part_of_cell
+from label_platform.explain.label import Computed, clip_of, computed_label
 from label_platform.explain.steps import DIGITS, Comparison, Steps
 from label_platform.explain.training import NotRecordedError, TrainingRow, training_label
 from label_platform.policy.signals import used_signals
@@ -122,9 +122,8 @@ def explained_impression(
     values = evidence.values(problem, shown)
     computed = Computed()
     if not excluded:
-        compute = impression_label if policy.grain == "impression" else part_of_cell
         try:
-            computed = compute(policy, shown, values, fitted)
+            computed = computed_label(policy, shown, values, fitted)
         except CurveError as error:
             notes.append(str(error))
     repeats = evidence.repeated_shown.get(key_of(shown), [])

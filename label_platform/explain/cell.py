@@ -69,32 +69,11 @@ def explain_cell(
     steps, compared, impressions = Steps(), [], []
     totals = dict.fromkeys(("gain_sum", "expected_examinations", "unclipped_examinations"), 0.0)
     for each in days:
-        explained = [
-            explained_impression(
-                problem,
-                policy,
-                evidence,
-                shown,
-                each.fitted,
-                each.excluded.get(shown.impression_id, ""),
-                notes,
-            )
-            for shown in each.shown
-        ]
+        explained = _explained_day(problem, policy, evidence, each, notes)
         impressions += explained
         sums = _sums(explained, click)
         compared += _compared_day(each, sums)
-        if not sums:
-            continue
-        note = f"counts {each.decay:.4g} after its decay" if each.decay != 1 else ""
-        for name in ("gain_sum", "expected_examinations"):
-            steps.add(
-                f"{name} of {each.day}",
-                "the sum over its impressions",
-                {"impressions": sums["impressions"]},
-                sums[name],
-                note,
-            )
+        _tell_sums(each, sums, steps)
         for name in totals:
             totals[name] += each.decay * sums.get(name, 0.0)
     compared += _of_all_days(policy, totals, training, steps, notes)
@@ -109,6 +88,18 @@ def explain_cell(
     )
 
 
+def _explained_day(
+    problem: Problem, policy: Policy, evidence: LogEvidence, each: CellDay, notes: list[str]
+) -> list[ExplainedImpression]:
+    found = []
+    for shown in each.shown:
+        excluded = each.excluded.get(shown.impression_id, "")
+        found.append(
+            explained_impression(problem, policy, evidence, shown, each.fitted, excluded, notes)
+        )
+    return found
+
+
 def _sums(explained: Iterable[ExplainedImpression], click: str) -> dict[str, float]:
     """The parts of a day, added up; empty where nothing of it counts."""
     counted = [each for each in explained if each.computed.numbers]
@@ -120,6 +111,20 @@ def _sums(explained: Iterable[ExplainedImpression], click: str) -> dict[str, flo
     }
     clicks = sum(each.values.get(click, 0.0) > 0 for each in counted)
     return sums | {"impressions": float(len(counted)), "clicks": float(clicks)}
+
+
+def _tell_sums(each: CellDay, sums: Mapping[str, float], steps: Steps) -> None:
+    if not sums:
+        return
+    note = f"counts {each.decay:.4g} after its decay" if each.decay != 1 else ""
+    for name in ("gain_sum", "expected_examinations"):
+        steps.add(
+            f"{name} of {each.day}",
+            "the sum over its impressions",
+            {"impressions": sums["impressions"]},
+            sums[name],
+            note,
+        )
 
 
 def _compared_day(each: CellDay, sums: Mapping[str, float]) -> list[Comparison]:

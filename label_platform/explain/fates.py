@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from label_platform.explain.attribution import (
     BEFORE,
@@ -23,6 +23,8 @@ from label_platform.problem import Problem
 
 NOT_BUILT = "day_not_built"
 ImpressionKey = tuple[str, date]
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 def key_of(shown: Shown) -> ImpressionKey:
@@ -53,10 +55,7 @@ class LogEvidence:
     @cached_property
     def by_item(self) -> Mapping[Any, list[Attributed]]:
         """The events by their items."""
-        found: dict[Any, list[Attributed]] = defaultdict(list)
-        for each in self.attributed:
-            found[each.event.item_id].append(each)
-        return found
+        return _grouped((each.event.item_id, each) for each in self.attributed)
 
     def without(self, problem: Problem, event_id: str) -> "LogEvidence":
         """The same lines, attributed as if an event had not come."""
@@ -100,24 +99,21 @@ def gather(
         else replace(each, reason=NOT_BUILT)
         for each in attribute(problem, kept_shown, kept)
     ]
-    belonging: dict[ImpressionKey, list[Attributed]] = defaultdict(list)
-    for each in attributed:
-        if each.impression is not None:
-            belonging[key_of(each.impression)].append(each)
-    repeated_events: dict[str, list[Event]] = defaultdict(list)
-    for event, first in again:
-        repeated_events[first.event_id].append(event)
-    repeated_shown: dict[ImpressionKey, list[Shown]] = defaultdict(list)
-    for line, first_shown in again_shown:
-        repeated_shown[key_of(first_shown)].append(line)
     return LogEvidence(
         {key_of(each): each for each in kept_shown},
         attributed,
-        belonging,
-        repeated_events,
-        repeated_shown,
+        _grouped((key_of(e.impression), e) for e in attributed if e.impression is not None),
+        _grouped((first.event_id, event) for event, first in again),
+        _grouped((key_of(first), line) for line, first in again_shown),
         event_days,
     )
+
+
+def _grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
+    found: dict[Key, list[Value]] = defaultdict(list)
+    for key, value in pairs:
+        found[key].append(value)
+    return found
 
 
 @dataclass(frozen=True)

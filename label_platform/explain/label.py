@@ -18,6 +18,7 @@ from label_platform.explain.fitted import Fitted
 from label_platform.explain.gain import Feedback, combined, gain_of, segment_of, weight_of
 from label_platform.explain.steps import DIGITS, Step, Steps
 from label_platform.explain.watch_time import watched
+from label_platform.policy.label_spec import Auxiliary, WatchTime
 from label_platform.policy.spec import Policy
 
 
@@ -47,93 +48,93 @@ class Computed:
         )
 
 
-def impression_label(
+@dataclass(frozen=True)
+class _Examined:
+    """What the curve says, the clip, and what divides."""
+
+    examination: Examination | None
+    clip: float | None
+    divisor: float
+
+
+_NOT_ASKED = _Examined(None, None, 1.0)
+
+
+def computed_label(
     policy: Policy, shown: Shown, values: Mapping[str, float], fitted: Fitted
 ) -> Computed:
-    """The label of an impression at impression grain.
+    """The label of an impression, or at query-item grain what it adds to its query and item.
 
     Args:
-        policy: of grain impression.
+        policy: says how.
         shown: an impression that is not excluded.
         values: of its signals.
         fitted: of its day.
     """
     steps = Steps()
-    if policy.watch_time is not None:
-        spec = policy.watch_time
-        label = watched(spec, shown, values[spec.watch_s], fitted.watch_times, steps)
-        numbers = {} if label is None else {"label": round(label, DIGITS), "weight": 1.0}
-        return Computed(
-            numbers | _auxiliary(policy, values, steps) if numbers else {}, tuple(steps.done)
-        )
+    examined = _NOT_ASKED
+    if policy.grain == "query_item":
+        numbers, examined = _part_of_cell(policy, shown, values, fitted, steps)
+    elif policy.watch_time is not None:
+        numbers = _watched_label(policy.watch_time, shown, values, fitted, steps)
+    else:
+        numbers, examined = _impression_label(policy, shown, values, fitted, steps)
+    if policy.auxiliary is not None and numbers:
+        name = "auxiliary_gain_sum" if policy.grain == "query_item" else "auxiliary_label"
+        numbers[name] = _auxiliary_label(policy.auxiliary, values, steps)
+    rounded = {name: round(number, DIGITS) for name, number in numbers.items()}
+    return Computed(rounded, tuple(steps.done), examined.examination, examined.clip)
+
+
+def _watched_label(
+    spec: WatchTime, shown: Shown, values: Mapping[str, float], fitted: Fitted, steps: Steps
+) -> dict[str, float]:
+    label = watched(spec, shown, values[spec.watch_s], fitted.watch_times, steps)
+    return {} if label is None else {"label": label, "weight": 1.0}
+
+
+def _impression_label(
+    policy: Policy, shown: Shown, values: Mapping[str, float], fitted: Fitted, steps: Steps
+) -> tuple[dict[str, float], _Examined]:
     feedback = Feedback(values, shown.columns, fitted.arrived(policy, shown))
     gain, weight = gain_of(policy, feedback, steps), weight_of(policy, feedback, steps)
-    examination, clip, divisor = _examined(policy, shown, fitted, steps)
-    debias = policy.debias
+    examined = _examined(policy, shown, fitted, steps)
     numbers = {"label": gain, "weight": weight}
-    if examination is not None and debias.into == "weight":
-        numbers["weight"] = _inverse_weight(gain, weight, divisor, fitted, steps)
-    elif examination is not None:
-        numbers["label"] = _debiased(policy, gain, examination, divisor, steps)
-        if debias.method == "doubly_robust":
-            numbers["prediction_share"] = steps.add(
-                "share of the prediction",
-                "1 - theta / t",
-                {"theta": examination.theta, "t": divisor},
-                1 - examination.theta / divisor,
-                "added in the training row: label + share x prediction",
-            )
-    numbers |= _auxiliary(policy, values, steps)
-    rounded = {name: round(number, DIGITS) for name, number in numbers.items()}
-    return Computed(rounded, tuple(steps.done), examination, clip)
+    if examined.examination is None:
+        return numbers, examined
+    if policy.debias.into == "weight":
+        numbers["weight"] = _inverse_weight(gain, weight, examined.divisor, fitted, steps)
+        return numbers, examined
+    numbers["label"] = _debiased(policy, gain, examined.examination, examined.divisor, steps)
+    if policy.debias.method == "doubly_robust":
+        theta, divisor = examined.examination.theta, examined.divisor
+        numbers["prediction_share"] = steps.add(
+            "share of the prediction",
+            "1 - theta / t",
+            {"theta": theta, "t": divisor},
+            1 - theta / divisor,
+            "added in the training row: label + share x prediction",
+        )
+    return numbers, examined
 
 
-def part_of_cell(
-    policy: Policy, shown: Shown, values: Mapping[str, float], fitted: Fitted
-) -> Computed:
-    """What an impression adds to its query and item at query-item grain.
-
-    Args:
-        policy: of grain query_item.
-        shown: an impression that is not excluded.
-        values: of its signals.
-        fitted: of its day.
-    """
-    steps = Steps()
+def _part_of_cell(
+    policy: Policy, shown: Shown, values: Mapping[str, float], fitted: Fitted, steps: Steps
+) -> tuple[dict[str, float], _Examined]:
     arrived = fitted.arrived(policy, shown)
     # of one signal, what is expected is divided; of several, what came
     single = next(iter(arrived.values())) if len(arrived) == 1 else 1.0
     feedback = Feedback(values, shown.columns, {} if len(arrived) == 1 else arrived)
     gain = gain_of(policy, feedback, steps)
-    examination, clip, divisor = _examined(policy, shown, fitted, steps)
-    method = policy.debias.method
-    if examination is None or method == "ips":
-        examined = single
-        gain = gain / divisor if examination is not None else gain
-        if examination is not None:
-            steps.add("part of the gain", "g / t", {"g": gain * divisor, "t": divisor}, gain)
-    else:
-        examined = divisor * single
-        if method in {"affine", "doubly_robust"}:
-            offset = _offset(policy, examination)
-            steps.add(
-                "part of the gain",
-                "g - gain x beta",
-                {"g": gain, "gain x beta": offset},
-                gain - offset,
-            )
-            gain -= offset
+    examined = _examined(policy, shown, fitted, steps)
+    gain, expected = _debiased_part(policy, gain, examined, steps)
     if single != 1.0:
-        steps.add(
-            "expected examinations", "t x arrived", {"t": divisor, "arrived": single}, examined
-        )
-    numbers = {"gain_sum": gain, "expected_examinations": examined}
-    if examination is not None and method in {"affine", "doubly_robust"}:
-        numbers["unclipped_examinations"] = examination.theta
-    if policy.auxiliary is not None:
-        numbers["auxiliary_gain_sum"] = _auxiliary(policy, values, steps)["auxiliary_label"]
-    rounded = {name: round(number, DIGITS) for name, number in numbers.items()}
-    return Computed(rounded, tuple(steps.done), examination, clip)
+        numbers = {"t": examined.divisor, "arrived": single}
+        steps.add("expected examinations", "t x arrived", numbers, expected * single)
+    numbers = {"gain_sum": gain, "expected_examinations": expected * single}
+    if examined.examination is not None and policy.debias.method in {"affine", "doubly_robust"}:
+        numbers["unclipped_examinations"] = examined.examination.theta
+    return numbers, examined
 
 
 def clip_of(policy: Policy, shown: Shown) -> float:
@@ -144,12 +145,9 @@ def clip_of(policy: Policy, shown: Shown) -> float:
     return policy.debias.clip
 
 
-def _examined(
-    policy: Policy, shown: Shown, fitted: Fitted, steps: Steps
-) -> tuple[Examination | None, float | None, float]:
-    """What the curve says, the clip, and what divides."""
+def _examined(policy: Policy, shown: Shown, fitted: Fitted, steps: Steps) -> _Examined:
     if fitted.curve is None:
-        return None, None, 1.0
+        return _NOT_ASKED
     found, clip = fitted.curve.of(shown), clip_of(policy, shown)
     which = (
         "all contexts"
@@ -164,7 +162,7 @@ def _examined(
     divisor = max(found.theta, clip)
     note = "theta is raised to the clip" if found.theta < clip else ""
     steps.add("t", "max(theta, clip)", {"theta": found.theta, "clip": clip}, divisor, note)
-    return found, clip, divisor
+    return _Examined(found, clip, divisor)
 
 
 def _debiased(
@@ -175,6 +173,23 @@ def _debiased(
     offset = _offset(policy, examination)
     numbers = {"g": gain, "gain x beta": offset, "t": divisor}
     return steps.add("label", "(g - gain x beta) / t", numbers, (gain - offset) / divisor)
+
+
+def _debiased_part(
+    policy: Policy, gain: float, examined: _Examined, steps: Steps
+) -> tuple[float, float]:
+    """An impression's part of the gain, and how many examinations are expected of it."""
+    divisor = examined.divisor
+    if examined.examination is None:
+        return gain, 1.0
+    if policy.debias.method == "ips":
+        numbers = {"g": gain, "t": divisor}
+        return steps.add("part of the gain", "g / t", numbers, gain / divisor), 1.0
+    if policy.debias.method in {"affine", "doubly_robust"}:
+        offset = _offset(policy, examined.examination)
+        numbers = {"g": gain, "gain x beta": offset}
+        gain = steps.add("part of the gain", "g - gain x beta", numbers, gain - offset)
+    return gain, divisor
 
 
 def _offset(policy: Policy, examination: Examination) -> float:
@@ -197,11 +212,8 @@ def _inverse_weight(
     return steps.add("weight", "weight / t / mean", numbers, weight / divisor / mean, note)
 
 
-def _auxiliary(policy: Policy, values: Mapping[str, float], steps: Steps) -> dict[str, float]:
-    if policy.auxiliary is None:
-        return {}
+def _auxiliary_label(auxiliary: Auxiliary, values: Mapping[str, float], steps: Steps) -> float:
     inner = Steps()
-    gain = combined(policy.auxiliary.signals, policy.auxiliary.combine, Feedback(values), inner)
+    gain = combined(auxiliary.signals, auxiliary.combine, Feedback(values), inner)
     numbers = {step.name: step.result for step in inner.done}
-    steps.add("auxiliary label", policy.auxiliary.combine, numbers, gain)
-    return {"auxiliary_label": round(gain, DIGITS)}
+    return steps.add("auxiliary label", auxiliary.combine, numbers, gain)

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from label_platform.evaluation import ALL, CHECKS, ArmVerdict, verdicts
+from label_platform.evaluation.promotion import judge_arms
 from label_platform.lake import Partition
 from label_platform.pipeline.comparison_checks import DISAGREEING
 from label_platform.pipeline.context import Context
@@ -61,7 +62,8 @@ def comparison_page(
     """What stands on the page of a comparison; see ``write_page``."""
     baseline = context.problem.policies.baseline
     found = verdicts(table, baseline)
-    contender = _contender(table, found)
+    supported = tuple(each.arm for each in judge_arms(table) if each.is_supported)
+    contender = supported[0] if supported else _contender(table, found)
     names = [str(name) for name in table["policy"].drop_duplicates()]
     return ComparisonPage(
         problem=context.problem.name,
@@ -69,6 +71,7 @@ def comparison_page(
         baseline=baseline,
         verdicts=found,
         table=table,
+        supported=supported,
         promotion=str(noted.get("promotion", "")),
         curves=tuple(_curves(context, partition)),
         histograms=tuple(_histograms(context, partition, names)),
@@ -82,17 +85,16 @@ def comparison_page(
 
 
 def _contender(table: pd.DataFrame, found: tuple[ArmVerdict, ...]) -> tuple[str, str] | None:
-    """The arm that stands beside the baseline: a supported one, or the one with most in favour."""
+    """The arm that stands beside the baseline where none is supported: with most in favour."""
     others = [each for each in found if not each.is_baseline]
     if not others:
         return None
     whole = table[(table["slice"] == ALL) & table["difference_low"].notna()]
     lowest = whole.groupby(["policy", "ranker"])["difference_low"].max()
 
-    def standing(each: ArmVerdict) -> tuple[bool, float]:
-        return each.is_supported, float(lowest.get((each.policy, each.ranker), float("-inf")))
-
-    best = max(others, key=standing)
+    best = max(
+        others, key=lambda each: float(lowest.get((each.policy, each.ranker), float("-inf")))
+    )
     return best.policy, best.ranker
 
 

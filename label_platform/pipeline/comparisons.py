@@ -7,9 +7,7 @@ from typing import Any
 import pandas as pd
 
 from label_platform.evaluation import (
-    ALL,
     CHECKS,
-    DECIDE_NOTHING,
     MOST_DISAGREEMENT,
     agreement,
     compare,
@@ -22,6 +20,7 @@ from label_platform.pipeline.comparison_checks import DISAGREEING
 from label_platform.pipeline.comparison_page import write_page
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.evaluation_window import MISSING
+from label_platform.pipeline.promotion import track_comparison
 from label_platform.pipeline.refusals import is_refused
 from label_platform.strict_yaml import ConfigurationError
 from label_platform.tracking import TrackingStore
@@ -69,9 +68,9 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
     evaluations = pd.concat([context.engine.frame(f"from {each}") for each in relations])
     table = compare(evaluations, baseline=recipe["baseline"])
     agreed = _agreement(context, table)
-    run_id = _track(context, partition, table, tuple(recipe["evaluations"]))
+    tracked = track_comparison(context, partition, table, recipe)
     noted = {
-        "mlflow_run": run_id,
+        **tracked,
         VERDICTS: {
             f"{each.policy}, {each.ranker}": each.sentence
             for each in verdicts(table, recipe["baseline"])
@@ -81,9 +80,8 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
         **_of_evaluations(context, partition, tuple(recipe["evaluations"])),
     }
     page = write_page(context, partition, table, noted)
-    TrackingStore(context.project.workspace.mlflow_folder, context.problem.name).log_page(
-        run_id, page
-    )
+    store = TrackingStore(context.project.workspace.mlflow_folder, context.problem.name)
+    store.log_page(tracked["mlflow_run"], page)
     context.engine.register("compared", table)
     return context.lake.publish(
         context.engine,
@@ -145,70 +143,6 @@ def _of_evaluations(
         attributes = context.require(_evaluation(partition, name)).attributes
         found |= {key: attributes[key] for key in (CHECKS, MISSING) if key in attributes}
     return found
-
-
-def supported_arms(table: pd.DataFrame, baseline: str = "raw_click") -> list[tuple[str, str]]:
-    """The policies and rankers that the comparison supports, best first.
-
-    Such an arm is better than the baseline on some yardstick made of clicks, on all of the data,
-    and worse on none and in no slice; the order is that of the highest lower bound of these
-    differences. True relevance, which only a simulation has, decides nothing, nor does what the
-    logging ranker's choice biases.
-    """
-    whole = table[(table["slice"] == ALL) & ~table["yardstick"].str.startswith(DECIDE_NOTHING)]
-    lowest = whole.groupby(["policy", "ranker"])["difference_low"].max()
-    found = [(each.policy, each.ranker) for each in verdicts(table, baseline) if each.is_supported]
-    return sorted(found, key=lambda arm: -float(lowest[arm]))
-
-
-def _track(
-    context: Context, partition: Partition, table: pd.DataFrame, policies: tuple[str, ...]
-) -> str:
-    store = TrackingStore(context.project.workspace.mlflow_folder, context.problem.name)
-    # what would have been best at an earlier time is no candidate for today's traffic
-    baseline = context.problem.policies.baseline
-    best = [] if context.project.as_of else supported_arms(table, baseline)
-    aliases = dict(zip(best, ("champion", "challenger"), strict=False))
-    for name in policies:
-        manifest = context.lake.manifest(Partition("rankers", partition.day, name))
-        runs = manifest.attributes["mlflow_runs"] if manifest else {}
-        for title, run_id in runs.items():
-            own = (table["policy"] == name) & (table["ranker"] == title)
-            rows = table[own & (table["slice"] == ALL)]
-            store.add_metrics(run_id, _metrics(rows), _verdicts(rows))
-            if (name, title) in aliases:
-                store.register(run_id, aliases[name, title])
-    return store.log_comparison(
-        f"comparison {partition.day}",
-        {
-            "day": partition.day.isoformat(),
-            "dagster_run_id": context.run_id,
-            **context.as_of_tag,
-        },
-        table.to_csv(index=False),
-    )
-
-
-def _metrics(rows: pd.DataFrame) -> dict[str, float]:
-    """A ranker's values and differences with their intervals, by the yardstick's name."""
-    names = {
-        "": "value",
-        "_ci_low": "ci_low",
-        "_ci_high": "ci_high",
-        "_difference": "difference",
-        "_difference_low": "difference_low",
-        "_difference_high": "difference_high",
-    }
-    return {
-        f"{row['yardstick']}{suffix}": float(row[column])
-        for row in rows.to_dict(orient="records")
-        for suffix, column in names.items()
-        if not pd.isna(row[column])
-    }
-
-
-def _verdicts(rows: pd.DataFrame) -> dict[str, str]:
-    return {f"verdict.{row.yardstick}": str(row.verdict) for row in rows.itertuples()}
 
 
 def _evaluation(partition: Partition, policy: str) -> Partition:

@@ -22,12 +22,15 @@ from label_platform.evaluation import (
     click_yardsticks,
     evaluate_arm,
     identity_checks,
+    metric_yardsticks,
     shown_feedback_yardsticks,
     sliced_yardsticks,
     true_ndcg_yardsticks,
 )
+from label_platform.evaluation_settings import EvaluationSettings
 from label_platform.examples import evaluation_rows_sql, with_feature_tables_sql
 from label_platform.lake import Manifest, Partition, quote_identifier, recipe_hash, scan_parquet
+from label_platform.pipeline.calibrations import calibration_attributes
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.evaluation_slices import (
     sample_ratio_checks,
@@ -40,10 +43,10 @@ from label_platform.pipeline.feature_tables import shown_with_features
 from label_platform.pipeline.rankers import SEED, ranker_features
 from label_platform.policy import RankerSpec, click_signal
 from label_platform.propensity import PropensityCurve
-from label_platform.ranking import TrainingData, TrainingError
+from label_platform.ranking import NUMBERS_ONLY, FeatureCodes, TrainingData, TrainingError
 
 TRUTH_FILE = "relevance.parquet"
-SEMANTICS = 3
+SEMANTICS = 4
 """Raised when a yardstick or a fit changes its meaning, so that it is measured anew."""
 
 
@@ -52,7 +55,7 @@ def evaluations_recipe(context: Context, partition: Partition) -> dict[str, Any]
     policy = context.project.policy(partition.policy)
     split = context.split(partition.day)
     truth = truth_path(context)
-    training = context.problem.training
+    training, settings = context.problem.training, context.problem.evaluation
     return {
         "examples": context.content("examples", partition.day, policy.name),
         "rankers": [spec.model_dump() for spec in policy.rankers],
@@ -66,6 +69,8 @@ def evaluations_recipe(context: Context, partition: Partition) -> dict[str, Any]
         "baseline": context.problem.policies.baseline,
         "slices": slices_recipe(context, split),
         "checks": context.problem.evaluation.checks,
+        "metrics": [settings.cutoff, *settings.metrics],
+        "off_policy": settings.off_policy,
         "semantics": SEMANTICS,
         **({} if policy.auxiliary is None else {"tune": policy.auxiliary.tune}),
     }
@@ -78,9 +83,10 @@ def build_evaluations(context: Context, partition: Partition) -> Manifest:
         f"from {context.lake.scan('examples', [partition.day], policy.name)}"
     )
     window = judged_window(context, partition.day)
-    panel = Panel.of(yardsticks(context, partition))
+    codes = FeatureCodes.of(examples, ranker_features(context, partition))
+    panel = Panel.of(yardsticks(context, partition, codes))
     arms = [_evaluate(context, partition, spec, examples, panel) for spec in policy.rankers]
-    checks = _checks(context, partition, examples, panel)
+    checks = _checks(context, partition, examples, panel, arms)
     context.engine.register("evaluated", pd.concat([arm.to_frame() for arm in arms]))
     return context.lake.publish(
         context.engine,
@@ -96,12 +102,21 @@ def build_evaluations(context: Context, partition: Partition) -> Manifest:
                 for arm in arms
                 for name, value in arm.main_values.items()
             },
+            **calibration_attributes(examples, ranker_features(context, partition), arms),
         },
     )
 
 
-def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
-    """What rankers are judged by: the evaluation days' clicks and, in simulations, the truth."""
+def yardsticks(
+    context: Context, partition: Partition, codes: FeatureCodes = NUMBERS_ONLY
+) -> Sequence[Yardstick]:
+    """What rankers are judged by: the evaluation days' clicks and, in simulations, the truth.
+
+    Args:
+        context: the project.
+        partition: the policy's evaluation.
+        codes: of text features, as the rankers have them.
+    """
     features = ranker_features(context, partition)
     split = context.split(partition.day)
     relation = context.lake.scan("propensities", [split.train[-1]])
@@ -109,12 +124,13 @@ def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
         context.engine.frame(f"from {relation} where chosen"), context.problem.context
     )
     rows = evaluation_rows(context, partition)
-    slices = context.problem.evaluation.slices
+    settings = context.problem.evaluation
     click = click_signal(context.problem)
-    shown = ShownLists.from_impressions(rows, features, click, curve, slices)
-    of_clicks = sliced_yardsticks(shown, lambda part: _of_lists(part, curve))
+    shown = ShownLists.from_impressions(rows, features, click, curve, settings.slices, codes)
+    of_clicks = sliced_yardsticks(shown, lambda part: _of_lists(part, curve, settings))
     if shown.are_single_items:
-        further = shown_feedback_yardsticks(rows, features, tuple(context.problem.signals))
+        signals = tuple(context.problem.signals)
+        further = shown_feedback_yardsticks(rows, features, signals, settings.cutoff, codes)
         of_clicks = (*of_clicks, *further)
     truth = truth_path(context)
     if truth is None:
@@ -129,12 +145,17 @@ def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
     )
     rows_with_all = with_feature_tables_sql(dated, context.feature_tables.tables)
     table = context.engine.arrow(f"select {chosen} from {rows_with_all} as rows")
-    return (*true_ndcg_yardsticks(table, features), *of_clicks)
+    return (*true_ndcg_yardsticks(table, features, codes), *of_clicks)
 
 
-def _of_lists(shown: ShownLists, curve: PropensityCurve) -> Sequence[Yardstick]:
+def _of_lists(
+    shown: ShownLists, curve: PropensityCurve, settings: EvaluationSettings
+) -> Sequence[Yardstick]:
     """What is measured on some of the lists, for all of them and for every slice."""
-    return click_yardsticks(shown, curve)
+    return (
+        *click_yardsticks(shown, curve, settings=settings),
+        *metric_yardsticks(shown, settings),
+    )
 
 
 def truth_path(context: Context) -> Path | None:
@@ -176,19 +197,27 @@ def _evaluate(
 
 
 def _checks(
-    context: Context, partition: Partition, examples: pa.Table, panel: Panel
+    context: Context,
+    partition: Partition,
+    examples: pa.Table,
+    panel: Panel,
+    arms: Sequence[ArmEvaluation],
 ) -> dict[str, Any]:
     """Of the baseline policy, what a comparison with it must withstand."""
     problem = context.problem
     if not problem.evaluation.checks or partition.policy != problem.policies.baseline:
         return {}
-    spec = context.project.policy(partition.policy).rankers[0]
-    try:
+    # the quicker objective first: what is checked is the comparison, not the ranker
+    arm = min(arms, key=lambda each: each.arm.spec.objective != "pointwise")
+    spec, ranker = arm.arm.spec, arm.contender.ranker
+    found = [LogCheck.not_run(name, "the baseline cannot be trained") for name in IDENTITY_CHECKS]
+    if ranker is not None:
         rows = _rows(context, partition, spec, examples)
-        found = identity_checks(*rows, spec, panel, _effort(context))
-    except TrainingError as error:
-        found = [LogCheck.not_run(name, str(error)) for name in IDENTITY_CHECKS]
-    found = [*found, *sample_ratio_checks(context, context.split(partition.day))]
+        try:
+            found = identity_checks(*rows, spec, ranker, panel, _effort(context))
+        except TrainingError as error:
+            found = [LogCheck.not_run(name, str(error)) for name in IDENTITY_CHECKS]
+    found += sample_ratio_checks(context, context.split(partition.day))
     return {CHECKS: [asdict(each) for each in found]}
 
 

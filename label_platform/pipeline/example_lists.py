@@ -43,12 +43,18 @@ def example_lists(
         return ()
     features = ranker_features(context, Partition("rankers", partition.day, policy))
     rows = evaluation_rows(context, partition)
-    shown = ShownLists.from_impressions(rows, features, click_signal(context.problem))
-    clicked = shown.lists.totals(shown.clicks) > 0
-    shown = shown.chosen(clicked & (shown.lists.sizes >= _FEWEST_ITEMS))
-    if not len(shown.lists):
+    # the same lists twice: text features have other codes in the other ranker
+    shown, again = (
+        ShownLists.from_impressions(
+            rows, features, click_signal(context.problem), codes=ranker.codes
+        )
+        for ranker in (own, other)
+    )
+    kept = (shown.lists.totals(shown.clicks) > 0) & (shown.lists.sizes >= _FEWEST_ITEMS)
+    if not kept.any():
         return ()
-    scores = own.score(shown.features), other.score(shown.features)
+    shown = shown.chosen(kept)
+    scores = own.score(shown.features), other.score(again.chosen(kept).features)
     chosen = _chosen(shown, *scores)
     names = _names(context, partition, [shown.request[number] for number in chosen])
     return tuple(

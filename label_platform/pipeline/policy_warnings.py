@@ -1,20 +1,62 @@
 """Tells people what their policies may say, and perhaps do not mean."""
 
 from collections.abc import Iterable
+from datetime import date
 
 from rich.console import Console
 from rich.markup import escape
 
-from label_platform.policy import Policy, warnings_of
+from label_platform.lake import quote_identifier
+from label_platform.pipeline.context import Context
+from label_platform.policy import Policy, unseen_values, warnings_of
 from label_platform.problem import Problem
+
+Days = tuple[date, date] | None
 
 
 def print_policy_warnings(console: Console, policies: Iterable[Policy], problem: Problem) -> None:
     """Each warning once, with the policies that it is about."""
+    _print(console, {policy.name: warnings_of(policy, problem) for policy in policies})
+
+
+def print_unseen_values(
+    console: Console, context: Context, policies: Iterable[Policy], days: Days = None
+) -> None:
+    """Each value of a segment that occurs in none of the labelled impressions."""
+    _print(console, {policy.name: unseen_in(context, policy, days) for policy in policies})
+
+
+def unseen_in(context: Context, policy: Policy, days: Days = None) -> list[str]:
+    """Warnings of a policy's segments: values that none of the labelled impressions has.
+
+    Args:
+        context: with ``impression_signals``; of days that are not built nothing is said.
+        policy: a checked policy.
+        days: the first and the last day to look at; None for all.
+    """
+    first, last = days or (date.min, date.max)
+    built = [day for day in context.lake.days("impression_signals") if first <= day <= last]
+    columns = sorted({column for segment in policy.segments for column in segment.when})
+    if not built or not columns:
+        return []
+    scan = context.lake.scan("impression_signals", built)
+    listed = ", ".join(
+        f"list(distinct cast({quote_identifier(column)} as varchar))" for column in columns
+    )
+    found = context.engine.row(f"select {listed} from {scan} where excluded_reason is null")
+    seen = {
+        # nulls are of no segment
+        column: [value for value in values or () if value is not None]
+        for column, values in zip(columns, found, strict=True)
+    }
+    return list(unseen_values(policy, seen))
+
+
+def _print(console: Console, found: dict[str, list[str]]) -> None:
     about: dict[str, list[str]] = {}
-    for policy in policies:
-        for line in warnings_of(policy, problem):
-            about.setdefault(line, []).append(policy.name)
+    for name, lines in found.items():
+        for line in lines:
+            about.setdefault(line, []).append(name)
     for line, names in about.items():
         console.print(
             f"[yellow]warning:[/] {', '.join(names)}: {escape(line)}",

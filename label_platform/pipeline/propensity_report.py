@@ -11,8 +11,30 @@ from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.pictures import GRID_PICTURE, propensity_pictures
 from label_platform.pipeline.steps import is_stale
-from label_platform.propensity import SLOT_COLUMNS, is_pooled, slot_name
+from label_platform.propensity import SLOT_COLUMNS, Verdict, is_pooled, slot_name
 from label_platform.propensity_settings import Grid
+
+_REFERENCE_POSITION = 1
+"""Where a curve's reason stands."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of one estimator.
+
+    Attributes:
+        estimator: its name.
+        is_chosen: whether it is the answer of policies that name none.
+        verdict: what its curve may be used for.
+        why: the sentence that the verdict rests on.
+        reasons: everything that is said of it, each context included.
+    """
+
+    estimator: str
+    is_chosen: bool
+    verdict: Verdict
+    why: str
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +62,39 @@ class DayPropensities:
             self.attributes["estimators"], key=lambda name: name != self.attributes["estimator"]
         )
         return {name: pooled[pooled["estimator"] == name] for name in names}
+
+    @property
+    def chosen_because(self) -> str:
+        """Why the chosen estimator is the answer."""
+        reason = str(self.attributes["reason"])
+        own = str(self.attributes["estimators"][self.attributes["estimator"]]["reason"])
+        return reason.removesuffix(f": {own}")
+
+    def judged(self) -> list[Judged]:
+        """Each estimator's verdict and why, the chosen one first."""
+        return [
+            Judged(
+                name,
+                name == self.attributes["estimator"],
+                Verdict(self.attributes["estimators"][name]["verdict"]),
+                self._why(name, pooled),
+                tuple(sentences_of(str(self.attributes["estimators"][name]["reason"]))),
+            )
+            for name, pooled in self.pooled_curves().items()
+        ]
+
+    def _why(self, name: str, pooled: pd.DataFrame) -> str:
+        """A reason begins with the evidence, which decides most verdicts; flags come after it."""
+        judged = self.attributes["estimators"][name]
+        verdict, reason = Verdict(judged["verdict"]), str(judged["reason"])
+        for finding in self.attributes["findings"]:
+            if finding["verdict"] == verdict and finding["fires"] and finding["sentence"] in reason:
+                said = sentences_of(finding["sentence"])[0]
+                return f"{finding['context']}: {said}" if finding["context"] else said
+        of_all = pooled.loc[pooled["position"] == _REFERENCE_POSITION, "reason"]
+        if verdict in {Verdict.UNTESTED, Verdict.DISAGREEMENT} and len(of_all):
+            return sentences_of(str(of_all.iloc[0]))[-1]
+        return sentences_of(reason)[0]
 
     def slot(self, position: int) -> str:
         """Where on the screen a position is: page 2, row 1, column 3; empty without a grid."""
@@ -95,3 +150,14 @@ def latest_propensities(context: Context, last_day: date) -> DayPropensities | N
     return DayPropensities(
         partition, table, manifest.attributes, problem.context, problem.propensity.grid
     )
+
+
+def sentences_of(reason: str) -> list[str]:
+    """The parts of a reason that semicolons set apart, but for those within brackets."""
+    parts, depth, begin = [], 0, 0
+    for place, sign in enumerate(reason):
+        depth += (sign == "(") - (sign == ")")
+        if depth == 0 and reason.startswith("; ", place):
+            parts.append(reason[begin:place])
+            begin = place + len("; ")
+    return [*parts, reason[begin:]]

@@ -1,5 +1,6 @@
 """examples -> one LightGBM ranker per entry of the policy's ``rankers``, tracked in MLflow."""
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.examples import examination_curve, feature_columns
 from label_platform.pipeline.labels import uses_propensities
+from label_platform.pipeline.lineage import upstream_hashes
 from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.propensity_judgment import judgment_of
 from label_platform.policy import (
@@ -18,7 +20,7 @@ from label_platform.policy import (
     labels_need_propensities,
     policy_version,
 )
-from label_platform.ranking import Ranker, TrainingData, TrainingError, fit_ranker
+from label_platform.ranking import ParquetColumns, Ranker, TrainingData, TrainingError, fit_ranker
 from label_platform.tracking import RankerRecord, TrackingStore
 
 SEED = 0
@@ -42,9 +44,7 @@ def rankers_recipe(context: Context, partition: Partition) -> dict[str, Any]:
 def build_rankers(context: Context, partition: Partition) -> Manifest:
     """Train the policy's rankers and record each as an MLflow run with its model."""
     policy = context.project.policy(partition.policy)
-    examples = context.engine.arrow(
-        f"from {context.lake.scan('examples', [partition.day], policy.name)}"
-    )
+    examples = stored_examples(context, partition)
     rankers: list[tuple[RankerSpec, Ranker]] = []
     untrained: dict[str, str] = {}
     for spec in policy.rankers:
@@ -67,6 +67,11 @@ def build_rankers(context: Context, partition: Partition) -> Manifest:
         attributes={
             "mlflow_runs": runs,
             "untrained": untrained,
+            "warnings": {
+                spec.title: "; ".join(ranker.warnings)
+                for spec, ranker in rankers
+                if ranker.warnings
+            },
             "auxiliary": {
                 spec.title: _auxiliary_facts(ranker)
                 for spec, ranker in rankers
@@ -83,12 +88,25 @@ def stored_rankers(context: Context, partition: Partition) -> list[tuple[RankerS
     return [(RankerSpec.model_validate_json(spec), Ranker.from_json(text)) for spec, text in rows]
 
 
+def stored_examples(context: Context, partition: Partition) -> ParquetColumns:
+    """A policy's training examples, of which only the columns that are asked for are read.
+
+    Raises:
+        MissingPartitionError: they were not built.
+    """
+    found = Partition("examples", partition.day, partition.policy)
+    context.require(found)
+    return ParquetColumns(context.lake.files([found]))
+
+
 def ranker_features(context: Context, partition: Partition) -> tuple[str, ...]:
     """The columns that rankers learn from, without position."""
     return feature_columns(context, context.split(partition.day).train).every
 
 
-def _fit(context: Context, partition: Partition, spec: RankerSpec, examples: pa.Table) -> Ranker:
+def _fit(
+    context: Context, partition: Partition, spec: RankerSpec, examples: ParquetColumns
+) -> Ranker:
     features = ranker_features(context, partition)
     train = TrainingData.from_examples(examples, spec, features)
     validate = TrainingData.from_examples(examples, spec, features, "validate")
@@ -121,7 +139,11 @@ def _table(rankers: list[tuple[RankerSpec, Ranker]]) -> pa.Table:
 
 
 def _record(
-    context: Context, partition: Partition, spec: RankerSpec, ranker: Ranker, examples: pa.Table
+    context: Context,
+    partition: Partition,
+    spec: RankerSpec,
+    ranker: Ranker,
+    examples: ParquetColumns,
 ) -> str:
     policy = context.project.policy(partition.policy)
     auxiliary = _auxiliary_facts(ranker)
@@ -137,7 +159,11 @@ def _record(
             name=f"{policy.name} {spec.title} {partition.day}",
             tags=_tags(context, partition, policy, spec),
             parameters={
-                **{f"ranker.{name}": value for name, value in spec.model_dump().items()},
+                **{
+                    f"ranker.{name}": value
+                    for name, value in spec.model_dump(exclude={"parameters"}).items()
+                },
+                **{f"ranker.{name}": value for name, value in spec.parameters.said().items()},
                 "rounds": context.problem.training.rounds,
                 "seed": SEED,
                 "features": ", ".join(ranker.feature_names),
@@ -150,11 +176,19 @@ def _record(
             },
             policy_text=policy.path.read_text(),
             datasets={"examples": context.content("examples", partition.day, policy.name)},
-            model=ranker.to_json(),
-            features=ranker.feature_names,
+            ranker=ranker,
+            lineage=upstream_hashes(context, partition),
+            files=_files(policy),
             pictures=pictures,
         )
     )
+
+
+def _files(policy: Policy) -> dict[str, Path]:
+    """What else a ranker was made from: the teacher's model lies beside the policy file."""
+    if policy.teacher is None:
+        return {}
+    return {"teacher": policy.path.parent / policy.teacher.model}
 
 
 def _tags(
@@ -172,6 +206,7 @@ def _tags(
         "policy": policy.name,
         "policy_version": policy_version(policy, context.problem),
         "label_version": label_version(policy, context.problem),
+        "ranker": spec.title,
         "objective": spec.objective,
         "position": spec.position,
         "day": partition.day.isoformat(),

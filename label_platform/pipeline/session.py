@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from label_platform.lake import Partition
@@ -21,8 +22,8 @@ from label_platform.logs.simulators import (
 )
 from label_platform.pipeline import terminal
 from label_platform.pipeline.comparisons import PAGE
-from label_platform.pipeline.context import Project
-from label_platform.pipeline.policy_warnings import print_policy_warnings
+from label_platform.pipeline.context import Context, Project
+from label_platform.pipeline.policy_warnings import print_policy_warnings, print_unseen_values
 from label_platform.pipeline.run import RunSummary, instance_of, run_chain
 from label_platform.pipeline.workspace import Workspace
 from label_platform.policy import Policy
@@ -176,27 +177,45 @@ class Session:
         if "propensities" in summary.seconds:
             with project.open() as context:
                 terminal.print_propensities(console, context)
+        if "labels" in summary.seconds:
+            with project.open() as context:
+                print_unseen_values(console, context, project.policies, self.days)
         terminal.print_comparison(console, outcome.comparison, project.problem.policies.baseline)
         if outcome.page is not None:
             console.print(f"its page: {outcome.page}", highlight=False, soft_wrap=True)
         terminal.print_failures(console, summary)
         store = TrackingStore(project.workspace.mlflow_folder, project.problem.name)
         terminal.print_end(console, summary, store)
+        if len(outcome.comparison):
+            self._print_titles(store)
         if project.as_of is not None:
             terminal.print_view(console, project)
+
+    def _print_titles(self, store: TrackingStore) -> None:
+        """Who is champion after the comparison and why, and where MLflow shows it."""
+        with self.project.open() as context:
+            day = self._compared_days(context)[-1]
+            tracked = context.require(Partition("comparisons", day)).attributes
+        link = store.link(run_id=tracked["mlflow_run"])
+        words = tracked.get("promotion", "this comparison decided on no titles")
+        said = f"{escape(words)}; the comparison: {link}"
+        self.console.print(said, highlight=False, soft_wrap=True)
 
     def _comparison(self, until: str) -> tuple[pd.DataFrame, Path | None]:
         """The last comparison's rows, and its page."""
         if until != "comparisons":
             return pd.DataFrame(), None
         with self.project.open() as context:
-            days = [day for day in context.lake.days("comparisons") if day <= self.days[1]]
+            days = self._compared_days(context)
             if not days:
                 return pd.DataFrame(), None
             partition = Partition("comparisons", days[-1])
             page = context.require(partition).attributes.get(PAGE)
             relation = context.lake.scan("comparisons", days[-1:])
             return context.engine.frame(f"from {relation}"), Path(page) if page else None
+
+    def _compared_days(self, context: Context) -> list[date]:
+        return [day for day in context.lake.days("comparisons") if day <= self.days[1]]
 
     @contextmanager
     def _bars(self) -> Iterator[Any]:

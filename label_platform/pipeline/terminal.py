@@ -7,6 +7,7 @@ import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from label_platform.evaluation import ALL, SHOWN_PREFIX, verdicts
@@ -14,9 +15,8 @@ from label_platform.lake import Partition
 from label_platform.logs import IngestReport
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.delays import SignalDelays
-from label_platform.pipeline.propensity_report import DayPropensities
+from label_platform.pipeline.propensity_report import DayPropensities, latest_propensities
 from label_platform.pipeline.run import RunSummary
-from label_platform.pipeline.steps import is_stale
 from label_platform.propensity import Verdict
 from label_platform.tracking import TrackingStore
 
@@ -49,17 +49,36 @@ def print_files(console: Console, report: IngestReport) -> None:
 
 
 def print_propensities(console: Console, context: Context) -> None:
-    """The latest curve that training uses, by context, and its verdict."""
-    partition = Partition("propensities", context.last_training_day(context.log_days[-1]))
-    manifest = context.lake.manifest(partition)
+    """The verdict of the latest curve that training uses, and each estimator's with its reason."""
+    last_day = context.log_days[-1]
+    manifest = context.lake.manifest(Partition("propensities", context.last_training_day(last_day)))
     if manifest is None:
         return
-    if is_stale(context, partition):
+    found = latest_propensities(context, last_day)
+    if found is None:
         said = "The last ones are of other counts or settings than those of now"
         console.print(f"[bold]Propensities: not built[/]. {said}", highlight=False)
         return
-    verdict, reason = manifest.attributes["verdict"], manifest.attributes["reason"]
-    console.print(f"[bold]Propensities: {verdict}[/]. {escape(reason)}", highlight=False)
+    verdict = manifest.attributes["verdict"]
+    console.print(
+        f"[bold]Propensities: {verdict}[/]. {escape(found.chosen_because)}", highlight=False
+    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("estimator", no_wrap=True)
+    table.add_column("verdict, and what it rests on", overflow="fold")
+    for each in found.judged():
+        mark = "→ " if each.is_chosen else "  "
+        table.add_row(f"{mark}{each.estimator}", f"{each.verdict}: {escape(each.why)}")
+    console.print(table)
+    console.print("all reasons: `label-platform propensities --details`", highlight=False)
+
+
+def print_reasons(console: Console, found: DayPropensities) -> None:
+    """All that is said of each estimator, context by context, the chosen one first."""
+    for each in found.judged():
+        console.print(f"\n[bold]{each.estimator}[/]: {each.verdict}", highlight=False)
+        for sentence in each.reasons:
+            console.print(Padding(escape(sentence), (0, 0, 0, 2)), highlight=False)
 
 
 def print_estimators(console: Console, found: DayPropensities) -> None:
@@ -84,20 +103,18 @@ def print_estimators(console: Console, found: DayPropensities) -> None:
         mark = "→ " if name == found.attributes["estimator"] else "  "
         table.add_row(f"{mark}{name}", *values, verdict.value)
     console.print(table)
-    for name, rows in curves.items():
-        if Verdict(found.attributes["estimators"][name]["verdict"]).is_refusal:
-            reason = rows.loc[rows["position"] == 1, "reason"].iloc[0]
-            console.print(f"[yellow]{escape(f'{name}: {reason}')}[/]", highlight=False)
-    quiet = []
+    quiet: dict[str, list[str]] = {}
     for each in found.attributes["findings"]:
         named = f"{each['test']}{', ' if each['context'] else ''}{each['context']}"
         if each["fires"]:
             text = escape(f"{named}: {each['sentence']}")
             console.print(f"[yellow]{text}[/]", highlight=False)
         else:
-            quiet.append(f"{named} (p = {each['p_value']:.2g}, power {each['power']:.0%})")
-    if quiet:
-        console.print(f"nothing found: {escape('; '.join(quiet))}", highlight=False)
+            said = f"p = {each['p_value']:.2g}, power {each['power']:.0%}"
+            where = f"{each['context']} ({said})" if each["context"] else said
+            quiet.setdefault(each["test"], []).append(where)
+    for test, found_nothing in quiet.items():
+        console.print(f"no sign of {test}: {escape('; '.join(found_nothing))}", highlight=False)
 
 
 def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) -> None:

@@ -2,6 +2,7 @@
 
 from label_platform.policy.arrival import ARRIVED
 from label_platform.policy.check import check_policy, warnings_of
+from label_platform.policy.check_segments import unseen_values
 from label_platform.policy.compile import EVIDENCE, PREDICTION_SHARE, LabelInputs, compile_labels
 from label_platform.policy.diff import ABSENT, BINS, Distribution, LabelDiff, label_diff
 from label_platform.policy.diff_keys import PolicyChange, key_changes, policy_change
@@ -100,6 +101,7 @@ __all__ = [
     "posterior_sql",
     "require_propensities",
     "total_sql",
+    "unseen_values",
     "used_signals",
     "warnings_of",
     "with_examination",

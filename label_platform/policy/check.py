@@ -17,19 +17,20 @@ from label_platform.policy.check_segments import (
     segment_warnings,
 )
 from label_platform.policy.check_signals import check_gains, check_windows, window_warnings
+from label_platform.policy.check_teacher import check_teacher
 from label_platform.policy.label_spec import FirstOf
 from label_platform.policy.propensities import labels_need_propensities
 from label_platform.policy.signals import click_signal
 from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
-from label_platform.strict_yaml import ConfigurationError, nearest
+from label_platform.strict_yaml import ConfigurationError, located, nearest, parse, read_yaml
 
 
 def check_policy(policy: Policy, problem: Problem) -> None:
     """Check a policy's meaning against the problem it is for.
 
     Raises:
-        ConfigurationError: everything that is wrong, a line each, naming file and key.
+        ConfigurationError: everything that is wrong, a line each, naming file, line and key.
     """
     found = [
         *_signals(policy, problem),
@@ -43,9 +44,21 @@ def check_policy(policy: Policy, problem: Problem) -> None:
         *check_rankers(policy),
         *check_features(problem),
         *_auxiliary(policy, problem),
+        *check_teacher(policy, problem),
     ]
     if found:
+        if _is_in_its_file(policy):
+            raise ConfigurationError(located(policy.path, found))
         raise ConfigurationError("\n".join(f"{policy.path}: {line}" for line in found))
+
+
+def _is_in_its_file(policy: Policy) -> bool:
+    """Whether the file says what the policy says: that of an old revision has other lines."""
+    try:
+        now = parse(Policy, read_yaml(policy.path), policy.path)
+    except ConfigurationError:
+        return False
+    return now.model_copy(update={"path": policy.path}) == policy
 
 
 def warnings_of(policy: Policy, problem: Problem) -> list[str]:
@@ -187,7 +200,7 @@ def _days(policy: Policy) -> Iterator[str]:
 
 
 def _auxiliary(policy: Policy, problem: Problem) -> Iterator[str]:
-    """What is learnt beside the label: the auxiliary label, and a teacher's scores."""
+    """What is learnt beside the label."""
     users = [n for n, ranker in enumerate(policy.rankers) if ranker.auxiliary != "none"]
     if policy.auxiliary is None:
         for number in users:
@@ -207,7 +220,3 @@ def _auxiliary(policy: Policy, problem: Problem) -> Iterator[str]:
                 "auxiliary.signals: at least one gain must be above 0, or no auxiliary label is "
                 "positive"
             )
-    if policy.teacher is not None:
-        file = policy.path.parent / policy.teacher.model
-        if not file.is_file():
-            yield f"teacher.model: there is no file {file}; it is looked for beside the policy file"

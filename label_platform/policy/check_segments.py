@@ -1,6 +1,7 @@
 """What a policy must not say of its segments, and of how its signals are put together."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
 
 from label_platform.policy.check_signals import check_gains
 from label_platform.policy.label_spec import DualPositives, FirstOf, Segment
@@ -10,6 +11,9 @@ from label_platform.strict_yaml import nearest
 
 _ALWAYS = ("device", "surface")
 """What every impression may have, whatever the problem's context."""
+
+_MOST_VALUES = 8
+"""That a warning lists."""
 
 _DIVIDES = {"ips", "coec", "affine", "doubly_robust"}
 """The methods that divide by the propensity, which clip bounds."""
@@ -83,6 +87,27 @@ def segment_warnings(policy: Policy) -> Iterator[str]:
                 )
 
 
+def unseen_values(policy: Policy, seen: Mapping[str, Collection[str]]) -> Iterator[str]:
+    """Values of segments that no impression has, a line each, with the nearest that some have.
+
+    Args:
+        policy: its segments.
+        seen: the values of impressions by column; of a column that is absent nothing is said.
+    """
+    for number, segment in enumerate(policy.segments):
+        for column, found in seen.items():
+            known = sorted(found)
+            for value in sorted(_values(segment, column) - set(known)):
+                shown = known[:_MOST_VALUES]
+                more = f" and {len(known) - len(shown)} more" if len(known) > len(shown) else ""
+                close = get_close_matches(value, known, n=1, cutoff=0.5)
+                meant = f"did you mean {close[0]!r}? " if close else ""
+                yield (
+                    f"segments.{number}.when.{column}: {value!r} occurs in none of the labelled "
+                    f"impressions; {meant}they have: {', '.join(shown) or 'no value'}{more}"
+                )
+
+
 def _says_something(key: str, segment: Segment, policy: Policy) -> Iterator[str]:
     if not segment.signals and segment.clip is None:
         yield f"{key}: says nothing but when; give it signals or a clip, or leave it out"
@@ -113,5 +138,5 @@ def _covers(earlier: Segment, later: Segment) -> bool:
 
 
 def _values(segment: Segment, column: str) -> set[str]:
-    values = segment.when[column]
+    values = segment.when.get(column, ())
     return {values} if isinstance(values, str) else set(values)

@@ -33,15 +33,7 @@ def with_examination(policy: Policy, problem: Problem, relation: str, propensiti
     """
     context = [quote_identifier(column) for column in problem.context]
     pooled = " and ".join(f"{column} is null" for column in context) or "true"
-    uses_offset = policy.debias.method in {"affine", "doubly_robust"}
-    offset_of_pooled, offset = "", ""
-    if uses_offset:
-        # what has no offset is given one, so that arg_max takes that of the same position
-        known = f"coalesce(curve.{TRUST_OFFSET}, 0)"
-        offset_of_pooled = f",\n        arg_max({known}, curve.position) as {TRUST_OFFSET}"
-        own = f"when own.position is not null then own.{TRUST_OFFSET} " if context else ""
-        value = f"case {own}else pooled.{TRUST_OFFSET} end" if own else f"pooled.{TRUST_OFFSET}"
-        offset = f",\n    coalesce({value}, 0) as {TRUST_OFFSET}"
+    offset_of_pooled, offset = _offset_columns(policy, context)
     return f"""with curve as (
     select * from {propensities}
     where {_estimator(policy)}
@@ -78,6 +70,19 @@ from shown
 def _estimator(policy: Policy) -> str:
     wanted = policy.debias.estimator
     return "chosen" if wanted == "auto" else f"estimator = {quote_literal(wanted)}"
+
+
+def _offset_columns(policy: Policy, context: list[str]) -> tuple[str, str]:
+    """The trust offset as a column of the pooled curve and of the result, where it is used."""
+    if policy.debias.method not in {"affine", "doubly_robust"}:
+        return "", ""
+    # what has no offset is given one, so that arg_max takes that of the same position
+    known = f"coalesce(curve.{TRUST_OFFSET}, 0)"
+    of_pooled = f",\n        arg_max({known}, curve.position) as {TRUST_OFFSET}"
+    value = f"pooled.{TRUST_OFFSET}"
+    if context:
+        value = f"case when own.position is not null then own.{TRUST_OFFSET} else {value} end"
+    return of_pooled, f",\n    coalesce({value}, 0) as {TRUST_OFFSET}"
 
 
 def _own_curve(context: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from label_platform.policy.check import check_policy
 from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
-from label_platform.strict_yaml import ConfigurationError, nearest, parse, read_yaml
+from label_platform.strict_yaml import ConfigurationError, located, nearest, parse, read_yaml
 
 
 def load_policies(problem: Problem) -> list[Policy]:
@@ -51,12 +51,11 @@ def load_policy(path: Path) -> Policy:
     if "path" in content:
         lines.append(f"path: unknown key; {nearest('path', set(Policy.model_fields) - {'path'})}")
     if lines:
-        raise ConfigurationError("\n".join(f"{path}: {line}" for line in lines))
+        raise ConfigurationError(located(path, lines))
     policy = parse(Policy, content, path)
     if policy.name != path.stem:
-        raise ConfigurationError(
-            f"{path}: name: found {policy.name!r}, expected {path.stem!r} as the file is called"
-        )
+        expected = f"expected {path.stem!r} as the file is called"
+        raise ConfigurationError(located(path, [f"name: found {policy.name!r}, {expected}"]))
     return policy.model_copy(update={"path": path})
 
 

@@ -8,13 +8,11 @@ import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 
+from label_platform.policy.check_teacher import TeacherFileError, read_teacher_file
 from label_platform.ranking.comparable_lists import Floats
 from label_platform.ranking.errors import TrainingError
 from label_platform.ranking.feature_matrix import read_features
 from label_platform.strict_yaml import nearest
-
-_FIRST_LINE = "tree"
-_LAST_TREE = "end of trees"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +42,10 @@ def load_teacher(path: Path, feature_names: Sequence[str]) -> Teacher:
         TrainingError: no such file, not a LightGBM text model of one output, or a model of
             features that examples do not have.
     """
-    trees = lgb.Booster(model_str=_text_of(path))
-    outputs = trees.num_model_per_iteration()
-    if outputs != 1:
-        raise TrainingError(f"{path}: found a model of {outputs} outputs, expected one score")
+    try:
+        trees = lgb.Booster(model_str=read_teacher_file(path).text)
+    except (TeacherFileError, lgb.basic.LightGBMError) as error:
+        raise TrainingError(f"{path}: {error}") from error
     names = tuple(trees.feature_name())
     unknown = [name for name in names if name not in feature_names]
     if unknown:
@@ -76,27 +74,3 @@ def teacher_scores(teacher: Teacher, rows: pa.Table) -> Floats:
     if not len(matrix):
         return np.zeros(0)
     return np.asarray(teacher.trees.predict(matrix, num_threads=1), dtype=np.float64)
-
-
-def _text_of(path: Path) -> str:
-    """The model's text, looked at first: LightGBM ends the process on text that is cut off."""
-    if not path.is_file():
-        siblings = [each.name for each in path.parent.glob("*") if each.is_file()]
-        hint = f"; {nearest(path.name, siblings)}" if siblings else ""
-        raise TrainingError(
-            f"{path}: found no such file, expected the teacher's LightGBM text model{hint}"
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise TrainingError(
-            f"{path}: found no text, expected a LightGBM text model (Booster.save_model)"
-        ) from error
-    lines = text.split("\n")
-    if lines[0].strip() != _FIRST_LINE or not any(line == _LAST_TREE for line in lines):
-        raise TrainingError(
-            f"{path}: found {lines[0]!r:.40} in its first line and "
-            f"{'a' if _LAST_TREE in lines else 'no'} line {_LAST_TREE!r}, expected a LightGBM "
-            f"text model (Booster.save_model), which begins with {_FIRST_LINE!r}"
-        )
-    return text

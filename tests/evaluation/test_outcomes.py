@@ -181,34 +181,37 @@ def test_the_slope_is_weighted_and_through_the_origin() -> None:
 
 def test_tests_that_scatter_more_than_their_errors_widen_the_slope() -> None:
     offline = {"a": 0.1, "b": 0.2, "c": 0.1}
-    near, far = (
-        only(
-            agreement(
-                compared(offline),
-                [
-                    outcome(p, 0.5 * x + sign * by)
-                    for (p, x), sign in zip(offline.items(), (1, -1, 1), strict=True)
-                ],
-                "raw_click",
-            )
-        )
-        for by in (0.001, 0.1)
-    )
 
-    assert far.slope_high - far.slope_low > 5 * (near.slope_high - near.slope_low)
+    def width(scatter: float) -> float:
+        signs = (1, -1, 1)
+        online = [
+            outcome(policy, 0.5 * value + sign * scatter)
+            for (policy, value), sign in zip(offline.items(), signs, strict=True)
+        ]
+        found = only(agreement(compared(offline), online, "raw_click"))
+        return found.slope_high - found.slope_low
+
+    assert width(0.1) > 5 * width(0.001)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_slope_interval_covers_the_true_slope(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    covered, studies = 0, 400
-    for _ in range(studies):
-        offline = {f"p{n}": float(x) for n, x in enumerate(rng.normal(0, 0.1, 6))}
-        online = [outcome(p, 2 * x + rng.normal(0, 0.01 / 1.96), 0.01) for p, x in offline.items()]
-        found = only(agreement(compared(offline), online, "raw_click"))
-        covered += found.slope_low <= 2 <= found.slope_high
-    # at least: the errors are taken as known, and the t interval allows for their being estimated
+    studies, tests = 200, 5
+    draws = rng.normal(0, 0.1, (studies, tests))
+    offline = {f"{n}_{m}": float(draws[n, m]) for n in range(studies) for m in range(tests)}
+    online = [
+        outcome(p, 2 * x + rng.normal(0, 0.01 / 1.96), metric=p.split("_")[0])
+        for p, x in offline.items()
+    ]
+
+    found = agreement(compared(offline), online, "raw_click")
+
+    covered = sum(each.slope_low <= 2 <= each.slope_high for each in found)
+    assert len(found) == studies
+    # at least: errors are taken as known, and the t interval allows for their being estimated
     assert covered >= studies * 0.95 - 4 * np.sqrt(studies * 0.95 * 0.05)
+    assert any(each.slope_low > 1.5 for each in found)
 
 
 def test_two_tests_have_no_slope() -> None:

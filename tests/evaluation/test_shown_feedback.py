@@ -44,6 +44,48 @@ def test_values_by_hand() -> None:
     assert len(set(watch.units)) == len(watch.units) == 40
 
 
+def test_the_cutoff_is_that_of_the_problem() -> None:
+    found = {
+        each.name: each
+        for each in shown_feedback_yardsticks(impressions(), ["f_good"], SIGNALS, cutoff=1)
+    }
+    watch = found["shown_watch_ndcg_at_1"]
+    ranked_by_feature = watch.features[:, 0].astype(float)
+    assert watch.measure(ranked_by_feature).value == 1
+    assert watch.measure(-ranked_by_feature).value == pytest.approx(4 / 8)
+
+
+@pytest.mark.parametrize(("column", "per_second"), [("duration_s", 1), ("duration_ms", 1000)])
+def test_spread_of_durations_is_that_of_the_first_items(column: str, per_second: int) -> None:
+    durations = [each * per_second for each in (10.0, 20.0, 60.0)] * 40
+    table = impressions(**{column: durations})
+    (name, yardstick) = list(
+        {
+            each.name: each
+            for each in shown_feedback_yardsticks(table, ["f_good"], SIGNALS, cutoff=2)
+        }.items()
+    )[-1]
+    assert name == "shown_duration_spread_at_2"
+    measured = yardstick.measure(yardstick.features[:, 0].astype(float))
+    # the first two last 60 and 20 seconds
+    assert measured.value == pytest.approx(np.std([60, 20], ddof=1))
+    assert len(set(measured.units)) == 40
+
+
+def test_spread_needs_known_durations_of_enough_people() -> None:
+    durations: list[float | None] = [10.0, 20.0, 60.0] * 40
+    durations[0:3] = [None, 0.0, 60.0]
+    found = named(impressions(duration_s=pa.array(durations, pa.float64())))
+    assert len(found["shown_duration_spread_at_10"].lists) == 39
+    few = named(impressions(MIN_QUERIES - 1, duration_s=durations[: 3 * (MIN_QUERIES - 1)]))
+    reason = few["shown_duration_spread_at_10"].measure(np.zeros(0)).refused
+    assert reason.startswith(f"{MIN_QUERIES - 2} people of the evaluation days")
+    one = shown_feedback_yardsticks(impressions(duration_s=durations), ["f_good"], SIGNALS, 1)
+    assert one[-1].measure(np.zeros(0)).refused.startswith("one item has no spread")
+    without_watch = named(impressions(duration_s=durations), ("click", "like"))
+    assert "shown_duration_spread_at_10" not in without_watch
+
+
 def test_the_order_of_rows_does_not_matter() -> None:
     table = impressions()
     shuffled = table.take(np.random.default_rng(0).permutation(table.num_rows))

@@ -81,8 +81,8 @@ def test_new_items_count_their_own_clicks_on_whole_lists(
     make_impressions: Callable[..., pa.Table], seed: int
 ) -> None:
     table = make_impressions(seed=seed)
-    new = np.random.default_rng(seed).random(table.num_rows) < 0.4
-    table = with_column(table, "new_items", new)
+    draws = np.random.default_rng(seed).random((2, table.num_rows))
+    table = with_column(with_column(table, "new_items", draws[0] < 0.4), "f_good", draws[1])
 
     found = measured(panel_of(table, "new_items"))["randomized_click_dcg", "new_items"]
 

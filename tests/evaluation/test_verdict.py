@@ -33,9 +33,9 @@ def table_of(*cells: tuple[str, str, str]) -> pd.DataFrame:
                 ("off_policy_dcg", "device=mobile", WORSE),
             ],
             (
-                "better than raw_click on 3 of 4 yardsticks (true relevance, true relevance of unseen "
-                "queries and the off-policy estimate); the randomised slice cannot tell; worse for "
-                "device=mobile on the off-policy estimate"
+                "better than raw_click on 3 of 4 yardsticks (true relevance, true relevance of "
+                "unseen queries and the off-policy estimate); the randomised slice cannot tell; "
+                "worse for device=mobile on the off-policy estimate"
             ),
         ),
         (
@@ -45,8 +45,8 @@ def table_of(*cells: tuple[str, str, str]) -> pd.DataFrame:
         (
             [("off_policy_dcg", "all", WORSE), ("randomized_click_mrr", "all", REFUSED)],
             (
-                "worse than raw_click on 1 of 1 yardstick (the off-policy estimate); no answer from "
-                "randomized click mrr"
+                "worse than raw_click on 1 of 1 yardstick (the off-policy estimate); no answer "
+                "from randomized click mrr"
             ),
         ),
         (
@@ -60,8 +60,8 @@ def table_of(*cells: tuple[str, str, str]) -> pd.DataFrame:
         (
             [("true_ndcg_at_10", "all", BETTER), ("off_policy_dcg", "all", SAME)],
             (
-                "better than raw_click on 1 of 2 yardsticks (true relevance); the off-policy estimate "
-                "cannot tell; nothing that a real log has supports it"
+                "better than raw_click on 1 of 2 yardsticks (true relevance); the off-policy "
+                "estimate cannot tell; nothing that a real log has supports it"
             ),
         ),
         ([("y", "all", "baseline")], "the baseline that the others are compared with"),
@@ -79,25 +79,6 @@ def test_many_slices_are_counted_and_not_listed() -> None:
     assert found.endswith(
         "worse for device=0, device=1, device=2 and 2 more on the off-policy estimate"
     )
-
-
-@pytest.mark.parametrize(
-    ("cells", "supported"),
-    [
-        ([("off_policy_dcg", "all", BETTER)], True),
-        ([("off_policy_dcg", "device=mobile", BETTER)], False),
-        ([("off_policy_dcg", "all", BETTER), ("randomized_click_dcg", "all", WORSE)], False),
-        ([("off_policy_dcg", "all", BETTER), ("off_policy_dcg", "new_items", WORSE)], False),
-        ([("off_policy_dcg", "all", BETTER), ("true_ndcg_at_10", "all", WORSE)], True),
-        ([("shown_watch_ndcg_at_10", "all", BETTER)], False),
-    ],
-)
-def test_support_needs_a_yardstick_that_decides_and_no_slice_that_is_worse(
-    cells: list[tuple[str, str, str]],
-    supported: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    (found,) = verdicts(table_of(*cells), "raw_click")
-    assert found.is_supported is supported
 
 
 def test_policies_and_rankers_have_verdicts_of_their_own_in_the_tables_order() -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from label_platform.explain import Curve, Fitted, Shown, impression_label
+from label_platform.explain import Curve, Fitted, Shown, computed_label
 from label_platform.policy import Policy
 
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
@@ -47,4 +47,4 @@ MakePolicy = Any
 
 
 def numbers(policy: Policy, shown: Shown, fitted: Fitted | None = None, **values: float) -> Any:  # noqa: ANN401
-    return dict(impression_label(policy, shown, values, fitted or Fitted()).numbers)
+    return dict(computed_label(policy, shown, values, fitted or Fitted()).numbers)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from label_platform.explain import Curve, CurveError, Fitted, impression_label, part_of_cell
+from label_platform.explain import Curve, CurveError, Fitted, computed_label
 from label_platform.explain.steps import Comparison
 from tests.explain.one_label import CONTEXT, CURVE, NOON, MakePolicy, at, curve, numbers
 
@@ -119,12 +119,12 @@ def test_debiasing(
 
 def test_a_raised_propensity_is_said_to_be_clipped(make: MakePolicy) -> None:
     policy = make(debias={"method": "ips", "clip": 0.05})
-    computed = impression_label(policy, at(4), {"click": 1.0}, Fitted(CURVE))
+    computed = computed_label(policy, at(4), {"click": 1.0}, Fitted(CURVE))
     assert computed.is_clipped
     assert [step.note for step in computed.steps if step.name == "t"] == [
         "theta is raised to the clip"
     ]
-    assert not impression_label(policy, at(2), {"click": 1.0}, Fitted(CURVE)).is_clipped
+    assert not computed_label(policy, at(2), {"click": 1.0}, Fitted(CURVE)).is_clipped
 
 
 def test_a_weight_is_divided_by_its_mean(make: MakePolicy) -> None:
@@ -179,14 +179,14 @@ def test_the_part_of_one_impression_in_its_cell(
 ) -> None:
     policy = make(grain="query_item", debias=debias)
     fitted = Fitted(CURVE if debias["method"] != "none" else None)
-    found = part_of_cell(policy, at(2), {"click": 1.0}, fitted).numbers
+    found = computed_label(policy, at(2), {"click": 1.0}, fitted).numbers
     assert (found["gain_sum"], found["expected_examinations"]) == (gain, examined)
 
 
 def test_what_is_expected_of_one_signal_is_what_has_come_by_now(make: MakePolicy) -> None:
     policy = make(grain="query_item", debias={"method": "coec"}, delay={"immature": "reweight"})
     fitted = Fitted(CURVE, STATISTICS, NOON + timedelta(seconds=200))
-    found = part_of_cell(policy, at(2), {"click": 1.0}, fitted).numbers
+    found = computed_label(policy, at(2), {"click": 1.0}, fitted).numbers
     assert found == {"gain_sum": 0.5, "expected_examinations": round(0.4 * 0.4, 6)}
 
 

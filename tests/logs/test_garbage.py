@@ -6,13 +6,10 @@ import pytest
 
 from label_platform.lake import Lake
 from label_platform.logs import collect_garbage
+from tests.power_cuts import dies
 
 if TYPE_CHECKING:
     from tests.logs.conftest import Shop
-
-
-class PowerCutError(Exception):
-    """Stands for a kill -9."""
 
 
 def write(shop: "Shop") -> None:
@@ -24,14 +21,7 @@ def test_a_batch_that_counts_already_is_finished_first(
     shop: "Shop", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(shop)
-
-    def die(*_: object) -> None:
-        raise PowerCutError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Lake, "replace_files", die)
-        with pytest.raises(PowerCutError):
-            shop.ingest()
+    assert dies(monkeypatch, 0, Lake, "replace_files", shop.ingest)
     assert shop.hashes() == {}
     assert collect_garbage(shop.lake, delay_s=0) == 0
     assert shop.table("impressions", "request_id, item_id") == [("r1", "i1")]

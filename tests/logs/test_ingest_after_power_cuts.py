@@ -8,27 +8,18 @@ import pytest
 from label_platform.lake import Lake
 from label_platform.logs import publication
 from tests.logs.two_days import on, two_days
+from tests.power_cuts import dies
 
 if TYPE_CHECKING:
     from tests.logs.conftest import Shop
-
-
-class PowerCutError(Exception):
-    """Stands for a kill -9."""
 
 
 @pytest.mark.parametrize("files", [0, 1, 2, 4])
 def test_a_batch_that_died_before_it_counted_leaves_no_trace(
     shop: "Shop", monkeypatch: pytest.MonkeyPatch, files: int
 ) -> None:
-    two_days(shop)
-    shop.ingest()
-    undisturbed = shop.hashes()
-    shutil.rmtree(shop.lake.folder)
-    with monkeypatch.context() as patch:
-        _die_after(patch, files, publication, "write_data_file")
-        with pytest.raises(PowerCutError):
-            shop.ingest()
+    undisturbed = _hashes_without_a_power_cut(shop)
+    assert dies(monkeypatch, files, publication, "write_data_file", shop.ingest)
     assert shop.hashes() == {}
     assert len(shop.ingest().files) == 3
     assert shop.hashes() == undisturbed
@@ -38,14 +29,8 @@ def test_a_batch_that_died_before_it_counted_leaves_no_trace(
 def test_a_batch_that_died_after_it_counted_is_finished_by_the_next_call(
     shop: "Shop", monkeypatch: pytest.MonkeyPatch, manifests: int
 ) -> None:
-    two_days(shop)
-    shop.ingest()
-    undisturbed = shop.hashes()
-    shutil.rmtree(shop.lake.folder)
-    with monkeypatch.context() as patch:
-        _die_after(patch, manifests, Lake, "replace_files")
-        with pytest.raises(PowerCutError):
-            shop.ingest()
+    undisturbed = _hashes_without_a_power_cut(shop)
+    assert dies(monkeypatch, manifests, Lake, "replace_files", shop.ingest)
     assert len(shop.hashes()) == manifests
     again = shop.ingest()
     assert (len(again.files), again.unchanged) == (0, 3)
@@ -59,10 +44,7 @@ def test_what_a_reader_has_seen_never_goes_away(
     shop.ingest()
     before = shop.hashes()
     new = shop.write("impressions-3.jsonl", shop.impression(request_id="r4", shown_at=on(3)))
-    with monkeypatch.context() as patch:
-        _die_after(patch, 1, Lake, "replace_files")
-        with pytest.raises(PowerCutError):
-            shop.ingest()
+    assert dies(monkeypatch, 1, Lake, "replace_files", shop.ingest)
     seen = shop.hashes()
     new.unlink()
     shop.ingest()
@@ -71,15 +53,10 @@ def test_what_a_reader_has_seen_never_goes_away(
     assert seen.items() <= after.items()
 
 
-def _die_after(patch: pytest.MonkeyPatch, calls: int, owner: object, name: str) -> None:
-    """Let a function work a number of times and then fail like a power cut."""
-    real = getattr(owner, name)
-    done = []
-
-    def dying(*arguments: object) -> object:
-        if len(done) == calls:
-            raise PowerCutError
-        done.append(arguments)
-        return real(*arguments)
-
-    patch.setattr(owner, name, dying)
+def _hashes_without_a_power_cut(shop: "Shop") -> dict[str, str]:
+    """What two days of logs become; the lake is empty again afterwards."""
+    two_days(shop)
+    shop.ingest()
+    hashes = shop.hashes()
+    shutil.rmtree(shop.lake.folder)
+    return hashes

@@ -3,7 +3,6 @@
 import itertools
 import json
 import shutil
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from label_platform.logs import erasure, ledger, publication, tombstones, unreco
 from label_platform.logs.ledger import LEDGER_NAME
 from label_platform.logs.privacy import SECRET_VARIABLE
 from tests.logs.erased_user import ANN, erase, key_of, traces, write
+from tests.power_cuts import dies
 
 if TYPE_CHECKING:
     from tests.logs.conftest import Shop
@@ -32,10 +32,6 @@ def filled(shop: "Shop") -> "Shop":
     write(shop)
     shop.ingest(user_ids="keyed")
     return shop
-
-
-class PowerCutError(Exception):
-    """Stands for a kill -9."""
 
 
 STEPS: list[tuple[object, str]] = [
@@ -57,9 +53,8 @@ def test_an_erasure_that_died_is_finished_by_the_next(
     for calls in itertools.count():
         shutil.rmtree(filled.lake.folder)
         shutil.copytree(saved, filled.lake.folder)
-        with monkeypatch.context() as patch:
-            if not dies_after(patch, calls, owner, name, lambda: erase(filled)):
-                break
+        if not dies(monkeypatch, calls, owner, name, lambda: erase(filled)):
+            break
         found = erase(filled)
         assert found.tables == {"impressions": 3, "interactions": 3, "rejected_records": 1}
         assert (found.lists, found.mentions, found.days) == (2, 1, {DAY_1, DAY_2})
@@ -71,36 +66,10 @@ def test_an_erasure_that_died_is_finished_by_the_next(
     assert calls > 0, f"{name} was never called"
 
 
-def dies_after(
-    patch: pytest.MonkeyPatch, calls: int, owner: object, name: str, work: Callable[[], object]
-) -> bool:
-    """Let a function work a number of times and then fail like a power cut."""
-    real, done = getattr(owner, name), []
-
-    def dying(*arguments: object, **options: object) -> object:
-        if len(done) == calls:
-            raise PowerCutError
-        done.append(arguments)
-        return real(*arguments, **options)
-
-    patch.setattr(owner, name, dying)
-    try:
-        work()
-    except PowerCutError:
-        return True
-    return False
-
-
 def test_ingestion_finishes_what_an_erasure_had_begun_to_show(
     filled: "Shop", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dying(*_arguments: object) -> None:
-        raise PowerCutError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(erasure, "show", dying)
-        with pytest.raises(PowerCutError):
-            erase(filled)
+    assert dies(monkeypatch, 0, erasure, "show", lambda: erase(filled))
     filled.ingest(user_ids="keyed")
     assert len(filled.table("impressions")) == 2
     assert unreconciled(filled.engine, filled.lake) == []

@@ -2,17 +2,16 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from label_platform.lake import Lake, Partition
 from label_platform.logs import FileCounts, IngestReport, ingest, refused_records, unreconciled
 from label_platform.logs.retention import first_kept_day
+from tests.power_cuts import dies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.logs.conftest import Shop
 
 START = date(2026, 10, 1)
@@ -181,10 +180,6 @@ def test_tables_of_single_rows_go_and_counts_stay(shop: "Shop") -> None:
     assert view.manifest(old) is None
 
 
-class PowerCutError(Exception):
-    """Stands for a kill -9."""
-
-
 @pytest.mark.parametrize(
     ("name", "calls"), [("remove", 0), ("remove", 1), ("remove", 4), ("replace_files", 0)]
 )
@@ -197,24 +192,8 @@ def test_an_expiry_that_died_is_finished_by_the_next_ingestion(
     shop.write("impressions-3.jsonl", "no json either")
     shop.write("impressions-4.jsonl", shop.impression(shown_at=on(7)))
     read(shop, at(7, 0))
-    with monkeypatch.context() as patch:
-        _die_after(patch, calls, name)
-        with pytest.raises(PowerCutError):
-            read(shop, at(8, 1))
+    assert dies(monkeypatch, calls, Lake, name, lambda: read(shop, at(8, 1)))
     read(shop, at(8, 1))
     assert shop.lake.days("impressions") == [date(2026, 10, day) for day in (5, 6, 7)]
     assert len(refused_records(shop.engine, shop.lake)) == 1
     assert unreconciled(shop.engine, shop.lake) == []
-
-
-def _die_after(patch: pytest.MonkeyPatch, calls: int, name: str) -> None:
-    real: Callable[..., Any] = getattr(Lake, name)
-    done = []
-
-    def dying(*arguments: object) -> object:
-        if len(done) == calls:
-            raise PowerCutError
-        done.append(arguments)
-        return real(*arguments)
-
-    patch.setattr(Lake, name, dying)

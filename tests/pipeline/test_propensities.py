@@ -162,6 +162,11 @@ def test_each_gate_is_a_check(
     assert said <= {"so", "it moves", "tv a bot"}
 
 
+def in_a_row(output: str) -> str:
+    """What a terminal of any width shows."""
+    return " ".join(output.split())
+
+
 def test_the_command_prints_writes_a_picture_and_json(
     built: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,7 +178,12 @@ def test_the_command_prints_writes_a_picture_and_json(
     assert done.exit_code == 0, done.output
     assert picture.read_bytes().startswith(PNG)
     assert "→ combined" in done.output
-    assert "swap: all contexts: no list was made by chance" in done.output
+    swap = "all contexts: no list was made by chance with its probability logged"
+    assert "→ combined" in done.output.partition("Examination relative")[0]
+    assert f"swap insufficient_interventions: {swap.partition(' by ')[0]}" in in_a_row(done.output)
+    assert done.output.count("insufficient_interventions") == 2  # with its reason, and its curve
+    done = CliRunner().invoke(app, ["propensities", *problem, "--details"])
+    assert f"swap: insufficient_interventions {swap}" in in_a_row(done.output)
     done = CliRunner().invoke(app, ["propensities", *problem, "--json"])
     found = json.loads(done.stdout)["propensities"]
     assert found["estimator"] == "combined"

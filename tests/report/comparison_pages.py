@@ -93,6 +93,7 @@ def page(problem: str = "shop", query: str = "red shoes", item: str = "A shoe") 
         baseline=BASELINE,
         verdicts=verdicts(found, BASELINE),
         table=found,
+        supported=(("ips_click", "lambdarank"),),
         promotion="ips_click, lambdarank becomes champion",
         curves=(
             Curve("all", (1, 2, 3), (1.0, 0.6, 0.4), (1.0, 0.5, 0.3), (1.0, 0.7, 0.5), "pbm: ok"),

@@ -59,7 +59,7 @@ def test_the_answer_stands_on_top() -> None:
 def test_without_evidence_the_page_says_so() -> None:
     found = table()
     found["verdict"] = found["verdict"].str.replace("better than raw_click", "no difference shown")
-    bare = replace(page(), table=found, verdicts=verdicts(found, "raw_click"))
+    bare = replace(page(), table=found, verdicts=verdicts(found, "raw_click"), supported=())
     assert "Nothing that a real log has shows any policy to be better" in words(render_page(bare))
 
 

@@ -5,56 +5,32 @@ being 1): P(click at k on d | device x) = theta_k(x) (gamma(q, d) + (1 - gamma(q
 """
 
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
-from label_platform.logs.simulators.catalogue import Catalogue, Floats, Integers
+from label_platform.logs.simulators.catalogue import Catalogue
+from label_platform.logs.simulators.retrieval import Floats, Integers, draw_queries
 from label_platform.logs.simulators.settings import ProductSearchSettings
+from label_platform.logs.simulators.shown_lists import DAY_MS, ShownLists, rank
 
-DAY_MS = 86_400_000
-
-_QUERY_EXPONENT = 0.5
-_JITTER = 0.25
 _BOT_CLICK_SHARE = 0.95
 _BOT_MIN_LISTS, _BOT_MAX_LISTS = 10, 20
 
 
 @dataclass(frozen=True)
-class Browsing:
-    """One day of lists, in the order in which they were shown.
+class Browsing(ShownLists):
+    """One day of lists, and what was clicked.
 
     Attributes:
-        request_id: of each list.
-        query: query index of each list.
-        session_id: of each list.
-        user_id: of each list.
-        device: device index of each list.
-        shown_at_ms: epoch milliseconds of each list.
         bot: whether a program asked for the list.
-        randomized: whether chance alone made the list.
-        shown: candidate index by list and position, shape (lists, positions).
         clicked: shape (lists, positions).
         bot_sessions: sessions of programs.
     """
 
-    request_id: Integers
-    query: Integers
-    session_id: Integers
-    user_id: Integers
-    device: Integers
-    shown_at_ms: Integers
     bot: NDArray[np.bool_]
-    randomized: NDArray[np.bool_]
-    shown: Integers
     clicked: NDArray[np.bool_]
     bot_sessions: int
-
-
-def epoch_ms(day: date) -> int:
-    """The midnight with which a day begins, in UTC."""
-    return int(np.datetime64(day, "ms").astype(np.int64))
 
 
 def browse_day(
@@ -76,9 +52,10 @@ def browse_day(
     # the square makes some people come often
     user = (n_users * rng.random(n_sessions) ** 2).astype(np.int64)
     device = rng.integers(0, len(settings.devices), n_sessions)[session]
-    query = _draw_queries(settings, rng)
+    query = draw_queries(settings.n_queries, n_lists, rng)
     randomized = rng.random(n_lists) < settings.randomized_share
-    shown = _rank(scores[query], randomized, settings, rng)
+    by_chance = randomized | (settings.logger == "random")
+    shown = rank(scores[query], by_chance, settings.list_length, rng)
     relevance = np.take_along_axis(catalogue.relevance[query], shown, axis=1)
     chance = click_probability(settings, relevance, device)
     chance[bot] = _BOT_CLICK_SHARE
@@ -86,7 +63,7 @@ def browse_day(
         request_id=day_number * n_lists + np.arange(1, n_lists + 1),
         query=query,
         session_id=day_number * n_lists + session + 1,
-        user_id=user[session] + 1,
+        user=user[session],
         device=device,
         shown_at_ms=day_start_ms + offset_ms[order],
         bot=bot,
@@ -145,23 +122,3 @@ def _draw_times(
     start = rng.beta(2.5, 1.6, len(first)) * (DAY_MS - 1 - since_first[last])
     midnight_to_list: Integers = (start[session] + since_first).astype(np.int64)
     return midnight_to_list
-
-
-def _draw_queries(settings: ProductSearchSettings, rng: np.random.Generator) -> Integers:
-    """Query indices by a mild Zipf law; queries are exchangeable, so rank is index."""
-    popularity = np.arange(1, settings.n_queries + 1) ** -_QUERY_EXPONENT
-    cumulative = np.cumsum(popularity / popularity.sum())
-    drawn = np.searchsorted(cumulative, rng.random(settings.lists_per_day), side="right")
-    return np.minimum(drawn, settings.n_queries - 1).astype(np.int64)
-
-
-def _rank(
-    scores: Floats,
-    randomized: NDArray[np.bool_],
-    settings: ProductSearchSettings,
-    rng: np.random.Generator,
-) -> Integers:
-    noise = rng.normal(size=scores.shape)
-    by_chance = randomized | (settings.logger == "random")
-    drawn = np.where(by_chance[:, None], noise, scores + _JITTER * noise)
-    return np.argsort(-drawn, axis=1, kind="stable")[:, : settings.list_length]

@@ -11,14 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from label_platform.logs.simulators import vocabulary
+from label_platform.logs.simulators.retrieval import (
+    Floats,
+    Integers,
+    Retrieval,
+    as_feature,
+    directions,
+)
 from label_platform.logs.simulators.settings import ProductSearchSettings
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+WEAK_LOGGER = {
+    "f_past_sales": 1.0,
+    "f_sponsored_bid": 0.7,
+    "f_freshness": 0.5,
+    "f_text_match": 0.1,
+}
+"""What sold before, what is paid for and what is new, by feature its weight."""
 
-_FEATURE_STEP = 1 / 256
 _ATTRIBUTES = 3
-_STYLE_DIMENSIONS = 6
 _BRANDS = 60
 _UNOBSERVED_SD = 0.35
 
@@ -43,26 +53,14 @@ class Items:
 
 
 @dataclass(frozen=True)
-class Catalogue:
-    """Queries with their candidates; arrays of shape (queries, candidates) unless stated.
+class Catalogue(Retrieval):
+    """What is retrieved, whose relevance is the probability that an examined item is clicked.
 
     Attributes:
-        query_texts: one per query.
-        n_logged: the first so many queries are logged, the others stand only in the truth.
         items: the items.
-        candidates: item indices.
-        features: query-item features, as logged with an impression.
-        utility: what relevance and a strong ranker follow.
-        relevance: gamma, the probability that an examined item is clicked.
     """
 
-    query_texts: list[str]
-    n_logged: int
     items: Items
-    candidates: Integers
-    features: Mapping[str, NDArray[np.float32]]
-    utility: Floats
-    relevance: Floats
 
 
 def build_catalogue(settings: ProductSearchSettings, rng: np.random.Generator) -> Catalogue:
@@ -87,30 +85,6 @@ def build_catalogue(settings: ProductSearchSettings, rng: np.random.Generator) -
         utility=utility,
         relevance=0.92 / (1 + np.exp(1.4 - 1.5 * utility)),
     )
-
-
-def logging_scores(
-    catalogue: Catalogue, settings: ProductSearchSettings, rng: np.random.Generator
-) -> Floats:
-    """Scores by which the logger ranks, of standard deviation 1, shape (queries, candidates).
-
-    The weak one follows what sold before, what is paid for and what is new.
-    """
-    noise = rng.normal(size=catalogue.utility.shape)
-    if settings.logger == "strong":
-        score = standardized(catalogue.utility) + 0.3 * noise
-    elif settings.logger == "weak":
-        features = {name: standardized(value) for name, value in catalogue.features.items()}
-        score = (
-            features["f_past_sales"]
-            + 0.7 * features["f_sponsored_bid"]
-            + 0.5 * features["f_freshness"]
-            + 0.1 * features["f_text_match"]
-            + 0.3 * noise
-        )
-    else:
-        score = noise
-    return standardized(score)
 
 
 def _draw_items(n_items: int, n_categories: int, rng: np.random.Generator) -> Items:
@@ -188,21 +162,3 @@ def _utility(
         + 0.8 * (fit["f_brand_affinity"] - 0.5)
         - 0.7 * np.maximum(0, 3.6 - rating)
     )
-
-
-def directions(n: int, rng: np.random.Generator) -> Floats:
-    """Unit vectors in style space, uniform over the sphere, shape (n, dimensions)."""
-    vectors = rng.normal(size=(n, _STYLE_DIMENSIONS))
-    unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit
-
-
-def as_feature(values: Floats) -> NDArray[np.float32]:
-    """Coarse enough to compress well, and what relevance is computed from is what is logged."""
-    return (np.round(values / _FEATURE_STEP) * _FEATURE_STEP).astype(np.float32)
-
-
-def standardized(values: NDArray[np.floating]) -> Floats:
-    """The values moved and scaled to mean 0 and standard deviation 1."""
-    scaled: Floats = ((values - values.mean()) / values.std()).astype(np.float64)
-    return scaled

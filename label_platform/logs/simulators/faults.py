@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from label_platform.logs.simulators.catalogue import Integers
 from label_platform.logs.simulators.feedback import HOVER, SIGNALS, Events
+from label_platform.logs.simulators.retrieval import Integers
 
 _LATEST_REPEAT = 50
 

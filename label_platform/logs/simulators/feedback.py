@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from label_platform.logs.simulators.browsing import Browsing
-from label_platform.logs.simulators.catalogue import Catalogue, Floats, Integers
+from label_platform.logs.simulators.catalogue import Catalogue
+from label_platform.logs.simulators.retrieval import Floats, Integers, Retrieval
+from label_platform.logs.simulators.shown_lists import ShownLists
 
 SIGNALS = ("click", "dwell_s", "add_to_cart", "purchase", "return", "hover")
 CLICK, DWELL, CART, PURCHASE, RETURN, HOVER = range(len(SIGNALS))
@@ -68,7 +70,7 @@ def join_events(parts: list[Events]) -> Events:
 
 def react(browsing: Browsing, catalogue: Catalogue, rng: np.random.Generator) -> Events:
     """All events that a day's lists lead to, on whatever day they happen."""
-    seen = _Seen(browsing, catalogue)
+    seen = Seen(browsing, catalogue)
     lists, positions = np.nonzero(browsing.clicked)
     bot, gamma = browsing.bot[lists], seen.relevance(lists, positions)
     n = len(lists)
@@ -95,7 +97,7 @@ def react(browsing: Browsing, catalogue: Catalogue, rng: np.random.Generator) ->
     delay = rng.uniform(MIN_RETURN_DELAY_S, MAX_RETURN_DELAY_S, back.sum())
     returned_at = bought_at[back] + as_ms(delay)
     parts.append(seen.events(RETURN, lists[back], positions[back], returned_at))
-    parts.append(_hover(seen, rng))
+    parts.append(_hover(browsing, seen, rng))
     return join_events(parts)
 
 
@@ -103,7 +105,7 @@ def stray_clicks(
     browsing: Browsing, catalogue: Catalogue, rng: np.random.Generator
 ) -> tuple[Events, Events]:
     """Clicks on items that were not shown, and clicks that precede their impression."""
-    seen = _Seen(browsing, catalogue)
+    seen = Seen(browsing, catalogue)
     n = int(np.ceil(_STRAY_SHARE * browsing.clicked.sum()))
     lists, positions = rng.integers(0, browsing.shown.shape, (n, 2)).T
     at = browsing.shown_at_ms[lists] + rng.integers(1_000, 60_000, n)
@@ -117,25 +119,31 @@ def stray_clicks(
     return strangers, seen.events(CLICK, lists, positions, at)
 
 
-def _hover(seen: "_Seen", rng: np.random.Generator) -> Events:
+def _hover(browsing: Browsing, seen: "Seen", rng: np.random.Generator) -> Events:
     """A signal that nobody asked for."""
-    clicked = seen.browsing.clicked
+    clicked = browsing.clicked
     hovered = rng.random(clicked.shape, dtype=np.float32) < np.where(clicked, 0.2, 0.01)
     lists, positions = np.nonzero(hovered)
-    at = seen.browsing.shown_at_ms[lists] + rng.integers(300, 20_000, len(lists))
+    at = browsing.shown_at_ms[lists] + rng.integers(300, 20_000, len(lists))
     return seen.events(HOVER, lists, positions, at)
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """Looks up what stood in a list, and writes it down as events."""
+class Seen:
+    """Looks up what stood in a list, and writes it down as events.
 
-    browsing: Browsing
-    catalogue: Catalogue
+    Attributes:
+        shown: the lists.
+        retrieval: what their candidates are indices of.
+    """
+
+    shown: ShownLists
+    retrieval: Retrieval
 
     def relevance(self, lists: Integers, positions: Integers) -> Floats:
-        shown = self.browsing.shown[lists, positions]
-        return self.catalogue.relevance[self.browsing.query[lists], shown]
+        """Gamma of what stands in these lists at these positions, counted from 0."""
+        candidate = self.shown.shown[lists, positions]
+        return self.retrieval.relevance[self.shown.query[lists], candidate]
 
     def events(
         self,
@@ -145,13 +153,21 @@ class _Seen:
         at: Integers,
         value: Floats | None = None,
     ) -> Events:
-        browsing = self.browsing
-        shown = browsing.shown[lists, positions]
+        """One event of a signal per list and position.
+
+        Args:
+            signal: index of the signal.
+            lists: index of each event's list.
+            positions: counted from 0.
+            at: epoch milliseconds.
+            value: 1 where none is given.
+        """
+        candidate = self.shown.shown[lists, positions]
         return Events(
-            request_id=browsing.request_id[lists],
-            item_id=self.catalogue.candidates[browsing.query[lists], shown] + 1,
+            request_id=self.shown.request_id[lists],
+            item_id=self.retrieval.candidates[self.shown.query[lists], candidate] + 1,
             position=positions + 1,
-            user_id=browsing.user_id[lists],
+            user_id=self.shown.user[lists] + 1,
             signal=np.full(len(lists), signal),
             value=np.ones(len(lists)) if value is None else value,
             occurred_at_ms=at,

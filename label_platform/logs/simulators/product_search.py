@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from label_platform.logs.simulators import writing
-from label_platform.logs.simulators.browsing import DAY_MS, Browsing, browse_day, epoch_ms
-from label_platform.logs.simulators.catalogue import Catalogue, build_catalogue, logging_scores
+from label_platform.logs.simulators.browsing import Browsing, browse_day
+from label_platform.logs.simulators.catalogue import WEAK_LOGGER, Catalogue, build_catalogue
 from label_platform.logs.simulators.feedback import (
     SIGNALS,
     Events,
@@ -17,6 +17,7 @@ from label_platform.logs.simulators.feedback import (
 )
 from label_platform.logs.simulators.output_folder import all_or_nothing, write_description
 from label_platform.logs.simulators.settings import ProductSearchSettings
+from label_platform.logs.simulators.shown_lists import DAY_MS, epoch_ms
 from label_platform.logs.simulators.summary import SimulationSummary
 
 Progress = Callable[[int, int], None]
@@ -52,7 +53,9 @@ def simulate_product_search(
         summary = _write_days(settings, catalogue, folder / "logs", progress)
         items = folder / "logs" / "items.parquet"
         writing.write_items(catalogue, settings.start_date, settings.days, items, rng)
-        writing.write_truth(catalogue, settings, folder / "truth")
+        truth, curves = folder / "truth", settings.examination_table()
+        writing.write_relevance(catalogue, catalogue.items.features, truth / "relevance.parquet")
+        writing.write_examination(curves, settings.devices, truth / "examination.parquet")
         write_description("product_search", settings.as_json(), summary, folder)
     return summary
 
@@ -60,7 +63,8 @@ def simulate_product_search(
 def _write_days(
     settings: ProductSearchSettings, catalogue: Catalogue, logs: Path, progress: Progress | None
 ) -> SimulationSummary:
-    scores = logging_scores(catalogue, settings, np.random.default_rng([settings.seed, 4]))
+    rng = np.random.default_rng([settings.seed, 4])
+    scores = catalogue.logging_scores(settings.logger, WEAK_LOGGER, rng)
     summary = SimulationSummary()
     pending: list[Events] = []
     for number, day in enumerate(settings.log_days):
@@ -88,8 +92,7 @@ def _write_days(
 
 
 def _count_lists(summary: SimulationSummary, browsing: Browsing, written: writing.Written) -> None:
-    summary.lists += len(browsing.request_id)
-    summary.randomized_lists += int(browsing.randomized.sum())
+    summary.count_lists(browsing)
     summary.bot_sessions += browsing.bot_sessions
     summary.impressions += written.sound
     summary.duplicate_impressions += written.repeated
@@ -97,8 +100,6 @@ def _count_lists(summary: SimulationSummary, browsing: Browsing, written: writin
 
 
 def _count_events(summary: SimulationSummary, events: Events, written: writing.Written) -> None:
-    counts = np.bincount(events.signal, minlength=len(SIGNALS)).tolist()
-    for signal, count in zip(SIGNALS, counts, strict=True):
-        summary.interactions[signal] = summary.interactions.get(signal, 0) + count
+    summary.count_events(events, SIGNALS)
     summary.duplicate_interactions += written.repeated
     summary.malformed_interactions += written.broken

@@ -1,22 +1,18 @@
 """What a simulated product search can be told to be."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import date, timedelta
-from typing import Literal, get_args
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-Logger = Literal["weak", "strong", "random"]
-ExaminationCurve = float | tuple[float, ...]
+from label_platform.logs.simulators.log_settings import LogSettings, require
 
-_SHARES = ("randomized_share", "trust_bias", "bot_share", "duplicate_share", "malformed_share")
-_COUNTS = ("days", "lists_per_day", "n_queries", "candidates_per_query", "n_items", "list_length")
+ExaminationCurve = float | tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class ProductSearchSettings:
+class ProductSearchSettings(LogSettings):
     """Size, people and faults of a simulated product search.
 
     Attributes:
@@ -43,12 +39,6 @@ class ProductSearchSettings:
         malformed_share: share of records of which a broken copy was sent too.
     """
 
-    days: int = 10
-    start_date: date = date(2026, 10, 1)
-    lists_per_day: int = 5000
-    seed: int = 0
-    logger: Logger = "weak"
-    randomized_share: float = 0.03
     n_queries: int = 3000
     n_unseen_queries: int = 1000
     candidates_per_query: int = 25
@@ -63,14 +53,10 @@ class ProductSearchSettings:
     malformed_share: float = 0.0005
 
     def __post_init__(self) -> None:
-        for name in _COUNTS:
-            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        for name in _SHARES:
-            require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "0 to 1")
-        require(self.seed >= 0, "seed", self.seed, "0 or more")
+        super().__post_init__()
+        self.require_counts("n_queries", "candidates_per_query", "n_items", "list_length")
+        self.require_shares("trust_bias", "bot_share", "duplicate_share", "malformed_share")
         require(self.n_unseen_queries >= 0, "n_unseen_queries", self.n_unseen_queries, "0 or more")
-        known = get_args(Logger)
-        require(self.logger in known, "logger", self.logger, " | ".join(known))
         most = self.candidates_per_query
         require(self.list_length <= most, "list_length", self.list_length, f"at most {most}")
         require(self.n_items >= most, "n_items", self.n_items, f"at least {most}")
@@ -82,11 +68,6 @@ class ProductSearchSettings:
     def devices(self) -> tuple[str, ...]:
         """The devices that people use."""
         return tuple(self.examination)
-
-    @property
-    def log_days(self) -> list[date]:
-        """All days of the log."""
-        return [self.start_date + timedelta(days=n) for n in range(self.days)]
 
     def examination_table(self) -> NDArray[np.float64]:
         """P(examined) relative to position 1, of shape (devices, positions)."""
@@ -100,10 +81,6 @@ class ProductSearchSettings:
             ]
         )
 
-    def as_json(self) -> dict[str, object]:
-        """The settings as JSON holds them."""
-        return {**asdict(self), "start_date": self.start_date.isoformat()}
-
 
 _CURVE = "an exponent >= 0, or one probability per position of which the first is 1"
 
@@ -112,13 +89,3 @@ def _is_curve(curve: ExaminationCurve, list_length: int) -> bool:
     if not isinstance(curve, tuple):
         return curve >= 0
     return len(curve) >= list_length and curve[0] == 1 and all(0 < value <= 1 for value in curve)
-
-
-def require(fine: bool, name: str, found: object, expected: str) -> None:  # noqa: FBT001
-    """Refuse a setting that is not fine.
-
-    Raises:
-        ValueError: names the setting, what was found and what was expected.
-    """
-    if not fine:
-        raise ValueError(f"{name}: found {found!r}, expected {expected}")

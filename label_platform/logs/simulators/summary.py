@@ -1,6 +1,12 @@
 """What a simulation wrote, so that whoever reads its logs can check that nothing was lost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+
+from label_platform.logs.simulators.feedback import Events
+from label_platform.logs.simulators.shown_lists import ShownLists
 
 
 @dataclass
@@ -35,3 +41,14 @@ class SimulationSummary:
     malformed_interactions: int = 0
     clicks_without_impression: int = 0
     clicks_before_impression: int = 0
+
+    def count_lists(self, lists: ShownLists) -> None:
+        """Adds lists that were shown."""
+        self.lists += len(lists.request_id)
+        self.randomized_lists += int(lists.randomized.sum())
+
+    def count_events(self, events: Events, signals: Sequence[str]) -> None:
+        """Adds events that were written, whose signals are indices of these names."""
+        counts = np.bincount(events.signal, minlength=len(signals)).tolist()
+        for signal, count in zip(signals, counts, strict=True):
+            self.interactions[signal] = self.interactions.get(signal, 0) + count

@@ -1,7 +1,7 @@
 """The simulated logs as files, in the native format."""
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,12 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from label_platform.logs.simulators import faults
-from label_platform.logs.simulators.browsing import DAY_MS, Browsing
+from label_platform.logs.simulators.browsing import Browsing
 from label_platform.logs.simulators.catalogue import Catalogue
 from label_platform.logs.simulators.feedback import SIGNALS, Events
+from label_platform.logs.simulators.log_settings import LogSettings
+from label_platform.logs.simulators.retrieval import Floats, Retrieval
 from label_platform.logs.simulators.settings import ProductSearchSettings
+from label_platform.logs.simulators.shown_lists import DAY_MS, ShownLists, epoch_ms
 
 MOMENT = pa.timestamp("ms", tz="UTC")
 
@@ -43,7 +47,7 @@ def write_impressions(
     rng: np.random.Generator,
 ) -> Written:
     """Writes a day of impressions, sorted by request and position."""
-    sound = impression_table(browsing, catalogue, settings)
+    sound = impression_table(browsing, catalogue, settings, "search")
     repeated = faults.draw_rows(len(sound), settings.duplicate_share, rng)
     broken = faults.draw_rows(len(sound), settings.malformed_share, rng)
     rows = pa.concat_tables(
@@ -55,38 +59,37 @@ def write_impressions(
 
 
 def impression_table(
-    browsing: Browsing, catalogue: Catalogue, settings: ProductSearchSettings
+    lists: ShownLists, retrieval: Retrieval, settings: LogSettings, surface: str
 ) -> pa.Table:
-    """One row per item shown.
+    """One row per item shown, looked at or not, in the order of lists and positions.
 
     `logging_probability` is the probability of this item at this position given the query and the
     ranker that made the list: exact where chance made it, else null.
     """
-    n_lists, length = browsing.shown.shape
-    pair = (browsing.query[:, None] * catalogue.candidates.shape[1] + browsing.shown).ravel()
-    by_chance = browsing.randomized | (settings.logger == "random")
+    n_lists, length = lists.shown.shape
+    n_candidates = retrieval.candidates.shape[1]
+    pair = (lists.query[:, None] * n_candidates + lists.shown).ravel()
+    by_chance = lists.randomized | (settings.logger == "random")
     columns = {
-        "request_id": browsing.request_id,
-        "query_id": browsing.query + 1,
-        "query_text": pa.array(catalogue.query_texts).take(browsing.query),
-        "user_id": browsing.user_id,
-        "session_id": browsing.session_id,
-        "shown_at": pa.array(browsing.shown_at_ms).cast(MOMENT),
-        "surface": pa.array(["search"] * n_lists),
-        "device": pa.array(settings.devices).take(browsing.device),
+        "request_id": lists.request_id,
+        "query_id": lists.query + 1,
+        "query_text": pa.array(retrieval.query_texts).take(lists.query),
+        "user_id": lists.user + 1,
+        "session_id": lists.session_id,
+        "shown_at": pa.array(lists.shown_at_ms).cast(MOMENT),
+        "surface": pa.array([surface] * n_lists),
+        "device": pa.array(settings.devices).take(lists.device),
         "ranker_id": pa.array([settings.logger, "randomized"]).take(
-            browsing.randomized.astype(np.int8)
+            lists.randomized.astype(np.int8)
         ),
-        "randomized": browsing.randomized,
-        "logging_probability": pa.array(
-            np.full(n_lists, 1 / settings.candidates_per_query), mask=~by_chance
-        ),
+        "randomized": lists.randomized,
+        "logging_probability": pa.array(np.full(n_lists, 1 / n_candidates), mask=~by_chance),
     }
     table = pa.table(columns).take(np.repeat(np.arange(n_lists), length))
     positions = np.tile(np.arange(1, length + 1, dtype=np.int32), n_lists)
-    table = table.add_column(5, "item_id", [catalogue.candidates.ravel()[pair] + 1])
+    table = table.add_column(5, "item_id", [retrieval.candidates.ravel()[pair] + 1])
     table = table.add_column(6, "position", [positions])
-    for name, values in catalogue.features.items():
+    for name, values in retrieval.features.items():
         table = table.append_column(name, [values.ravel()[pair]])
     return table
 
@@ -154,7 +157,7 @@ def write_items(
 ) -> None:
     """Writes the catalogue; a few items get more reviews and a new title during the log."""
     items, n = catalogue.items, len(catalogue.items.titles)
-    start = int(np.datetime64(first_day, "ms").astype(np.int64))
+    start = epoch_ms(first_day)
     changed = np.sort(rng.choice(n, max(1, n // 100), replace=False))
     row = np.concatenate([np.arange(n), changed])
     later = np.arange(len(row)) >= n
@@ -171,27 +174,33 @@ def write_items(
     write_table(pa.table(columns).take(order), path)
 
 
-def write_truth(catalogue: Catalogue, settings: ProductSearchSettings, folder: Path) -> None:
-    """Writes what no log may hold: relevance with all features, and the examination curves."""
-    n_queries, n_candidates = catalogue.candidates.shape
-    item = catalogue.candidates.ravel()
+def write_relevance(
+    retrieval: Retrieval, item_features: Mapping[str, NDArray[np.float32]], path: Path
+) -> None:
+    """Writes what no log may hold: relevance, beside all features."""
+    n_queries, n_candidates = retrieval.candidates.shape
+    item = retrieval.candidates.ravel()
     query = np.repeat(np.arange(n_queries), n_candidates)
-    relevance = {
+    columns = {
         "query_id": query + 1,
         "item_id": item + 1,
-        "relevance": catalogue.relevance.ravel(),
-        "seen_in_log": query < catalogue.n_logged,
+        "relevance": retrieval.relevance.ravel(),
+        "seen_in_log": query < retrieval.n_logged,
+        **{name: values.ravel() for name, values in retrieval.features.items()},
+        **{name: values[item] for name, values in item_features.items()},
     }
-    relevance |= {name: values.ravel() for name, values in catalogue.features.items()}
-    relevance |= {name: values[item] for name, values in catalogue.items.features.items()}
-    write_table(pa.table(relevance), folder / "relevance.parquet")
-    n_devices, length = len(settings.devices), settings.list_length
-    examination = {
-        "device": np.repeat(settings.devices, length),
-        "position": np.tile(np.arange(1, length + 1, dtype=np.int32), n_devices),
-        "examination": settings.examination_table().ravel(),
+    write_table(pa.table(columns), path)
+
+
+def write_examination(examination: Floats, devices: Sequence[str], path: Path) -> None:
+    """Writes how far people look, by device and position, shape (devices, positions)."""
+    length = examination.shape[1]
+    columns = {
+        "device": np.repeat(devices, length),
+        "position": np.tile(np.arange(1, length + 1, dtype=np.int32), len(devices)),
+        "examination": examination.ravel(),
     }
-    write_table(pa.table(examination), folder / "examination.parquet")
+    write_table(pa.table(columns), path)
 
 
 def write_table(table: pa.Table, path: Path) -> None:

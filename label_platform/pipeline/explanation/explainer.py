@@ -14,6 +14,7 @@ from label_platform.explain import (
     Explanation,
     Fitted,
     Frame,
+    LogEvidence,
     Shown,
     explain_cell,
     explain_impression,
@@ -89,40 +90,16 @@ class LabelExplainer:
         chosen = [day for day in days or train if self._is_labelled(day)]
         lines = self._lines
         evidence = lines.evidence(lines.of_cells(cells, chosen))
-        by_cell: dict[tuple[Any, Any, date], list[Shown]] = defaultdict(list)
-        for shown in evidence.shown.values():
-            by_cell[shown.query_id, shown.item_id, shown.shown_at.date()].append(shown)
-        stored = {day: self.recorded.cells(cells, day) for day in chosen}
-        excluded = self.recorded.excluded({key for key in evidence.shown if key[1] in chosen})
+        days_of = self._cell_days(cells, chosen, evidence)
         rows = self.recorded.training_cells(cells) if tuple(chosen) == train else {}
         frame_facts = facts_of(self.context, self.policy, chosen)
         found = []
         for query, item in cells:
-            parts = [
-                CellDay(
-                    day,
-                    sorted(by_cell[query, item, day], key=lambda each: each.shown_at),
-                    self.fitted(day),
-                    stored[day].get((query, item)),
-                    {name: why for (name, on), why in excluded.items() if on == day},
-                    self._decay(day, train),
-                )
-                for day in chosen
-                if by_cell[query, item, day] or (query, item) in stored[day]
-            ]
-            why = next(
-                (
-                    part.excluded[each.impression_id]
-                    for part in parts
-                    for each in part.shown
-                    if part.excluded.get(each.impression_id)
-                ),
-                "",
-            )
+            parts = days_of[query, item]
             frame = Frame(
                 f"Label of query {query} and item {item} by policy {self.policy.name}",
                 frame_facts,
-                (*notes_of(lines, why), *self._no_training_label(chosen, train)),
+                (*notes_of(lines, _exclusion(parts)), *self._no_training_label(chosen, train)),
             )
             explained = explain_cell(
                 self.context.problem,
@@ -135,6 +112,31 @@ class LabelExplainer:
             )
             found.append(self._excused(explained, chosen))
         return found
+
+    def _cell_days(
+        self, cells: Collection[tuple[Any, Any]], days: Sequence[date], evidence: LogEvidence
+    ) -> dict[tuple[Any, Any], list[CellDay]]:
+        """By query and item, the days on which it was shown or has a label."""
+        shown: dict[tuple[Any, Any, date], list[Shown]] = defaultdict(list)
+        for each in sorted(evidence.shown.values(), key=lambda each: each.shown_at):
+            shown[each.query_id, each.item_id, each.shown_at.date()].append(each)
+        stored = {day: self.recorded.cells(cells, day) for day in days}
+        excluded = self.recorded.excluded({key for key in evidence.shown if key[1] in days})
+        return {
+            cell: [
+                CellDay(
+                    day,
+                    shown[*cell, day],
+                    self.fitted(day),
+                    stored[day].get(cell),
+                    {name: why for (name, on), why in excluded.items() if on == day},
+                    self._decay(day, self.training_days),
+                )
+                for day in days
+                if shown[*cell, day] or cell in stored[day]
+            ]
+            for cell in cells
+        }
 
     @cached_property
     def training_days(self) -> tuple[date, ...]:
@@ -255,6 +257,12 @@ class LabelExplainer:
         if not stale:
             return explained
         return replace(explained, notes=(*explained.notes, _STALE.format(", ".join(stale[:3]))))
+
+
+def _exclusion(parts: Sequence[CellDay]) -> str:
+    """Why the first impression that does not count is excluded; empty where all count."""
+    reasons = (part.excluded.get(each.impression_id, "") for part in parts for each in part.shown)
+    return next(filter(None, reasons), "")
 
 
 def columns_of(context: Context, policies: Sequence[Policy]) -> tuple[str, ...]:

@@ -11,10 +11,9 @@ from label_platform.explain import (
     LogEvidence,
     Shown,
     Wording,
-    impression_label,
+    computed_label,
     key_of,
     number,
-    part_of_cell,
 )
 from label_platform.lake import Partition, quote_literal
 from label_platform.pipeline.context import Context
@@ -223,9 +222,8 @@ def _of_policy(
         why = next(iter(excluded.values()))
         return TouchedLabel(policy.name, name, {}, f"it has no label: excluded, {why}")
     fitted, problem = explainer.fitted(day), context.problem
-    compute = impression_label if policy.grain == "impression" else part_of_cell
     now, without = (
-        compute(policy, shown, each.values(problem, shown), fitted).numbers
+        computed_label(policy, shown, each.values(problem, shown), fitted).numbers
         for each in (evidence, evidence.without(problem, event_id))
     )
     return TouchedLabel(

@@ -8,6 +8,7 @@ from typing import Any
 from label_platform.examples import SplitError
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.policy_warnings import unseen_in
 from label_platform.pipeline.refusals import is_refused
 from label_platform.pipeline.steps import STEPS, is_stale, partitions_of, step_of
 from label_platform.policy import Policy, labels_need_propensities
@@ -36,11 +37,13 @@ class Plan:
         affected: partitions.
         rankers: that would be trained, as policy and title.
         words: why nothing can be said of training, where that is so.
+        unseen: warnings of segments whose values no impression has.
     """
 
     affected: tuple[Affected, ...]
     rankers: tuple[tuple[str, str], ...]
     words: str = ""
+    unseen: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The plan for programs."""
@@ -85,7 +88,7 @@ def plan_of(before: Context, after: Context, policy: Policy) -> Plan:
         if each.name in trained
         for spec in each.rankers
     )
-    return Plan(tuple(affected), rankers, words)
+    return Plan(tuple(affected), rankers, words, tuple(unseen_in(after, policy)))
 
 
 def _shared(after: Context, before: Context, last_day: date) -> list[Affected]:

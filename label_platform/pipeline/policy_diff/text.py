@@ -195,6 +195,8 @@ def _print_plan(console: Console, diff: PolicyDiff) -> None:
     if plan.rankers:
         said = ", ".join(f"{policy} {title}" for policy, title in plan.rankers)
         console.print(f"  rankers trained: {escape(said)}", highlight=False)
+    for line in plan.unseen:
+        console.print(f"[yellow]warning:[/] {escape(line)}", highlight=False, soft_wrap=True)
     if not diff.cost:
         return
     table = _table("cost", "partitions", "rows", "seconds", "from")

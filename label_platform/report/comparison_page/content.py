@@ -116,6 +116,7 @@ class ComparisonPage:
         baseline: what others are compared with.
         verdicts: a sentence per policy and ranker.
         table: of the comparison.
+        supported: policies and rankers that may be promoted, the best first.
         promotion: what became of champion and challenger; empty where nothing was decided.
         curves: of examination.
         histograms: of labels.
@@ -132,6 +133,7 @@ class ComparisonPage:
     baseline: str
     verdicts: tuple[ArmVerdict, ...]
     table: pd.DataFrame
+    supported: tuple[tuple[str, str], ...] = ()
     promotion: str = ""
     curves: tuple[Curve, ...] = ()
     histograms: tuple[Histogram, ...] = ()
@@ -145,12 +147,11 @@ class ComparisonPage:
     @property
     def headline(self) -> str:
         """The answer in one sentence."""
-        supported = [each for each in self.verdicts if each.is_supported]
-        if not supported:
+        if not self.supported:
             return (
                 f"Nothing that a real log has shows any policy to be better than {self.baseline} "
                 "and worse nowhere."
             )
-        names = ", ".join(dict.fromkeys(each.policy for each in supported))
-        verb = "is" if len({each.policy for each in supported}) == 1 else "are"
-        return f"{names} {verb} better than {self.baseline}, and worse nowhere."
+        names = list(dict.fromkeys(policy for policy, _ in self.supported))
+        verb = "is" if len(names) == 1 else "are"
+        return f"{', '.join(names)} {verb} better than {self.baseline}, and worse nowhere."

@@ -8,7 +8,7 @@ import pytest
 
 from label_platform.logs.simulators import ProductSearchSettings
 from label_platform.logs.simulators.browsing import click_probability
-from label_platform.logs.simulators.settings import Logger
+from label_platform.logs.simulators.log_settings import Logger
 from tests.logs.simulators.conftest import Simulated, simulate
 
 KEYS = ["request_id", "item_id", "position"]

@@ -2,7 +2,6 @@
 
 import itertools
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,7 @@ from label_platform.lake import Lake
 from label_platform.logs import erasure
 from tests.pipeline.conftest import Installation
 from tests.pipeline.erasure.conftest import USER, erase, key_of, lake_of, traces
-
-
-class PowerCutError(Exception):
-    """Stands for a kill -9."""
+from tests.power_cuts import dies
 
 
 @pytest.mark.parametrize(
@@ -41,29 +37,9 @@ def test_an_erasure_that_died_anywhere_is_finished_by_the_next(
     for calls in itertools.count(0, step):
         shutil.rmtree(folder)
         shutil.copytree(saved, folder)
-        with monkeypatch.context() as patch:
-            if not _dies_after(patch, calls, owner, name, lambda: erase(shop)):
-                break
+        if not dies(monkeypatch, calls, owner, name, lambda: erase(shop)):
+            break
         assert erase(shop) == undisturbed
         assert shop.content_hashes() == hashes
         assert traces(shop, key_of(shop, USER)) == []
     assert calls > step, f"{name} was called too seldom to show anything"
-
-
-def _dies_after(
-    patch: pytest.MonkeyPatch, calls: int, owner: object, name: str, work: Callable[[], object]
-) -> bool:
-    real, done = getattr(owner, name), []
-
-    def dying(*arguments: object, **options: object) -> object:
-        if len(done) == calls:
-            raise PowerCutError
-        done.append(arguments)
-        return real(*arguments, **options)
-
-    patch.setattr(owner, name, dying)
-    try:
-        work()
-    except PowerCutError:
-        return True
-    return False

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from label_platform.logs.simulators.catalogue import Floats, Integers, directions
+from label_platform.logs.simulators.retrieval import Floats, Integers, directions, draw_queries
 from label_platform.logs.simulators.short_video.settings import ShortVideoSettings
 
-_SEGMENT_EXPONENT = 0.5
 _PATIENCE_EVIDENCE = 12.0
 _LAPSED = 0.3
 _RETURNS_ANYWAY = 0.2
@@ -35,13 +34,11 @@ class People:
 def draw_people(settings: ShortVideoSettings, rng: np.random.Generator) -> People:
     """Draws everybody, before the first day."""
     n = settings.n_users
-    size = np.arange(1, settings.n_segments + 1) ** -_SEGMENT_EXPONENT
-    cumulative = np.cumsum(size / size.sum())
-    segment = np.searchsorted(cumulative, rng.random(n), side="right")
+    segment = draw_queries(settings.n_segments, n, rng)
     device = rng.integers(0, len(settings.devices), n)
     mean = np.array(list(settings.patience.values()))[device]
     return People(
-        segment=np.minimum(segment, settings.n_segments - 1).astype(np.int64),
+        segment=segment,
         device=device,
         patience=rng.beta(mean * _PATIENCE_EVIDENCE, (1 - mean) * _PATIENCE_EVIDENCE),
         taste=directions(n, rng),

@@ -7,9 +7,8 @@ no difference.
 import numpy as np
 from numpy.typing import NDArray
 
-from label_platform.logs.simulators.catalogue import Floats, Integers
-from label_platform.logs.simulators.feedback import Events, as_ms, join_events
-from label_platform.logs.simulators.short_video.people import People
+from label_platform.logs.simulators.feedback import Events, Seen, as_ms, join_events
+from label_platform.logs.simulators.retrieval import Floats
 from label_platform.logs.simulators.short_video.videos import Offer
 from label_platform.logs.simulators.short_video.watching import Feeds
 
@@ -24,7 +23,7 @@ MAX_REACTION_DELAY_S = 1200
 _PLAY_S = 2.0
 
 
-def react(feeds: Feeds, offer: Offer, people: People, rng: np.random.Generator) -> Events:
+def react(feeds: Feeds, offer: Offer, rng: np.random.Generator) -> Events:
     """All events that a day's feeds lead to, on whatever day they happen.
 
     A click is a play: the video was not skipped at once. Seconds are logged at the end of watching,
@@ -35,13 +34,13 @@ def react(feeds: Feeds, offer: Offer, people: People, rng: np.random.Generator) 
     starts = feeds.starts_s[lists, positions]
     watched = feeds.watched[lists, positions]
     interest = feeds.interest[lists, positions]
-    n = len(lists)
+    n, seen = len(lists), Seen(feeds, offer)
 
     def events(
         signal: int, rows: NDArray[np.bool_], after_s: Floats, value: Floats | None = None
     ) -> Events:
         of, at = lists[rows], positions[rows]
-        return _events(feeds, offer, people, signal, of, at, after_s[rows], value)
+        return seen.events(signal, of, at, feeds.shown_at_ms[of] + as_ms(after_s[rows]), value)
 
     def reacts(least: float, most: float) -> NDArray[np.bool_]:
         found: NDArray[np.bool_] = watched & (rng.random(n) < least + most * interest**2)
@@ -61,26 +60,3 @@ def react(feeds: Feeds, offer: Offer, people: People, rng: np.random.Generator) 
         events(FORWARD, reacts(0.001, 0.04), ends + forward_s),
     ]
     return join_events(parts)
-
-
-def _events(
-    feeds: Feeds,
-    offer: Offer,
-    people: People,
-    signal: int,
-    lists: Integers,
-    positions: Integers,
-    after_s: Floats,
-    value: Floats | None,
-) -> Events:
-    user = feeds.user[lists]
-    shown = feeds.shown[lists, positions]
-    return Events(
-        request_id=feeds.request_id[lists],
-        item_id=offer.candidates[people.segment[user], shown] + 1,
-        position=positions + 1,
-        user_id=user + 1,
-        signal=np.full(len(lists), signal),
-        value=np.ones(len(lists)) if value is None else value,
-        occurred_at_ms=feeds.shown_at_ms[lists] + as_ms(after_s),
-    )

@@ -1,25 +1,15 @@
 """What a simulated feed of short videos can be told to be."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import date, timedelta
-from typing import get_args
+from dataclasses import dataclass, field
 
-from label_platform.logs.simulators.settings import Logger, require
+from label_platform.logs.simulators.log_settings import LogSettings, require
 
 LONGEST_RETENTION = 0.8
-_COUNTS = (
-    "days",
-    "lists_per_day",
-    "n_segments",
-    "candidates_per_segment",
-    "n_videos",
-    "list_length",
-)
 
 
 @dataclass(frozen=True)
-class ShortVideoSettings:
+class ShortVideoSettings(LogSettings):
     """Size and people of a simulated feed of short videos.
 
     Attributes:
@@ -44,12 +34,6 @@ class ShortVideoSettings:
             than somebody whom nothing did.
     """
 
-    days: int = 10
-    start_date: date = date(2026, 10, 1)
-    lists_per_day: int = 5000
-    seed: int = 0
-    logger: Logger = "weak"
-    randomized_share: float = 0.03
     n_segments: int = 600
     n_unseen_segments: int = 300
     candidates_per_segment: int = 30
@@ -59,17 +43,12 @@ class ShortVideoSettings:
     retention: float = 0.6
 
     def __post_init__(self) -> None:
-        for name in _COUNTS:
-            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        share = self.randomized_share
-        require(0 <= share <= 1, "randomized_share", share, "0 to 1")
+        super().__post_init__()
+        self.require_counts("n_segments", "candidates_per_segment", "n_videos", "list_length")
         fine = 0 <= self.retention <= LONGEST_RETENTION
         require(fine, "retention", self.retention, f"0 to {LONGEST_RETENTION}")
-        require(self.seed >= 0, "seed", self.seed, "0 or more")
         unseen = self.n_unseen_segments
         require(unseen >= 0, "n_unseen_segments", unseen, "0 or more")
-        known = get_args(Logger)
-        require(self.logger in known, "logger", self.logger, " | ".join(known))
         most = self.candidates_per_segment
         require(self.list_length <= most, "list_length", self.list_length, f"at most {most}")
         require(self.n_videos >= most, "n_videos", self.n_videos, f"at least {most}")
@@ -86,12 +65,3 @@ class ShortVideoSettings:
     def n_users(self) -> int:
         """How many people use the platform."""
         return max(20, self.lists_per_day)
-
-    @property
-    def log_days(self) -> list[date]:
-        """All days of the log."""
-        return [self.start_date + timedelta(days=n) for n in range(self.days)]
-
-    def as_json(self) -> dict[str, object]:
-        """The settings as JSON holds them."""
-        return {**asdict(self), "start_date": self.start_date.isoformat()}

@@ -5,19 +5,26 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from label_platform.logs.simulators.browsing import DAY_MS, epoch_ms
-from label_platform.logs.simulators.catalogue import Floats
 from label_platform.logs.simulators.feedback import Events, join_events
 from label_platform.logs.simulators.output_folder import all_or_nothing, write_description
 from label_platform.logs.simulators.product_search import Progress
+from label_platform.logs.simulators.retrieval import Floats
 from label_platform.logs.simulators.short_video import writing
 from label_platform.logs.simulators.short_video.people import People, draw_people, remember_day
 from label_platform.logs.simulators.short_video.reactions import SIGNALS, react
 from label_platform.logs.simulators.short_video.settings import ShortVideoSettings
-from label_platform.logs.simulators.short_video.videos import Offer, build_offer, logging_scores
+from label_platform.logs.simulators.short_video.videos import WEAK_LOGGER, Offer, build_offer
 from label_platform.logs.simulators.short_video.watching import Feeds, watch_day
+from label_platform.logs.simulators.shown_lists import DAY_MS, epoch_ms
 from label_platform.logs.simulators.summary import SimulationSummary
-from label_platform.logs.simulators.writing import interaction_lines, write_lines, write_table
+from label_platform.logs.simulators.writing import (
+    impression_table,
+    interaction_lines,
+    write_examination,
+    write_lines,
+    write_relevance,
+    write_table,
+)
 
 
 def simulate_short_video(
@@ -52,7 +59,8 @@ def simulate_short_video(
         people = draw_people(settings, rng)
         summary = _write_days(settings, offer, people, folder, progress)
         writing.write_items(offer, settings.start_date, folder / "logs" / "items.parquet")
-        writing.write_relevance(offer, folder / "truth" / "relevance.parquet")
+        relevance = folder / "truth" / "relevance.parquet"
+        write_relevance(offer, offer.videos.features, relevance)
         write_description("short_video", settings.as_json(), summary, folder)
     return summary
 
@@ -64,7 +72,8 @@ def _write_days(
     folder: Path,
     progress: Progress | None,
 ) -> SimulationSummary:
-    scores = logging_scores(offer, settings, np.random.default_rng([settings.seed, 4]))
+    rng = np.random.default_rng([settings.seed, 4])
+    scores = offer.logging_scores(settings.logger, WEAK_LOGGER, rng)
     summary = SimulationSummary()
     pending: list[Events] = []
     visits = []
@@ -72,10 +81,10 @@ def _write_days(
     for number, day in enumerate(settings.log_days):
         start_ms = epoch_ms(day)
         feeds = watch_day(settings, offer, scores, people, number, start_ms)
-        table = writing.impression_table(feeds, offer, people, settings)
+        table = impression_table(feeds, offer, settings, "feed")
         write_table(table, folder / "logs" / "impressions" / f"day={day}.parquet")
         rng = np.random.default_rng([settings.seed, 3, number])
-        events = join_events([*pending, react(feeds, offer, people, rng)])
+        events = join_events([*pending, react(feeds, offer, rng)])
         today = events.occurred_at_ms < start_ms + DAY_MS
         lines = interaction_lines(events[today], SIGNALS)
         write_lines(lines, folder / "logs" / "interactions" / f"day={day}.jsonl.gz")
@@ -90,7 +99,8 @@ def _write_days(
     summary.unwritten_interactions = sum(map(len, pending))
     write_table(pa.concat_tables(visits), folder / "truth" / "visits.parquet")
     examination = reach / np.maximum(reach[:, :1], 1)
-    writing.write_examination(examination, settings, folder / "truth" / "examination.parquet")
+    path = folder / "truth" / "examination.parquet"
+    write_examination(examination, settings.devices, path)
     return summary
 
 
@@ -106,9 +116,6 @@ def _reach(feeds: Feeds, people: People, settings: ShortVideoSettings) -> Floats
 
 
 def _count(summary: SimulationSummary, feeds: Feeds, events: Events) -> None:
-    summary.lists += len(feeds.request_id)
-    summary.randomized_lists += int(feeds.randomized.sum())
+    summary.count_lists(feeds)
     summary.impressions += feeds.shown.size
-    counts = np.bincount(events.signal, minlength=len(SIGNALS)).tolist()
-    for signal, count in zip(SIGNALS, counts, strict=True):
-        summary.interactions[signal] = summary.interactions.get(signal, 0) + count
+    summary.count_events(events, SIGNALS)

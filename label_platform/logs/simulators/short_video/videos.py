@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from label_platform.logs.simulators.catalogue import (
+from label_platform.logs.simulators.retrieval import (
     Floats,
     Integers,
+    Retrieval,
     as_feature,
     directions,
-    standardized,
 )
 from label_platform.logs.simulators.short_video.settings import ShortVideoSettings
 
@@ -24,6 +24,8 @@ TOPICS = (
     *("make-up", "science", "cars", "music", "fitness", "history", "crafts", "fashion"),
 )
 SHORTEST_S, LONGEST_S = 5, 300
+WEAK_LOGGER = {"f_trending": 1.0, "f_past_watch_log": 0.7, "f_freshness": 0.5}
+"""What trends, what was watched for long (so what is long), what is new: by feature its weight."""
 
 _SECOND_TOPIC = 0.6
 _UNOBSERVED_SD = 0.35
@@ -52,27 +54,17 @@ class Videos:
 
 
 @dataclass(frozen=True)
-class Offer:
-    """Segments with their candidates; arrays of shape (segments, candidates) unless stated.
+class Offer(Retrieval):
+    """What is retrieved for segments, which logs call queries; `duration_ms` is a feature.
+
+    Relevance is interest: the probability that somebody of the segment who comes upon the video
+    watches it instead of skipping it at once.
 
     Attributes:
-        segment_texts: one per segment.
-        n_logged: the first so many segments are logged, the others stand only in the truth.
         videos: the videos.
-        candidates: video indices.
-        features: as logged with an impression, among them `duration_ms`.
-        utility: what interest and a strong ranker follow.
-        interest: gamma, the probability that somebody of the segment who comes upon the video
-            watches it instead of skipping it at once.
     """
 
-    segment_texts: list[str]
-    n_logged: int
     videos: Videos
-    candidates: Integers
-    features: Mapping[str, NDArray[np.float32]]
-    utility: Floats
-    interest: Floats
 
 
 def build_offer(settings: ShortVideoSettings, rng: np.random.Generator) -> Offer:
@@ -95,7 +87,7 @@ def build_offer(settings: ShortVideoSettings, rng: np.random.Generator) -> Offer
     utility = _utility(videos.quality[candidates], match, style, features)
     utility += rng.normal(0, _UNOBSERVED_SD, utility.shape)
     return Offer(
-        segment_texts=[
+        query_texts=[
             f"{TOPICS[one]} and {TOPICS[other]}" for one, other in zip(first, second, strict=True)
         ],
         n_logged=settings.n_segments,
@@ -103,28 +95,8 @@ def build_offer(settings: ShortVideoSettings, rng: np.random.Generator) -> Offer
         candidates=candidates,
         features=features,
         utility=utility,
-        interest=0.92 / (1 + np.exp(0.4 - 1.3 * utility)),
+        relevance=0.92 / (1 + np.exp(0.4 - 1.3 * utility)),
     )
-
-
-def logging_scores(offer: Offer, settings: ShortVideoSettings, rng: np.random.Generator) -> Floats:
-    """Scores by which the logger ranks, of standard deviation 1, shape (segments, candidates).
-
-    The weak one follows what trends, what was watched for long (so what is long) and what is new.
-    """
-    noise = rng.normal(size=offer.utility.shape)
-    if settings.logger == "strong":
-        score = standardized(offer.utility) + 0.3 * noise
-    elif settings.logger == "weak":
-        score = (
-            standardized(offer.features["f_trending"])
-            + 0.7 * standardized(offer.features["f_past_watch_log"])
-            + 0.5 * standardized(offer.features["f_freshness"])
-            + 0.3 * noise
-        )
-    else:
-        score = noise
-    return standardized(score)
 
 
 def _draw_videos(n: int, rng: np.random.Generator) -> Videos:

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from label_platform.logs.simulators.browsing import DAY_MS
-from label_platform.logs.simulators.catalogue import Floats, Integers
+from label_platform.logs.simulators.retrieval import Floats, Integers
 from label_platform.logs.simulators.short_video.people import People, draw_visitors
 from label_platform.logs.simulators.short_video.settings import ShortVideoSettings
 from label_platform.logs.simulators.short_video.videos import Offer
+from label_platform.logs.simulators.shown_lists import DAY_MS, ShownLists, rank
 
 MOST_LOOPS = 2
 """Nobody watches a video more often than this in a row."""
 
-_JITTER = 0.25
 _USUAL_DURATION_S = 15
 _SHARE_EXPONENT = -0.3
 _SHARE_SPREAD = 0.45
@@ -30,29 +29,17 @@ _SWIPE_S = 0.5
 
 
 @dataclass(frozen=True)
-class Feeds:
-    """One day of feeds, in the order in which they were asked for.
+class Feeds(ShownLists):
+    """One day of feeds, in which a visitor has one session; the query of a feed is its segment.
 
     Attributes:
-        request_id: of each feed.
-        user: user index of each feed.
-        session_id: of each feed; a visitor has one session a day.
-        shown_at_ms: epoch milliseconds of each feed.
-        randomized: whether chance alone made the feed.
-        shown: candidate index by feed and position, shape (feeds, positions), as all below.
-        looked_at: whether the user came that far.
+        looked_at: whether the user came that far, shape (feeds, positions), as all below.
         interest: of this user in the video.
         watched: not skipped at once.
         watch_s: seconds of watching, also of what was skipped; 0 of what was not looked at.
         starts_s: seconds from the feed's arrival until the video begins to play.
     """
 
-    request_id: Integers
-    user: Integers
-    session_id: Integers
-    shown_at_ms: Integers
-    randomized: NDArray[np.bool_]
-    shown: Integers
     looked_at: NDArray[np.bool_]
     interest: Floats
     watched: NDArray[np.bool_]
@@ -81,9 +68,10 @@ def watch_day(
     user = draw_visitors(people, n_lists, rng)
     segment = people.segment[user]
     randomized = rng.random(n_lists) < settings.randomized_share
-    shown = _rank(scores[segment], randomized, settings, rng)
+    by_chance = randomized | (settings.logger == "random")
+    shown = rank(scores[segment], by_chance, settings.list_length, rng)
     video = np.take_along_axis(offer.candidates[segment], shown, axis=1)
-    common = np.take_along_axis(offer.interest[segment], shown, axis=1)
+    common = np.take_along_axis(offer.relevance[segment], shown, axis=1)
     interest = own_interest(common, people.taste[user], offer.videos.style[video])
     went_on = np.floor(np.log1p(-rng.random(n_lists)) / np.log(people.patience[user]))
     looked_at = np.arange(settings.list_length) <= went_on[:, None]
@@ -95,8 +83,10 @@ def watch_day(
     order = np.argsort(offset_ms, kind="stable")
     return Feeds(
         request_id=day_number * n_lists + np.arange(1, n_lists + 1),
-        user=user[order],
+        query=segment[order],
         session_id=day_number * n_lists + session[order] + 1,
+        user=user[order],
+        device=people.device[user[order]],
         shown_at_ms=day_start_ms + offset_ms[order],
         randomized=randomized[order],
         shown=shown[order],
@@ -160,15 +150,3 @@ def _draw_times(session: Integers, feed_s: Floats, rng: np.random.Generator) -> 
     start = rng.beta(2.5, 1.6, len(first)) * np.maximum(DAY_MS - 1 - lasts, 0)
     midnight_to_feed: Integers = np.minimum(start[session] + before, DAY_MS - 1).astype(np.int64)
     return midnight_to_feed
-
-
-def _rank(
-    scores: Floats,
-    randomized: NDArray[np.bool_],
-    settings: ShortVideoSettings,
-    rng: np.random.Generator,
-) -> Integers:
-    noise = rng.normal(size=scores.shape)
-    by_chance = randomized | (settings.logger == "random")
-    drawn = np.where(by_chance[:, None], noise, scores + _JITTER * noise)
-    return np.argsort(-drawn, axis=1, kind="stable")[:, : settings.list_length]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from label_platform.logs.simulators.catalogue import directions
+from label_platform.logs.simulators.retrieval import directions
 from label_platform.logs.simulators.short_video.people import draw_people, remember_day
 from label_platform.logs.simulators.short_video.watching import draw_watch_s, own_interest
 from tests.logs.simulators.short_video.conftest import SMALL, Simulated, simulate
