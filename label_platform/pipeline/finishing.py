@@ -28,7 +28,13 @@ from label_platform.policy import (
     examples_need_predictions,
     falls_back,
 )
-from label_platform.ranking import cross_fitted_labels, load_teacher, read_features, teacher_scores
+from label_platform.ranking import (
+    FeatureCodes,
+    cross_fitted_labels,
+    load_teacher,
+    read_features,
+    teacher_scores,
+)
 
 _FEWEST_QUERIES = 20
 _DIGITS = 6
@@ -78,9 +84,8 @@ def _predictions(policy: Policy, rows: pa.Table, features: tuple[str, ...]) -> F
     # a row that was kept of several stands for them all
     sampled = _floats(rows, "weight" if policy.grain == "query_item" else "raw_weight")
     weight = np.where(_is(rows, "part", "train") & shown, examined * sampled, 0.0)
-    return cross_fitted_labels(
-        read_features(rows, features).astype(np.float64), label, weight, _units(rows)
-    )
+    matrix = read_features(rows, features, codes=FeatureCodes.of(rows, features))
+    return cross_fitted_labels(matrix.astype(np.float64), label, weight, _units(rows))
 
 
 def _units(rows: pa.Table) -> NDArray[np.str_]:

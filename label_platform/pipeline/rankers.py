@@ -18,7 +18,7 @@ from label_platform.policy import (
     labels_need_propensities,
     policy_version,
 )
-from label_platform.ranking import Ranker, TrainingData, TrainingError, fit_ranker
+from label_platform.ranking import ParquetColumns, Ranker, TrainingData, TrainingError, fit_ranker
 from label_platform.tracking import RankerRecord, TrackingStore
 
 SEED = 0
@@ -42,9 +42,7 @@ def rankers_recipe(context: Context, partition: Partition) -> dict[str, Any]:
 def build_rankers(context: Context, partition: Partition) -> Manifest:
     """Train the policy's rankers and record each as an MLflow run with its model."""
     policy = context.project.policy(partition.policy)
-    examples = context.engine.arrow(
-        f"from {context.lake.scan('examples', [partition.day], policy.name)}"
-    )
+    examples = stored_examples(context, partition)
     rankers: list[tuple[RankerSpec, Ranker]] = []
     untrained: dict[str, str] = {}
     for spec in policy.rankers:
@@ -67,6 +65,11 @@ def build_rankers(context: Context, partition: Partition) -> Manifest:
         attributes={
             "mlflow_runs": runs,
             "untrained": untrained,
+            "warnings": {
+                spec.title: "; ".join(ranker.warnings)
+                for spec, ranker in rankers
+                if ranker.warnings
+            },
             "auxiliary": {
                 spec.title: _auxiliary_facts(ranker)
                 for spec, ranker in rankers
@@ -83,12 +86,25 @@ def stored_rankers(context: Context, partition: Partition) -> list[tuple[RankerS
     return [(RankerSpec.model_validate_json(spec), Ranker.from_json(text)) for spec, text in rows]
 
 
+def stored_examples(context: Context, partition: Partition) -> ParquetColumns:
+    """A policy's training examples, of which only the columns that are asked for are read.
+
+    Raises:
+        MissingPartitionError: they were not built.
+    """
+    found = Partition("examples", partition.day, partition.policy)
+    context.require(found)
+    return ParquetColumns(context.lake.files([found]))
+
+
 def ranker_features(context: Context, partition: Partition) -> tuple[str, ...]:
     """The columns that rankers learn from, without position."""
     return feature_columns(context, context.split(partition.day).train).every
 
 
-def _fit(context: Context, partition: Partition, spec: RankerSpec, examples: pa.Table) -> Ranker:
+def _fit(
+    context: Context, partition: Partition, spec: RankerSpec, examples: ParquetColumns
+) -> Ranker:
     features = ranker_features(context, partition)
     train = TrainingData.from_examples(examples, spec, features)
     validate = TrainingData.from_examples(examples, spec, features, "validate")
@@ -121,7 +137,11 @@ def _table(rankers: list[tuple[RankerSpec, Ranker]]) -> pa.Table:
 
 
 def _record(
-    context: Context, partition: Partition, spec: RankerSpec, ranker: Ranker, examples: pa.Table
+    context: Context,
+    partition: Partition,
+    spec: RankerSpec,
+    ranker: Ranker,
+    examples: ParquetColumns,
 ) -> str:
     policy = context.project.policy(partition.policy)
     auxiliary = _auxiliary_facts(ranker)

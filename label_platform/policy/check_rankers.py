@@ -11,8 +11,10 @@ from label_platform.policy.spec import Policy
 from label_platform.policy.training_spec import RankerSpec
 
 _KNOWN_VARIANCE = {"affine", "doubly_robust"}
-_LEVELS = 256
-"""Levels between the lowest and the highest label that lambdarank can tell apart."""
+_LEVELS = {"lambdarank": 256, "rank_xendcg": 9}
+"""Levels between the lowest and the highest label that an objective can tell apart."""
+_LEAST_SHARE = 1 / (2 * 255)
+"""Of the largest gain: about where both round to the lowest level."""
 
 
 def check_rankers(policy: Policy) -> Iterator[str]:
@@ -33,16 +35,43 @@ def check_rankers(policy: Policy) -> Iterator[str]:
                 f"rankers.{number}.weight: information is for debias.method affine or "
                 f"doubly_robust, found {policy.debias.method}; use expected_examinations"
             )
-        if ranker.objective == "lambdarank" and policy.debias.into == "weight":
+        if ranker.compares_within_lists and policy.debias.into == "weight":
             yield (
-                f"rankers.{number}.objective: lambdarank with debias.into: weight would weigh the "
-                "two sides of a pair differently, 1/theta times; use pointwise, or into: label"
+                f"rankers.{number}.objective: {ranker.objective} with debias.into: weight would "
+                "weigh the two sides of a pair differently, 1/theta times; use pointwise, or into: "
+                "label"
             )
+        yield from (f"rankers.{number}.{line}" for line in _contradictions(ranker))
+
+
+def _contradictions(ranker: RankerSpec) -> Iterator[str]:
+    """Keys that mean nothing to the ranker's objective."""
+    objective = ranker.objective
+    if ranker.loss != "squared" and ranker.compares_within_lists:
+        yield (
+            f"loss: {ranker.loss} is for objective pointwise, {objective} has its own; leave it out"
+        )
+    if ranker.gain != "linear" and not ranker.compares_within_lists:
+        yield (
+            f"gain: {ranker.gain} is of items in a list, pointwise learns the label; leave it out"
+        )
+    if objective != "lambdarank":
+        for name in ranker.parameters.said_of_lambdarank():
+            yield f"parameters.{name}: is for objective lambdarank, found {objective}; leave it out"
+    elif ranker.position != "lightgbm_bias" and (
+        "lambdarank_position_bias_regularization" in ranker.parameters.said()
+    ):
+        yield (
+            "parameters.lambdarank_position_bias_regularization: is for position: lightgbm_bias, "
+            f"found {ranker.position}; leave it out"
+        )
 
 
 def _position_problem(policy: Policy, ranker: RankerSpec) -> str:
     said = ranker.position
     debiased = policy.debias.method != "none"
+    if said == "lightgbm_bias":
+        return _lightgbm_bias_problem(policy, ranker)
     if policy.grain == "query_item" and ranker.uses_position_feature:
         instead = "debias_only" if debiased else "none"
         return (
@@ -65,24 +94,46 @@ def _position_problem(policy: Policy, ranker: RankerSpec) -> str:
     return ""
 
 
+def _lightgbm_bias_problem(policy: Policy, ranker: RankerSpec) -> str:
+    if ranker.objective != "lambdarank":
+        why = (
+            "LightGBM takes positions for rank_xendcg and does nothing with them"
+            if ranker.objective == "rank_xendcg"
+            else "there is no pair whose positions could explain it"
+        )
+        return f"lightgbm_bias is for objective lambdarank, found {ranker.objective}: {why}"
+    if policy.grain == "query_item":
+        return (
+            "lightgbm_bias is for grain impression: a query and item was shown at several "
+            "positions; use none"
+        )
+    if policy.debias.method != "none":
+        return (
+            f"lightgbm_bias contradicts debias.method {policy.debias.method}: both correct for "
+            "where an item was shown; use debias_only, or debias.method: none"
+        )
+    return ""
+
+
 def ranker_warnings(policy: Policy) -> Iterator[str]:
-    """What lambdarank takes and makes something else of."""
+    """What lambdarank and rank_xendcg take and make something else of."""
     for number, ranker in enumerate(policy.rankers):
-        if ranker.objective != "lambdarank":
+        if not ranker.compares_within_lists:
             continue
+        objective = ranker.objective
         key = f"rankers.{number}"
         if ranker.weight != "one":
             yield (
-                f"{key}.weight: lambdarank weighs the two sides of a pair differently by "
+                f"{key}.weight: {objective} weighs the two sides of a pair differently by "
                 f"{ranker.weight}: it helped where the logging ranker was weak and cost a little "
                 "where it was strong; compare it with weight: one"
             )
         for source in _unequal_weights(policy):
             yield (
-                f"{key}.objective: {source} differ within a list, by which lambdarank weighs the "
-                "two sides of a pair differently; pointwise takes them as they are meant"
+                f"{key}.objective: {source} differ within a list, by which {objective} "
+                "weighs the two sides of a pair differently; pointwise takes them as they are meant"
             )
-        yield from _too_small(key, policy)
+        yield from _too_small(key, objective, policy)
 
 
 def _unequal_weights(policy: Policy) -> Iterator[str]:
@@ -111,16 +162,16 @@ def _block_weights(policy: Policy) -> dict[str, str]:
     return weights
 
 
-def _too_small(key: str, policy: Policy) -> Iterator[str]:
+def _too_small(key: str, objective: str, policy: Policy) -> Iterator[str]:
     """Gains that round to the level of no feedback at all."""
     gains = {name: gain.gain for name, gain in policy.signals.items() if gain.gain > 0}
     if policy.grading != "continuous" or isinstance(policy.combine, DualPositives) or not gains:
         return
     largest = max(gains.values()) - min(0, *(gain.gain for gain in policy.signals.values()))
     for name, gain in gains.items():
-        if gain / largest < 1 / (2 * (_LEVELS - 1)):
+        if gain / largest < _LEAST_SHARE:
             yield (
-                f"{key}.objective: lambdarank tells {_LEVELS} levels of labels apart, and a gain "
-                f"of {gain:g} ({name}) beside {largest:g} is less than half a level: it counts "
-                "for nothing; raise it, or use pointwise or grading"
+                f"{key}.objective: {objective} tells {_LEVELS[objective]} levels of labels apart, "
+                f"and a gain of {gain:g} ({name}) beside {largest:g} is less than half a level: "
+                "it counts for nothing; raise it, or use pointwise or grading"
             )

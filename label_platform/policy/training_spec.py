@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from label_platform.policy.booster_parameters import BoosterParameters
 from label_platform.strict_yaml import StrictModel
 
 
@@ -118,33 +119,58 @@ class RankerSpec(StrictModel):
     """One ranker to train on the policy's examples.
 
     Attributes:
-        objective: pointwise (L2 on the label) or lambdarank (label gains quantised finely).
+        objective: pointwise (each label by itself), lambdarank (pairs of a list, label gains
+            quantised finely) or rank_xendcg (cross entropy of a list's gains and scores).
+        loss: of pointwise: squared error; binary (labels 0 and 1); cross_entropy (labels from 0
+            to 1).
+        gain: what a label gains in a list: linear, the label itself, whatever it is; exponential,
+            2^grade - 1, for grades 0, 1, 2 ... 30.
         weight: what multiplies a row's own weight; information is the inverse variance of an
             affine label up to a constant, sum theta^2/(theta m + beta).
         position: none: position is not used at all; feature: position is a feature, fixed to 1
-            when scoring; debias_only: position only enters through propensities; both.
+            when scoring; debias_only: position only enters through propensities; both;
+            lightgbm_bias: lambdarank learns one score per position beside the trees, which is left
+            out when scoring.
         auxiliary: combine: a second ranker learns the policy's auxiliary label, and scores are
             z(s1) + lambda z(s2); transfer: training starts on the auxiliary label and goes on
             with the label.
+        parameters: of LightGBM.
     """
 
-    objective: Literal["pointwise", "lambdarank"]
+    objective: Literal["pointwise", "lambdarank", "rank_xendcg"]
     weight: Literal["one", "impressions", "expected_examinations", "information"] = "one"
-    position: Literal["none", "feature", "debias_only", "both"] = "none"
+    position: Literal["none", "feature", "debias_only", "both", "lightgbm_bias"] = "none"
     auxiliary: Literal["none", "combine", "transfer"] = "none"
+    loss: Literal["squared", "binary", "cross_entropy"] = "squared"
+    gain: Literal["linear", "exponential"] = "linear"
+    parameters: BoosterParameters = BoosterParameters()
 
     @property
     def title(self) -> str:
         """What tells the ranker from the policy's others, for people: never twice in a policy."""
-        position = "" if self.position in {"none", "debias_only"} else f", position {self.position}"
-        weight = "" if self.weight == "one" else f", weight {self.weight}"
-        auxiliary = "" if self.auxiliary == "none" else f", auxiliary {self.auxiliary}"
-        return f"{self.objective}{position}{weight}{auxiliary}"
+        said = [
+            f"{name} {getattr(self, name)}"
+            for name, silent in (
+                ("position", ("none", "debias_only")),
+                ("weight", ("one",)),
+                ("auxiliary", ("none",)),
+                ("loss", ("squared",)),
+                ("gain", ("linear",)),
+            )
+            if getattr(self, name) not in silent
+        ]
+        parameters = [f"{name} {value:g}" for name, value in self.parameters.said().items()]
+        return ", ".join([self.objective, *said, *parameters])
 
     @property
     def uses_position_feature(self) -> bool:
         """Whether position is among the features."""
         return self.position in {"feature", "both"}
+
+    @property
+    def compares_within_lists(self) -> bool:
+        """Whether only the order within each list is learned."""
+        return self.objective != "pointwise"
 
 
 class LabelHealth(StrictModel):

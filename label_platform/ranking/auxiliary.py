@@ -7,7 +7,8 @@ combine: both are trained apart, and their standardised scores are added,
 with the lambda under which the validation rows are ranked best. transfer: the second booster is
 trained first and the first one goes on from its scores. Of least squares that start is brought
 to the label's scale by a regression of the label on it, since a dense signal's scale is not the
-label's and would have to be unlearnt first; lambdarank's scores have no scale but their own.
+label's and would have to be unlearnt first; log odds and scores within lists have no scale but
+their own.
 """
 
 from typing import Literal
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 
 from label_platform.ranking.agreement import mean_ndcg_at_10, rank_correlation
 from label_platform.ranking.booster_trainer import Start
-from label_platform.ranking.comparable_lists import sizes_of_chosen
+from label_platform.ranking.comparable_lists import Floats, sizes_of_chosen
 from label_platform.ranking.ranker import AuxiliaryScores, Ranker, Standardisation
-from label_platform.ranking.training_data import Floats, TrainingData
+from label_platform.ranking.training_data import TrainingData
 
 WEIGHTS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Of the auxiliary scores, from which validation rows choose; ties go to the smaller."""
@@ -74,13 +75,15 @@ def continue_from(
     found = second.score_rows(train.features.matrix, position_fixed=False)
     z = _standardisation(found, counts)
     standard = z.of(found)
-    if second.objective == "pointwise":
+    if second.objective == "pointwise" and second.loss == "squared":
         # z has mean 0 and deviation 1, so that its covariance with the label is the slope
         weight = float(np.average(standard * train.label, weights=counts))
         intercept = float(np.average(train.label, weights=counts))
         tuned_by = "least squares on the training rows"
     else:
-        weight, intercept, tuned_by = z.deviation, 0.0, "the auxiliary ranker's own scale"
+        # log odds are 0 at even odds; scores within lists have no zero
+        intercept = z.mean if second.objective == "pointwise" else 0.0
+        weight, tuned_by = z.deviation, "the auxiliary ranker's own scale"
 
     def begun(scores: Floats) -> Floats:
         return intercept + weight * z.of(scores)

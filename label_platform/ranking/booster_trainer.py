@@ -1,14 +1,12 @@
 """Training one booster with LightGBM.
 
-pointwise: least squares on the label. lambdarank: pairs of a list, gains linear in the label.
-
 Fits run in one thread each, so that resampled fits can run side by side: on two busy cores two
 threads in one fit waited for each other and took 6 to 20 times as long as one alone.
 """
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -16,38 +14,33 @@ from numpy.typing import NDArray
 
 from label_platform.policy import RankerSpec
 from label_platform.ranking.comparable_lists import (
-    LEVELS,
-    quantize_labels,
+    Floats,
+    Integers,
     rows_of_comparable_groups,
     sizes_of_chosen,
 )
 from label_platform.ranking.errors import TrainingError
+from label_platform.ranking.feature_warnings import feature_warnings
+from label_platform.ranking.objectives import LabelScale, check_labels, objective_parameters
 from label_platform.ranking.ranker import Ranker
-from label_platform.ranking.training_data import Floats, Integers, TrainingData
+from label_platform.ranking.training_checks import (
+    check_numbers,
+    learnable_labels,
+    list_warnings,
+    nothing_to_compare,
+)
+from label_platform.ranking.training_data import TrainingData
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_PARAMETERS: dict[str, Any] = {
-    "learning_rate": 0.1,
-    "num_leaves": 31,
+_ALWAYS: dict[str, Any] = {
     "deterministic": True,
     "force_col_wise": True,
     "feature_pre_filter": False,
     "verbosity": -1,
 }
-_OBJECTIVES: dict[str, dict[str, Any]] = {
-    "pointwise": {"objective": "regression", "metric": "l2"},
-    "lambdarank": {
-        "objective": "lambdarank",
-        "metric": "ndcg",
-        "eval_at": [10],
-        "label_gain": list(range(LEVELS)),
-        "lambdarank_truncation_level": 20,
-    },
-}
-_PATIENCE = 20
 _MIN_ROWS_IN_LEAF = 50
+_WORTH_LEAVING_OUT = 0.05
+"""The share of rows in lists with nothing to compare from which on they are left out. They pull at
+no tree; leaving them out takes a copy of the rest, and fits are quicker by their share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +56,32 @@ class Start:
     validate: Floats | None
 
 
+@dataclass(frozen=True)
+class FitOptions:
+    """One fit of several on the same rows.
+
+    Attributes:
+        rounds: the most trees, of each booster, where the ranker does not say it itself.
+        seed: of LightGBM.
+        multiplicity: how often each row counts; rows with 0 are left out.
+        threads: that LightGBM may use; the trees do not depend on it.
+    """
+
+    rounds: int
+    seed: int
+    multiplicity: NDArray[np.integer] | None = None
+    threads: int = 1
+
+
 class BoosterTrainer:
-    """Fits on the same rows, binned and checked once; ``fit`` may be called from several threads.
+    """Fits on the same rows, checked once; ``fit`` may be called from several threads.
 
     Args:
         train: rows to learn from.
         validate: rows that decide after which round to stop; None trains all rounds. Rows that
             have nothing to compare with count as none.
         spec: which ranker; its auxiliary is not read.
+        once: there will be one fit, so the rows need no bins that others could share.
 
     Raises:
         TrainingError: the rows hold nothing that this objective can learn from.
@@ -78,116 +89,143 @@ class BoosterTrainer:
     """
 
     def __init__(
-        self, train: TrainingData, validate: TrainingData | None, spec: RankerSpec
+        self,
+        train: TrainingData,
+        validate: TrainingData | None,
+        spec: RankerSpec,
+        *,
+        once: bool = False,
     ) -> None:
-        if train.position_is_last != spec.uses_position_feature:
+        biased = spec.position == "lightgbm_bias"
+        if train.position_is_last != spec.uses_position_feature or (
+            biased and train.logged_position is None
+        ):
             raise ValueError(f"the rows were not made for a ranker with position: {spec.position}")
         self.train = train
-        self.spec = spec
-        _check_numbers(train)
-        if validate is not None:
-            _check_numbers(validate)
-        self._low, self._high = _label_range(train)
-        self._target, self._usable = self._targets(train)
-        if not self._usable.any():
-            raise TrainingError(_nothing_to_compare(train))
-        self._binned = train.features.binned
         self.validate = validate
-        self._validation = self._validation_rows()
+        self.spec = spec
+        self._max_bin = spec.parameters.max_bin
+        check_numbers(train)
+        self._scale = LabelScale.of(learnable_labels(train), spec)
+        self._rows = self._usable(train)
+        if not self._rows.comparable.any():
+            raise TrainingError(nothing_to_compare(train, spec.objective))
+        as_they_are = (
+            once and bool(self._rows.known.all()) and _are_worth_keeping(self._rows.comparable)
+        )
+        self._binned = None if as_they_are else train.features.binned(self._max_bin)
+        self._validated = None if validate is None else self._usable_to_validate(validate)
+        self._warnings = (*feature_warnings(train.features), *list_warnings(train, spec))
 
-    def fit(
-        self,
-        *,
-        rounds: int,
-        seed: int,
-        multiplicity: NDArray[np.integer] | None = None,
-        threads: int = 1,
-        start: Start | None = None,
-    ) -> Ranker:
+    def fit(self, options: FitOptions, start: Start | None = None) -> Ranker:
         """Train once.
 
         Args:
-            rounds: the most trees.
-            seed: of LightGBM.
-            multiplicity: how often each row counts; rows with 0 are left out.
-            threads: that LightGBM may use; the trees do not depend on it.
+            options: of this fit.
             start: scores that the trees are added to; they are not part of the ranker.
 
         Raises:
             TrainingError: what multiplicity leaves holds nothing to learn from.
         """
-        chosen = self._chosen(multiplicity)
-        rows = self._subset(self._binned, self.train, self._target, chosen)
-        validation = self._validation
-        if start is not None:
-            rows.set_init_score(start.train[chosen.rows])
-            validation = self._validation_rows(start)
-        stopping: list[Callable[..., Any]] = []
-        if validation is not None:
-            stopping.append(lgb.early_stopping(_PATIENCE, verbose=False))
+        rows = self._training_rows(options.multiplicity, start)
+        validation = self._validation_rows(rows, start)
+        patience = self.spec.parameters.early_stopping_rounds
+        judged = [] if validation is None or patience == 0 else [validation]
         booster = lgb.train(
-            self._parameters(seed, threads),
+            self._parameters(options),
             rows,
-            num_boost_round=rounds,
-            valid_sets=[] if validation is None else [validation],
-            callbacks=stopping,
+            num_boost_round=self.spec.parameters.rounds or options.rounds,
+            valid_sets=judged,
+            callbacks=[lgb.early_stopping(patience, verbose=False)] if judged else [],
         )
+        return self._ranker(booster)
+
+    def _ranker(self, booster: lgb.Booster) -> Ranker:
         best = booster.best_iteration if booster.best_iteration > 0 else booster.num_trees()
         text = booster.model_to_string(num_iteration=best)
+        names = self.train.features.names
         return Ranker(
             objective=self.spec.objective,
             position=self.spec.position,
-            feature_names=self._feature_names,
+            feature_names=names[:-1] if self.train.position_is_last else names,
             booster=re.sub(r"\[num_threads: \d+\]\n", "", text),
             rounds=best,
+            loss=self.spec.loss,
+            codes=self.train.features.codes,
+            warnings=self._warnings,
         )
 
-    @property
-    def _feature_names(self) -> tuple[str, ...]:
-        names = self.train.features.names
-        return names[:-1] if self.train.position_is_last else names
-
-    def _parameters(self, seed: int, threads: int) -> dict[str, Any]:
+    def _parameters(self, options: FitOptions) -> dict[str, Any]:
         rows = len(self.train)
         return {
-            **_PARAMETERS,
-            **_OBJECTIVES[self.spec.objective],
+            **_ALWAYS,
             # a few dozen rows are still to be told apart
             "min_data_in_leaf": min(_MIN_ROWS_IN_LEAF, max(5, rows // 50)),
-            "seed": seed,
-            "num_threads": threads,
+            **self.spec.parameters.of_trees(),
+            **objective_parameters(self.spec),
+            "seed": options.seed,
+            # LightGBM sums what it learns of positions by thread
+            "num_threads": 1 if self.spec.position == "lightgbm_bias" else options.threads,
         }
 
-    def _targets(self, rows: TrainingData) -> tuple[Floats, NDArray[np.bool_]]:
+    def _usable(self, data: TrainingData) -> "_Usable":
         """What LightGBM is to predict, and which rows it can learn from."""
-        usable = rows.weight > 0
-        if self.spec.objective == "pointwise":
-            return rows.label, usable
-        levels = quantize_labels(rows.label, self._low, self._high)
+        known = data.weight > 0
+        target = self._scale.targets(data.label)
+        if not self.spec.compares_within_lists:
+            return _Usable(target, known, known)
         # a row without weight must not make its list look comparable
-        known = np.flatnonzero(usable)
-        sizes = sizes_of_chosen(known, rows.group_sizes)
-        comparable = np.zeros(len(rows), dtype=np.bool_)
-        if len(known):
-            comparable[known] = rows_of_comparable_groups(levels[known], sizes)
-        return levels.astype(np.float64), comparable
+        rows = np.flatnonzero(known)
+        comparable = np.zeros(len(data), dtype=np.bool_)
+        if len(rows):
+            sizes = sizes_of_chosen(rows, data.group_sizes)
+            comparable[rows] = rows_of_comparable_groups(target[rows], sizes)
+        return _Usable(target, known, comparable)
+
+    def _usable_to_validate(self, validate: TrainingData) -> "_Usable":
+        check_numbers(validate)
+        try:
+            check_labels(validate.label[validate.weight > 0], self.spec)
+        except TrainingError as error:
+            raise TrainingError(f"validation rows: {error}") from error
+        return self._usable(validate)
+
+    def _training_rows(
+        self, multiplicity: NDArray[np.integer] | None, start: Start | None
+    ) -> lgb.Dataset:
+        if self._binned is not None:
+            chosen = self._chosen(multiplicity)
+            first = None if start is None else start.train
+            return self._subset(self._binned, self.train, self._rows.target, chosen, first)
+        if multiplicity is not None:
+            raise ValueError("rows that are prepared for one fit cannot be resampled")
+        within_lists = self.spec.compares_within_lists
+        biased = self.spec.position == "lightgbm_bias"
+        return self.train.features.dataset(
+            self._max_bin,
+            label=self._rows.target,
+            weight=_unless_one(self.train.weight),
+            group=self.train.group_sizes if within_lists else None,
+            position=self.train.logged_position if biased else None,
+            init_score=None if start is None else start.train,
+        )
 
     def _chosen(self, multiplicity: NDArray[np.integer] | None) -> "_Chosen":
-        rows = np.flatnonzero(self._usable)
-        weight = self.train.weight
-        if multiplicity is None:
-            return _Chosen(rows, weight[rows])
-        counts = np.asarray(multiplicity)[rows]
-        if self.spec.objective == "lambdarank" and self.train.units.kind == "item_id":
+        rows = np.flatnonzero(self._rows.known)
+        counts = np.ones(len(rows), dtype=np.int64)
+        if multiplicity is not None:
+            counts = np.asarray(multiplicity)[rows]
+        if self.spec.compares_within_lists and self.train.units.kind == "item_id":
             # unequal weights within a list would bend its pairs: rows are repeated instead
-            rows = np.repeat(rows, counts)
-            chosen = _Chosen(rows, weight[rows])
-        else:
-            rows = rows[counts > 0]
-            chosen = _Chosen(rows, weight[rows] * counts[counts > 0])
-        if len(rows) == 0 or np.ptp(self._target[rows]) == 0:
+            rows, counts = np.repeat(rows, counts), np.ones(counts.sum(), dtype=np.int64)
+        rows, counts = rows[counts > 0], counts[counts > 0]
+        comparable = self._rows.comparable[rows]
+        compared = self._rows.target[rows][comparable]
+        if len(compared) == 0 or np.ptp(compared) == 0:
             raise TrainingError("a resample of the training rows left nothing to compare")
-        return chosen
+        if not _are_worth_keeping(comparable):
+            rows, counts = rows[comparable], counts[comparable]
+        return _Chosen(rows, self.train.weight[rows] * counts)
 
     def _subset(
         self,
@@ -195,28 +233,38 @@ class BoosterTrainer:
         data: TrainingData,
         target: Floats,
         chosen: "_Chosen",
+        start: Floats | None,
     ) -> lgb.Dataset:
-        subset = binned.subset(chosen.rows.astype(np.int32))  # type: ignore[arg-type] # arrays are taken too
+        rows = chosen.rows
+        subset = binned.subset(rows.astype(np.int32))  # type: ignore[arg-type] # arrays are taken too
         subset.construct()
-        subset.set_label(target[chosen.rows])
-        subset.set_weight(chosen.weight)
-        if self.spec.objective == "lambdarank":
-            subset.set_group(sizes_of_chosen(chosen.rows, data.group_sizes))
+        subset.set_label(target[rows])
+        subset.set_weight(_unless_one(chosen.weight))
+        if self.spec.compares_within_lists:
+            subset.set_group(sizes_of_chosen(rows, data.group_sizes))
+        if self.spec.position == "lightgbm_bias" and data.logged_position is not None:
+            subset.set_position(data.logged_position[rows])
+        if start is not None:
+            subset.set_init_score(start[rows])
         return subset
 
-    def _validation_rows(self, start: Start | None = None) -> lgb.Dataset | None:
-        validate = self.validate
-        if validate is None:
+    def _validation_rows(self, reference: lgb.Dataset, start: Start | None) -> lgb.Dataset | None:
+        if self.validate is None or self._validated is None or not self._validated.comparable.any():
             return None
-        target, usable = self._targets(validate)
-        rows = np.flatnonzero(usable)
-        if len(rows) == 0:
-            return None
-        binned = validate.features.binned_like(self.train.features)
-        subset = self._subset(binned, validate, target, _Chosen(rows, validate.weight[rows]))
-        if start is not None and start.validate is not None:
-            subset.set_init_score(start.validate[rows])
-        return subset
+        binned = self.validate.features.binned_like(self._binned or reference, self._max_bin)
+        rows = np.flatnonzero(self._validated.comparable)
+        chosen = _Chosen(rows, self.validate.weight[rows])
+        first = None if start is None else start.validate
+        return self._subset(binned, self.validate, self._validated.target, chosen, first)
+
+
+@dataclass(frozen=True, eq=False)
+class _Usable:
+    """What each row is to be predicted as, which have weight, and which of those say something."""
+
+    target: Floats
+    known: NDArray[np.bool_]
+    comparable: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -227,36 +275,10 @@ class _Chosen:
     weight: Floats
 
 
-def _check_numbers(data: TrainingData) -> None:
-    for name, values in (("label", data.label), ("weight", data.weight)):
-        wrong = int((~np.isfinite(values)).sum())
-        if wrong:
-            raise TrainingError(
-                f"{name}: {wrong} of {len(values)} rows are NaN or infinite, expected numbers"
-            )
-    if (data.weight < 0).any():
-        raise TrainingError(f"weight: found {data.weight.min():g}, expected 0 or more")
+def _are_worth_keeping(comparable: NDArray[np.bool_]) -> bool:
+    return bool(comparable.mean() >= 1 - _WORTH_LEAVING_OUT)
 
 
-def _label_range(train: TrainingData) -> tuple[float, float]:
-    known = train.label[train.weight > 0]
-    if len(known) == 0:
-        raise TrainingError(f"all {len(train)} rows have weight 0: nothing to learn from")
-    low, high = float(known.min()), float(known.max())
-    if low == high == 0:
-        raise TrainingError(f"no positives: the label is 0 in all {len(known)} rows")
-    if low == high:
-        raise TrainingError(f"constant labels: the label is {low:g} in all {len(known)} rows")
-    return low, high
-
-
-def _nothing_to_compare(train: TrainingData) -> str:
-    if train.group_sizes.max() == 1:
-        return (
-            f"lambdarank has nothing to compare: all lists have one item "
-            f"({len(train.group_sizes)} lists); use objective: pointwise"
-        )
-    return (
-        f"lambdarank has nothing to compare: none of {len(train.group_sizes)} lists has two "
-        "different labels; use objective: pointwise"
-    )
+def _unless_one(weight: Floats) -> Floats | None:
+    """Weights of 1 left out, which spares LightGBM a histogram."""
+    return None if (weight == 1).all() else weight

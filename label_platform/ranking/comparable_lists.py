@@ -24,7 +24,7 @@ def quantize_labels(label: Floats, low: float, high: float) -> Integers:
     return np.rint(share * (LEVELS - 1)).astype(np.int64)
 
 
-def rows_of_comparable_groups(level: Integers, group_sizes: Integers) -> NDArray[np.bool_]:
+def rows_of_comparable_groups(level: Integers | Floats, group_sizes: Integers) -> NDArray[np.bool_]:
     """Which rows are in groups with two different labels; no pair of the others can be compared.
 
     Args:

@@ -1,19 +1,25 @@
 """Feature columns as the one float32 matrix that training and scoring share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from label_platform.ranking.errors import TrainingError
-from label_platform.strict_yaml import nearest
+from label_platform.ranking.feature_codes import (
+    NUMBERS_ONLY,
+    Columns,
+    FeatureCodes,
+    Rows,
+    as_columns,
+    column_of,
+)
 
 Matrix = NDArray[np.float32]
+ALL_ROWS = slice(None)
 
 _BIN_PARAMETERS = {
     "feature_pre_filter": False,  # resampled fits see the same features, however rare a value is
@@ -29,71 +35,77 @@ class FeatureMatrix:
     Attributes:
         matrix: shape (rows, features).
         names: of the columns.
+        codes: of those columns that were text.
     """
 
     matrix: Matrix
     names: tuple[str, ...]
+    codes: FeatureCodes = NUMBERS_ONLY
+    _binned: dict[int, lgb.Dataset] = field(default_factory=dict, init=False, repr=False)
 
-    @cached_property
-    def binned(self) -> lgb.Dataset:
-        """The LightGBM dataset that subsets with labels of their own are taken from."""
-        unlabelled = np.zeros(len(self.matrix), dtype=np.float32)
-        return lgb.Dataset(self.matrix, unlabelled, params=dict(_BIN_PARAMETERS)).construct()
+    def binned(self, max_bin: int) -> lgb.Dataset:
+        """The LightGBM dataset that subsets with labels of their own are taken from.
 
-    def binned_like(self, reference: "FeatureMatrix") -> lgb.Dataset:
-        """The LightGBM dataset with another matrix's bins, for validation."""
+        Args:
+            max_bin: the most bins of a feature.
+        """
+        if max_bin not in self._binned:
+            unlabelled = np.zeros(len(self.matrix), dtype=np.float32)
+            self._binned[max_bin] = self.dataset(max_bin, label=unlabelled)
+        return self._binned[max_bin]
+
+    def binned_like(self, reference: lgb.Dataset, max_bin: int) -> lgb.Dataset:
+        """The LightGBM dataset with another one's bins, for validation."""
         unlabelled = np.zeros(len(self.matrix), dtype=np.float32)
-        parameters = dict(_BIN_PARAMETERS)
-        rows = lgb.Dataset(self.matrix, unlabelled, reference=reference.binned, params=parameters)
-        return rows.construct()
+        return self.dataset(max_bin, label=unlabelled, reference=reference)
+
+    def dataset(self, max_bin: int, **fields: Any) -> lgb.Dataset:  # noqa: ANN401 - as LightGBM's
+        """A LightGBM dataset of all rows.
+
+        Args:
+            max_bin: the most bins of a feature.
+            fields: what ``lightgbm.Dataset`` takes beside the matrix, such as label and group.
+        """
+        text = [n for n, name in enumerate(self.names) if name in self.codes.vocabularies]
+        return lgb.Dataset(
+            self.matrix,
+            params={**_BIN_PARAMETERS, "max_bin": max_bin},
+            categorical_feature=text or "auto",
+            **fields,
+        ).construct()
 
     def without_last(self) -> "FeatureMatrix":
         """The matrix without its last column."""
-        return FeatureMatrix(self.matrix[:, :-1], self.names[:-1])
+        return FeatureMatrix(self.matrix[:, :-1], self.names[:-1], self.codes)
 
 
 def read_features(
-    rows: pa.Table | pd.DataFrame, names: Sequence[str], last: NDArray[np.floating] | None = None
+    rows: Columns | pd.DataFrame,
+    names: Sequence[str],
+    last: NDArray[np.floating] | None = None,
+    codes: FeatureCodes = NUMBERS_ONLY,
+    kept: Rows = ALL_ROWS,
 ) -> Matrix:
-    """Columns as a column-major float32 matrix; missing values become NaN.
+    """Columns as a column-major float32 matrix; missing values become NaN, text its codes.
 
     Each column is converted straight into its place, so nothing is held twice.
 
     Args:
         rows: holds the columns, in any order.
         names: of the columns.
-        last: values of one more column at the end.
+        last: values of one more column at the end, of the rows that are kept.
+        codes: the vocabularies of those columns that are text.
+        kept: which rows, in which order.
 
     Raises:
-        TrainingError: a column is absent or not numeric.
+        TrainingError: a column is absent, or neither numbers nor text that ``codes`` knows.
     """
+    columns = as_columns(rows)
+    length = len(range(columns.num_rows)[kept]) if isinstance(kept, slice) else len(kept)
     width = len(names) + (last is not None)
-    known = rows.column_names if isinstance(rows, pa.Table) else list(rows.columns)
-    matrix: Matrix = np.empty((len(rows), width), dtype=np.float32, order="F")
+    matrix: Matrix = np.empty((length, width), dtype=np.float32, order="F")
     for number, name in enumerate(names):
-        if name not in known:
-            raise TrainingError(
-                f"feature {name!r} is not among the columns; {nearest(name, known)}"
-            )
-        matrix[:, number] = _numbers(rows, name)
+        matrix[:, number] = codes.numbers(name, column_of(columns, name))[kept]
     if last is not None:
         matrix[:, -1] = last
     return matrix
-
-
-def _numbers(rows: pa.Table | pd.DataFrame, name: str) -> Matrix:
-    if isinstance(rows, pa.Table):
-        column = rows.column(name)
-        kind = column.type
-        numeric = pa.types.is_floating(kind) or pa.types.is_integer(kind)
-        if numeric or pa.types.is_boolean(kind) or pa.types.is_decimal(kind):
-            found: Matrix = column.cast(pa.float32(), safe=False).to_numpy()
-            return found
-    else:
-        kind = rows[name].dtype
-        if pd.api.types.is_numeric_dtype(kind):
-            return rows[name].to_numpy(dtype=np.float32, na_value=np.nan)
-    raise TrainingError(
-        f"feature {name!r} is of type {kind}, rankers learn from numbers: leave it out of the "
-        "problem's features, or log a number instead"
-    )

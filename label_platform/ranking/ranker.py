@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from label_platform.ranking.errors import TrainingError
+from label_platform.ranking.feature_codes import NUMBERS_ONLY, FeatureCodes
 from label_platform.ranking.feature_matrix import Matrix, read_features
 
 SCORING_POSITION = 1
@@ -78,12 +79,15 @@ class Ranker:
     """A LightGBM ranker with position fixed.
 
     Attributes:
-        objective: pointwise or lambdarank.
+        objective: pointwise, lambdarank or rank_xendcg.
         position: the spec's position mode.
         feature_names: what a caller passes, in this order, without position.
         booster: LightGBM's own text.
         rounds: the trees it has.
         auxiliary: what a second booster, on the policy's auxiliary label, adds to the scores.
+        loss: of pointwise; scores of binary and cross_entropy are log odds.
+        codes: the vocabularies of the features that are text.
+        warnings: what was wrong with the training rows and did not keep them from training.
     """
 
     objective: str
@@ -92,6 +96,9 @@ class Ranker:
     booster: str
     rounds: int
     auxiliary: AuxiliaryScores | None = None
+    loss: str = "squared"
+    codes: FeatureCodes = NUMBERS_ONLY
+    warnings: tuple[str, ...] = ()
 
     @property
     def uses_position_feature(self) -> bool:
@@ -110,11 +117,13 @@ class Ranker:
         """Scores, one per row, higher is better; only comparable within one list.
 
         Args:
-            features: columns by name, or an array whose columns are ``feature_names``.
+            features: columns by name, or an array of numbers whose columns are ``feature_names``;
+                what is text stands in an array as its codes.
             threads: that LightGBM may use.
 
         Raises:
-            TrainingError: a feature is absent or not numeric, or the array's width differs.
+            TrainingError: a feature is absent or not of training's kind, or the array's width
+                differs.
         """
         return self._score(self._matrix(features), threads)
 
@@ -144,7 +153,7 @@ class Ranker:
         if isinstance(features, pd.DataFrame | pa.Table):
             position = np.full(len(features), SCORING_POSITION, dtype=np.float32)
             last = position if self.uses_position_feature else None
-            return read_features(features, self.feature_names, last)
+            return read_features(features, self.feature_names, last, self.codes)
         values: Matrix = np.asarray(features, dtype=np.float32)
         width = len(self.feature_names)
         if values.ndim != 2 or values.shape[1] != width:
@@ -171,6 +180,8 @@ class Ranker:
                 **fields,
                 "feature_names": tuple(fields["feature_names"]),
                 "auxiliary": AuxiliaryScores.from_fields(auxiliary) if auxiliary else None,
+                "codes": FeatureCodes.from_fields(fields.get("codes")),
+                "warnings": tuple(fields.get("warnings", ())),
             }
         )
 

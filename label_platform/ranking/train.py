@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from label_platform.policy import RankerSpec
 from label_platform.ranking.auxiliary import combine, continue_from
-from label_platform.ranking.booster_trainer import BoosterTrainer
+from label_platform.ranking.booster_trainer import BoosterTrainer, FitOptions
 from label_platform.ranking.errors import TrainingError
 from label_platform.ranking.ranker import Ranker
 from label_platform.ranking.training_data import TrainingData
@@ -27,27 +27,19 @@ def fit_ranker(
     threads: int = 1,
     tune: Tune = "label",
 ) -> Ranker:
-    """Train a ranker once; see ``RankerTrainer`` for several fits on the same rows.
+    """Train a ranker once.
 
-    Args:
-        train: rows to learn from.
-        validate: rows that decide after which round to stop; None trains all rounds.
-        spec: which ranker.
-        rounds: the most trees.
-        seed: of LightGBM.
-        multiplicity: how often each row counts; rows with 0 are left out.
-        threads: that LightGBM may use; the trees do not depend on it.
-        tune: by which labels the validation rows choose the weight of auxiliary scores.
+    The arguments are those of ``RankerTrainer`` and of ``FitOptions``.
 
     Raises:
         TrainingError: the rows hold nothing that this objective can learn from.
     """
-    trainer = RankerTrainer(train, validate, spec, tune)
+    trainer = RankerTrainer(train, validate, spec, tune, once=multiplicity is None)
     return trainer.fit(rounds=rounds, seed=seed, multiplicity=multiplicity, threads=threads)
 
 
 class RankerTrainer:
-    """Fits on the same rows, binned and checked once; ``fit`` may be called from several threads.
+    """Fits on the same rows, checked once; ``fit`` may be called from several threads.
 
     Args:
         train: rows to learn from.
@@ -55,6 +47,7 @@ class RankerTrainer:
             have nothing to compare with count as none.
         spec: which ranker.
         tune: by which labels the validation rows choose the weight of auxiliary scores.
+        once: there will be one fit, without multiplicity.
 
     Raises:
         TrainingError: the rows hold nothing that this objective can learn from, or no auxiliary
@@ -68,16 +61,19 @@ class RankerTrainer:
         validate: TrainingData | None,
         spec: RankerSpec,
         tune: Tune = "label",
+        *,
+        once: bool = False,
     ) -> None:
         self.train = train
         self.spec = spec
         self._tune = tune
-        self._own = BoosterTrainer(train, validate, spec)
+        self._own = BoosterTrainer(train, validate, spec, once=once)
         self._auxiliary: BoosterTrainer | None = None
         if spec.auxiliary != "none":
             dense = None if validate is None else validate.auxiliary_side()
             try:
-                self._auxiliary = BoosterTrainer(train.auxiliary_side(), dense, spec)
+                second = train.auxiliary_side()
+                self._auxiliary = BoosterTrainer(second, dense, spec, once=once)
             except TrainingError as error:
                 raise TrainingError(f"auxiliary label: {error}") from error
 
@@ -89,34 +85,23 @@ class RankerTrainer:
         multiplicity: NDArray[np.integer] | None = None,
         threads: int = 1,
     ) -> Ranker:
-        """Train once.
-
-        Args:
-            rounds: the most trees, of each of two boosters where there are two.
-            seed: of LightGBM.
-            multiplicity: how often each row counts; rows with 0 are left out.
-            threads: that LightGBM may use; the trees do not depend on it.
+        """Train once; see ``FitOptions`` for the arguments.
 
         Raises:
             TrainingError: what multiplicity leaves holds nothing to learn from.
         """
+        options = FitOptions(rounds, seed, multiplicity, threads)
         if self._auxiliary is None:
-            return self._own.fit(
-                rounds=rounds, seed=seed, multiplicity=multiplicity, threads=threads
-            )
+            return self._own.fit(options)
         try:
-            second = self._auxiliary.fit(
-                rounds=rounds, seed=seed, multiplicity=multiplicity, threads=threads
-            )
+            second = self._auxiliary.fit(options)
         except TrainingError as error:
             raise TrainingError(f"auxiliary label: {error}") from error
         validate = self._own.validate
         start, continued = None, None
         if self.spec.auxiliary == "transfer":
             continued, start = continue_from(second, self.train, validate, multiplicity)
-        own = self._own.fit(
-            rounds=rounds, seed=seed, multiplicity=multiplicity, threads=threads, start=start
-        )
+        own = self._own.fit(options, start)
         if continued is None:
             continued = combine(own, second, self.train, validate, multiplicity, self._tune)
         return replace(own, auxiliary=continued)

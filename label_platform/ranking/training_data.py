@@ -6,37 +6,17 @@ from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from label_platform.policy import RankerSpec
+from label_platform.ranking.comparable_lists import Floats, Integers
 from label_platform.ranking.errors import TrainingError
+from label_platform.ranking.example_rows import ExampleRows, ResamplingUnits
+from label_platform.ranking.feature_codes import Columns, FeatureCodes, as_columns
 from label_platform.ranking.feature_matrix import FeatureMatrix, read_features
 
 POSITION = "position"
 AUXILIARY_LABEL = "auxiliary_label"
-MAX_GROUP_ROWS = 10_000
-"""LightGBM fails on larger groups."""
-MIN_RESAMPLING_UNITS = 30
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class ResamplingUnits:
-    """What a bootstrap draws as a whole: queries, or lists, or items where there are too few.
-
-    Attributes:
-        kind: the column that names them.
-        names: of the distinct units, as text.
-        codes: index into ``names`` of each row.
-    """
-
-    kind: str
-    names: NDArray[np.str_]
-    codes: Integers
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +33,7 @@ class TrainingData:
         group_sizes: rows of each group; one group is a list, or a query at query-item grain.
         units: what resampling draws.
         auxiliary_label: of each row, for rankers that learn it too.
+        logged_position: of each row, 0 where it was not shown, for LightGBM's own position bias.
     """
 
     features: FeatureMatrix
@@ -64,6 +45,7 @@ class TrainingData:
     group_sizes: Integers
     units: ResamplingUnits
     auxiliary_label: Floats | None = None
+    logged_position: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -71,10 +53,11 @@ class TrainingData:
     @classmethod
     def from_examples(
         cls,
-        examples: pa.Table | pd.DataFrame,
+        examples: Columns | pd.DataFrame,
         spec: RankerSpec,
         feature_names: Sequence[str],
         part: Literal["train", "validate"] = "train",
+        codes: FeatureCodes | None = None,
     ) -> Self:
         """Rows of one part of the ``examples`` table.
 
@@ -86,30 +69,36 @@ class TrainingData:
             spec: which ranker the rows are for.
             feature_names: the feature columns, without position.
             part: which rows to take.
+            codes: the vocabularies of text features; None: those of the training rows among the
+                examples.
 
         Raises:
-            TrainingError: no rows, or a column that is absent, null or not numeric.
+            TrainingError: no rows, a column that is absent or null, or a feature that is neither
+                numbers nor text.
         """
-        table = _rows_of(examples, part)
-        if table.num_rows == 0:
-            raise TrainingError(f"there are no rows with part {part!r} to learn from")
-        table, group_sizes = _grouped(table)
-        position = None
-        names = tuple(feature_names)
+        columns = as_columns(examples)
+        rows = ExampleRows.of_part(columns, part)
+        units = rows.units()
+        if codes is None:
+            codes = FeatureCodes.of(columns, feature_names)
+        names, last, logged = tuple(feature_names), None, None
         if spec.uses_position_feature:
-            position = _floats(table, POSITION)
-            names = (*names, POSITION)
-        values = read_features(table, feature_names, position)
+            names, last = (*names, POSITION), rows.floats(POSITION)
+        if spec.position == "lightgbm_bias":
+            # what was never shown has a place of its own
+            logged = np.nan_to_num(rows.floats(POSITION), nan=0.0).astype(np.int32)
+        matrix = read_features(columns, feature_names, last, codes, rows.kept)
         return cls(
-            features=FeatureMatrix(values, names),
+            features=FeatureMatrix(matrix, names, codes),
             position_is_last=spec.uses_position_feature,
-            label=_floats(table, "label"),
-            weight=_weight(table, spec),
-            raw_label=_floats(table, "raw_label"),
-            raw_weight=_floats(table, "raw_weight"),
-            group_sizes=group_sizes,
-            units=_units(table),
-            auxiliary_label=None if spec.auxiliary == "none" else _floats(table, AUXILIARY_LABEL),
+            label=rows.floats("label"),
+            weight=_weight(rows, spec),
+            raw_label=rows.floats("raw_label"),
+            raw_weight=rows.floats("raw_weight"),
+            group_sizes=rows.group_sizes,
+            units=units,
+            auxiliary_label=None if spec.auxiliary == "none" else rows.floats(AUXILIARY_LABEL),
+            logged_position=logged,
         )
 
     def with_labels(self, label: NDArray[np.floating], weight: NDArray[np.floating]) -> Self:
@@ -147,54 +136,11 @@ class TrainingData:
         return self.with_labels(self.auxiliary_label, self.weight)
 
 
-def _rows_of(examples: pa.Table | pd.DataFrame, part: str) -> pa.Table:
-    if isinstance(examples, pd.DataFrame):
-        examples = pa.Table.from_pandas(examples, preserve_index=False)
-    return examples.filter(pc.equal(examples.column("part"), part))
-
-
-def _codes(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
-    """Each row's index into the distinct values, in the order of first appearance."""
-    encoded = column.combine_chunks().dictionary_encode()
-    if encoded.null_count:
-        raise TrainingError(f"{encoded.null_count} rows have no group, query or item")
-    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary
-
-
-def _grouped(table: pa.Table) -> tuple[pa.Table, Integers]:
-    codes, _ = _codes(table.column("group_id"))
-    if (np.diff(codes) < 0).any():
-        order = np.argsort(codes, kind="stable")
-        table, codes = table.take(order), codes[order]
-    return table, split_large_groups(np.bincount(codes))
-
-
-def split_large_groups(sizes: NDArray[np.integer]) -> Integers:
-    """Group sizes with each group over the limit cut into full pieces and a rest."""
-    if sizes.max(initial=0) <= MAX_GROUP_ROWS:
-        return sizes.astype(np.int64)
-    pieces: list[int] = []
-    for size in sizes.tolist():
-        full, rest = divmod(size, MAX_GROUP_ROWS)
-        pieces += [MAX_GROUP_ROWS] * full + [rest] * (rest > 0)
-    return np.array(pieces, dtype=np.int64)
-
-
-def _units(table: pa.Table) -> ResamplingUnits:
-    """Queries if there are enough of them; a log without queries calls them all one."""
-    for kind in ("query_id", "group_id", "item_id"):
-        codes, names = _codes(table.column(kind))
-        if len(names) >= MIN_RESAMPLING_UNITS or kind == "item_id":
-            break
-    texts = np.array(names.cast(pa.string()).to_pylist(), dtype=np.str_)
-    return ResamplingUnits(kind, texts, codes)
-
-
-def _weight(table: pa.Table, spec: RankerSpec) -> Floats:
-    weight = _floats(table, "weight")
+def _weight(rows: ExampleRows, spec: RankerSpec) -> Floats:
+    weight = rows.floats("weight")
     if spec.weight == "one":
         return weight
-    evidence = _floats(table, spec.weight)
+    evidence = rows.floats(spec.weight)
     missing = int(np.isnan(evidence).sum())
     if missing:
         raise TrainingError(
@@ -202,10 +148,3 @@ def _weight(table: pa.Table, spec: RankerSpec) -> Floats:
             "does not estimate it; use weight: one"
         )
     return weight * evidence
-
-
-def _floats(table: pa.Table, name: str) -> Floats:
-    if name not in table.column_names:
-        raise TrainingError(f"examples have no column {name!r}")
-    found: Floats = table.column(name).cast(pa.float64(), safe=False).to_numpy()
-    return found

@@ -32,6 +32,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, built_once: Path) -> Insta
 def test_rankers_with_a_second_label_are_stored_and_tracked(trained: Installation) -> None:
     manifest = trained.manifest("rankers", LAST, NAME)
     assert manifest.attributes["untrained"] == {}
+    assert manifest.attributes["warnings"] == {}
     told = manifest.attributes["auxiliary"]
     assert set(told) == {f"{TITLE}, auxiliary {mode}" for mode in ("combine", "transfer")}
 

@@ -28,6 +28,10 @@ def segments(*blocks: Changes) -> Changes:
     return {"segments": list(blocks)}
 
 
+def ranker(**said: object) -> Changes:
+    return {"rankers": [{"objective": "pointwise"} | said]}
+
+
 REFUSALS: list[tuple[Changes, str]] = [
     (
         segments({"when": {"devise": "mobile"}, "signals": CLICK}),
@@ -124,6 +128,72 @@ REFUSALS: list[tuple[Changes, str]] = [
         (
             "rankers.0.objective: lambdarank with debias.into: weight would weigh the two sides of "
             "a pair differently, 1/theta times; use pointwise, or into: label"
+        ),
+    ),
+    (
+        {
+            "debias": {"method": "ips", "into": "weight"},
+            "rankers": [{"objective": "rank_xendcg", "position": "debias_only"}],
+        },
+        (
+            "rankers.0.objective: rank_xendcg with debias.into: weight would weigh the two sides "
+            "of a pair differently, 1/theta times; use pointwise, or into: label"
+        ),
+    ),
+    (
+        ranker(objective="rank_xendcg", loss="binary"),
+        (
+            "rankers.0.loss: binary is for objective pointwise, rank_xendcg has its own; leave it "
+            "out"
+        ),
+    ),
+    (
+        ranker(gain="exponential"),
+        (
+            "rankers.0.gain: exponential is of items in a list, pointwise learns the label; leave "
+            "it out"
+        ),
+    ),
+    (
+        ranker(objective="rank_xendcg", parameters={"lambdarank_norm": False}),
+        (
+            "rankers.0.parameters.lambdarank_norm: is for objective lambdarank, found rank_xendcg; "
+            "leave it out"
+        ),
+    ),
+    (
+        ranker(objective="lambdarank", parameters={"lambdarank_position_bias_regularization": 0.5}),
+        (
+            "rankers.0.parameters.lambdarank_position_bias_regularization: is for position: "
+            "lightgbm_bias, found none; leave it out"
+        ),
+    ),
+    (
+        ranker(position="lightgbm_bias"),
+        (
+            "rankers.0.position: lightgbm_bias is for objective lambdarank, found pointwise: there "
+            "is no pair whose positions could explain it"
+        ),
+    ),
+    (
+        ranker(objective="rank_xendcg", position="lightgbm_bias"),
+        (
+            "rankers.0.position: lightgbm_bias is for objective lambdarank, found rank_xendcg: "
+            "LightGBM takes positions for rank_xendcg and does nothing with them"
+        ),
+    ),
+    (
+        ranker(objective="lambdarank", position="lightgbm_bias") | {"grain": "query_item"},
+        (
+            "rankers.0.position: lightgbm_bias is for grain impression: a query and item was shown "
+            "at several positions; use none"
+        ),
+    ),
+    (
+        ranker(objective="lambdarank", position="lightgbm_bias") | {"debias": {"method": "ips"}},
+        (
+            "rankers.0.position: lightgbm_bias contradicts debias.method ips: both correct for "
+            "where an item was shown; use debias_only, or debias.method: none"
         ),
     ),
 ]

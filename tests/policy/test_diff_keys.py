@@ -30,6 +30,16 @@ from tests.policy.conftest import MakePolicy
             "rankers.0.objective: pointwise -> lambdarank",
         ),
         (
+            {"rankers": [{"objective": "pointwise", "loss": "binary"}]},
+            "rankers",
+            "rankers.0.loss: squared -> binary",
+        ),
+        (
+            {"rankers": [{"objective": "pointwise", "parameters": {"num_leaves": 63}}]},
+            "rankers",
+            "rankers.0.parameters.num_leaves: 31 -> 63",
+        ),
+        (
             {"debias": {"method": "ips", "clip": 0.1}},
             "labels",
             "debias.clip: 0.05 -> 0.1",

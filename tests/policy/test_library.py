@@ -188,7 +188,7 @@ def test_what_does_not_fit_the_form_is_named(
             [
                 (
                     "rankers.0.objective: found 'pointwis'; did you mean 'pointwise'? "
-                    "valid: lambdarank, pointwise"
+                    "valid: lambdarank, pointwise, rank_xendcg"
                 )
             ],
         ),
@@ -203,3 +203,34 @@ def test_only_the_form_that_was_meant_is_told_of(
         load_policy(path)
     told = [line.split(": ", 2)[2] for line in str(refusal.value).splitlines()]
     assert told == lines
+
+
+@pytest.mark.parametrize(
+    ("parameters", "beginnings"),
+    [
+        (
+            {"learning_rte": 0.1, "num_leaves": 1, "max_bin": "many"},
+            [
+                ".num_leaves: Input should be greater than or equal to 2, found 1",
+                ".max_bin: ",
+                ".learning_rte: unknown key; did you mean 'learning_rate'? valid: bagging_fraction",
+            ],
+        ),
+        ({"seed": 1}, [": seed cannot be set: two fits would differ; the platform sets it"]),
+        ({"num_threads": 8}, [": num_threads cannot be set: trees must not depend on"]),
+        ({"objective": "binary"}, [": objective cannot be set: the ranker says it by objective"]),
+        ({"label_gain": [0, 1]}, [": label_gain cannot be set: the ranker says it by gain"]),
+        ({"bagging_fraction": 0.5}, [": bagging_fraction 0.5 and bagging_freq 0 have no effect"]),
+    ],
+)
+def test_parameters_that_are_none_of_a_policys_are_refused_by_name(
+    tmp_path: Path, parameters: dict[str, object], beginnings: list[str]
+) -> None:
+    ranker = {"objective": "pointwise", "parameters": parameters}
+    path = write(tmp_path / "mine.yaml", rankers=[ranker])
+    with pytest.raises(ConfigurationError) as refusal:
+        load_policy(path)
+    told = [line.split(": ", 2)[2] for line in str(refusal.value).splitlines()]
+    assert len(told) == len(beginnings)
+    for line, beginning in zip(told, beginnings, strict=True):
+        assert line.startswith(f"rankers.0.parameters{beginning}")

@@ -54,6 +54,16 @@ WARNINGS: list[tuple[Changes, str]] = [
         f"rankers.0.objective: the weights of debias.method posterior {UNEQUAL}",
     ),
     (
+        {
+            "debias": {"method": "posterior"},
+            "rankers": [{"objective": "rank_xendcg", "position": "debias_only"}],
+        },
+        (
+            "rankers.0.objective: the weights of debias.method posterior "
+            f"{UNEQUAL.replace('lambdarank', 'rank_xendcg')}"
+        ),
+    ),
+    (
         BOTH | PAIRS | {"combine": {"dual": ["purchase"]}},
         f"rankers.0.objective: the weights of combine.dual {UNEQUAL}",
     ),

@@ -79,6 +79,29 @@ _NEGATIVES: dict[str, tuple[Changes, Changes]] = {
     "hard": ({}, {"per_positive": 2, "by": "rank", "weight": 2}),
     "never_examined": ({"rate": 0.1}, {"rate": 0.2, "below": 0.2}),
 }
+_BAGS: Changes = {"bagging_fraction": 0.5, "bagging_freq": 1}
+_PARAMETERS: Changes = {
+    "rounds": 50,
+    "early_stopping_rounds": 5,
+    "learning_rate": 0.05,
+    "num_leaves": 63,
+    "max_depth": 5,
+    "min_data_in_leaf": 20,
+    "min_sum_hessian_in_leaf": 0.1,
+    "min_gain_to_split": 0.1,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.6,
+    "bagging_freq": 2,
+    "lambda_l1": 1.0,
+    "lambda_l2": 1.0,
+    "max_bin": 63,
+    "max_cat_threshold": 16,
+    "cat_smooth": 5.0,
+    "cat_l2": 5.0,
+    "lambdarank_truncation_level": 30,
+    "lambdarank_norm": False,
+    "lambdarank_position_bias_regularization": 1.0,
+}
 _HEALTH: Changes = {
     "positive_share": [0.1, 0.9],
     "clip_share": 0.1,
@@ -197,6 +220,17 @@ TABLE: list[tuple[str, Reach, Changes, Changes]] = [
     ("rankers.weight", "training", {}, ranker(weight="impressions")),
     ("rankers.position", "training", {}, ranker(position="feature")),
     ("rankers.auxiliary", "training", {}, ranker(auxiliary="combine")),
+    ("rankers.loss", "training", {}, ranker(loss="binary")),
+    ("rankers.gain", "training", {}, ranker(gain="exponential")),
+    *[
+        (
+            f"rankers.parameters.{key}",
+            "training",
+            ranker(parameters=_BAGS),
+            ranker(parameters=_BAGS | {key: value}),
+        )
+        for key, value in _PARAMETERS.items()
+    ],
     *[(f"health.{key}", "neither", {}, {"health": {key: v}}) for key, v in _HEALTH.items()],
 ]
 

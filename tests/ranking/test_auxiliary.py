@@ -10,7 +10,7 @@ from label_platform.policy import RankerSpec
 from label_platform.ranking import Ranker, RankerTrainer, TrainingData, TrainingError, fit_ranker
 from label_platform.ranking.agreement import mean_ndcg_at_10, rank_correlation
 from label_platform.ranking.auxiliary import WEIGHTS
-from label_platform.ranking.booster_trainer import BoosterTrainer, Start
+from label_platform.ranking.booster_trainer import BoosterTrainer, FitOptions, Start
 
 FEATURES = ["f_a", "f_b", "f_c"]
 OBJECTIVES = ["pointwise", "lambdarank"]
@@ -139,13 +139,13 @@ def test_pairs_that_the_start_orders_already_are_not_learnt_again() -> None:
     spec = spec_of("lambdarank", "none")
     frame = world(3, rate=DENSE)
     trainer = BoosterTrainer(parts(frame, spec)[0], None, spec)
-    alone = trainer.fit(rounds=10, seed=1)
+    alone = trainer.fit(FitOptions(rounds=10, seed=1))
     train = frame[frame["part"] == "train"]
     nothing = Start(np.zeros(len(train)), None)
     ordered = Start(10 * train["label"].to_numpy(), None)
 
-    assert trainer.fit(rounds=10, seed=1, start=nothing) == alone
-    after = trainer.fit(rounds=10, seed=1, start=ordered)
+    assert trainer.fit(FitOptions(rounds=10, seed=1), nothing) == alone
+    after = trainer.fit(FitOptions(rounds=10, seed=1), ordered)
     assert np.std(after.score(train)) < 0.75 * np.std(alone.score(train))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from label_platform.policy import RankerSpec
 from label_platform.ranking import TrainingData, TrainingError
-from label_platform.ranking.training_data import MAX_GROUP_ROWS, split_large_groups
+from label_platform.ranking.example_rows import MAX_GROUP_ROWS, split_large_groups
 
 FEATURES = ["f_good", "f_noise"]
 POINTWISE = RankerSpec(objective="pointwise")
@@ -80,7 +80,7 @@ def test_other_labels_share_the_bins(make_examples: Callable[..., pd.DataFrame])
 
     skyline = data.with_labels(np.arange(len(data)), np.ones(len(data)))
 
-    assert skyline.features.binned is data.features.binned
+    assert skyline.features.binned(255) is data.features.binned(255)
     assert skyline.label[-1] == len(data) - 1
 
 
@@ -118,12 +118,12 @@ def test_missing_feature_values_stay_missing(make_examples: Callable[..., pd.Dat
 
 
 @pytest.mark.parametrize("as_table", [pa.Table.from_pandas, lambda frame: frame])
-def test_a_text_feature_is_refused_by_name(
+def test_a_moment_as_a_feature_is_refused_by_name(
     make_examples: Callable[..., pd.DataFrame], as_table: Callable[[pd.DataFrame], Any]
 ) -> None:
-    examples = make_examples().assign(f_noise="red")
+    examples = make_examples().assign(f_noise=pd.Timestamp("2026-10-01"))
 
-    with pytest.raises(TrainingError, match=r"'f_noise' is of type .*numbers"):
+    with pytest.raises(TrainingError, match=r"'f_noise' is of type timestamp.*numbers"):
         TrainingData.from_examples(as_table(examples), POINTWISE, FEATURES)
 
 
