@@ -41,6 +41,7 @@ COMMANDS = (
     "quarantine replay",
     "delays",
     "plan-exploration",
+    "search",
     "ui",
 )
 ALL_HELP = """

@@ -20,6 +20,7 @@ from label_platform.cli import (
     propensities,
     quarantine,
     run,
+    search,
     simulate,
     ui,
 )
@@ -44,6 +45,7 @@ app.add_typer(delays.app)
 app.add_typer(plan_exploration.app)
 app.add_typer(erase.app)
 app.add_typer(export.app)
+app.add_typer(search.app)
 app.add_typer(ui.app)
 
 
