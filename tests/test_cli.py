@@ -36,6 +36,7 @@ COMMANDS = (
     "policies health",
     "policies diff",
     "erase",
+    "export",
     "quarantine list",
     "quarantine show",
     "quarantine replay",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_UNSAID = {"rounds": "the problem's", "min_data_in_leaf": "by rows"}
+
 
 @app.command("search")
 def search_command(
@@ -129,7 +131,7 @@ def _table(report: "SearchReport") -> Table:
     table.add_section()
     for name in {**before.parameters.said(), **best.parameters.said()}:
         values = [getattr(trial.parameters, name) for trial in shown]
-        table.add_row(name, *("by rows" if value is None else f"{value:g}" for value in values))
+        table.add_row(name, *(_UNSAID[name] if each is None else f"{each:g}" for each in values))
     return table
 
 
