@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 SIDE_BY_SIDE = 4
 """Trials that are asked for at a time. Each holds a copy of the binned rows while it runs."""
 _RANDOM_TRIALS = 10
-_TRIALS_BEFORE_PRUNING = 5
+"""Drawn at random before the others are chosen by what they did; none of them ends early."""
+_OTHERS_AT_STEP = 5
+"""The fewest trials that a median is taken of."""
 _LEARNT_PER_STEP = 1.0
 """The sum of learning rates between two looks at the median: 10 trees of the usual .1."""
 _HALVINGS = 200
@@ -288,7 +290,7 @@ class _Search:
                 distributions={
                     name: IntDistribution(int(span.low), int(span.high), log=span.log)
                     if span.whole
-                    else FloatDistribution(span.low, span.high, log=span.log)
+                    else FloatDistribution(span.low, span.high, log=span.log, step=span.step)
                     for name, span in self._space.spans.items()
                 },
                 value=self._goodness(self.before),
@@ -334,9 +336,9 @@ def _new_study(seed: int) -> "Study":
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sampler = optuna.samplers.TPESampler(n_startup_trials=_RANDOM_TRIALS, seed=seed)
     pruner = optuna.pruners.MedianPruner(
-        n_startup_trials=_TRIALS_BEFORE_PRUNING,
+        n_startup_trials=_RANDOM_TRIALS,
         n_warmup_steps=2,
-        n_min_trials=_TRIALS_BEFORE_PRUNING,
+        n_min_trials=_OTHERS_AT_STEP,
     )
     return optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
 
