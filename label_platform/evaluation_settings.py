@@ -29,13 +29,15 @@ class EvaluationSettings(StrictModel):
     Attributes:
         cutoff: the rank below which nothing counts.
         metrics: of the clicks on randomised lists, beside their DCG.
-        slices: columns of the impression, each of whose values is judged by itself too;
-            ``query_frequency`` means head, torso and tail queries, ``new_items`` the items that
-            training days did not show.
+        slices: columns of the impression, each of whose values is judged by itself too, up to
+            the 8 most frequent ones; ``query_frequency`` means head, torso and tail queries,
+            ``new_items`` the items that training days did not show.
         off_policy: how clicks on all lists are turned into the value of another ranking; the
             first decides.
         outcomes: a CSV of online tests, relative to the problem file, that the yardsticks are
             held against.
+        checks: whether the baseline is also fitted on two halves of its queries, which must not
+            be found to differ; about as much work as one more ranker.
     """
 
     cutoff: int = Field(default=10, ge=1)
@@ -43,3 +45,4 @@ class EvaluationSettings(StrictModel):
     slices: tuple[str, ...] = ()
     off_policy: tuple[OffPolicyEstimator, ...] = Field(default=("snips",), min_length=1)
     outcomes: str | None = None
+    checks: bool = True

@@ -5,6 +5,8 @@ from label_platform.policy import WatchTime
 
 BIN = "duration_bin"
 """The statistic's name in ``label_statistics``."""
+BUCKET = "usmallint"
+"""The type of a bin's number where labels are looked up by it."""
 
 
 def fitted_bins_sql(spec: WatchTime, watched: str) -> str:
@@ -62,6 +64,34 @@ def buckets_sql(watched: str, bins: str) -> str:
 )"""
 
 
-def stored_bins_sql(statistics: str) -> str:
-    """The bins as they stand in ``label_statistics``."""
-    return f"""(select bucket, "at" as upper from {statistics} where statistic = '{BIN}')"""
+def binned_sql(spec: WatchTime, watched: str, statistics: str) -> str:
+    """The impressions with their ``bucket``, by the bins that stand in ``label_statistics``.
+
+    Args:
+        spec: says how many bins there are at most.
+        watched: the impressions to label.
+        statistics: ``label_statistics``.
+    """
+    ends = f"""select list_slice(list("at" order by bucket), 1, -2)
+        from {statistics} where statistic = '{BIN}'"""
+    return numbered_sql(watched, ends, spec.bins)
+
+
+def numbered_sql(watched: str, bounds: str, most: int) -> str:
+    """The rows of a relation with ``bucket``: how many bounds are below ``d``.
+
+    Found by halving, in a list that all rows share: neither a sort of the rows nor a hash of them.
+
+    Args:
+        watched: a relation with ``d``.
+        bounds: a query of one list, ascending.
+        most: there are fewer bounds than that, up to 1000.
+    """
+    rows = f"(select *, cast(0 as bigint) as below, ({bounds}) as bounds from {watched})"
+    for power in reversed(range((most - 1).bit_length())):
+        step = f"cast({2**power} as bigint)"
+        # beyond the list's end is null, which is no reason to go there
+        found = f"case when list_extract(bounds, below + {step}) < d then {step} else 0 end"
+        rows = f"(select * replace (below + {found} as below) from {rows})"
+    # rows are looked up by a number of two bytes without being hashed
+    return f"(select * exclude (below, bounds), cast(below as {BUCKET}) as bucket from {rows})"

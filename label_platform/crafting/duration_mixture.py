@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from label_platform.crafting.duration_bins import buckets_sql
+from label_platform.crafting.duration_bins import BUCKET, buckets_sql, numbered_sql
 from label_platform.policy import WatchTime
 
 SKIPPED = "skipped_mean"
@@ -157,57 +157,59 @@ def fitted_means(
     return skipped, np.clip(watched, skipped, longest)
 
 
-def mixture_label_sql(watched: str, statistics: str) -> str:
+def mixture_label_sql(spec: WatchTime, watched: str, statistics: str) -> str:
     """The impressions with their ``label``.
 
     Args:
+        spec: says how many bins there are at most.
         watched: the impressions to label.
         statistics: ``label_statistics``.
     """
-    x = f"({SHARPNESS_PER_S!r} * (w - q))"
-    y = f"({SHARPNESS_PER_S!r} * (p - q))"
     # the same ratio, of exponentials of what is below 0: those of long videos would overflow
-    ratio = f"exp({x} - {y}) * (1 - exp(-{x})) / (1 - exp(-{y}))"
+    left, whole = (f"(1 - exp({SHARPNESS_PER_S!r} * ({of} - p)))" for of in ("seen", "q"))
     return f"""(
     select
-        * exclude (q, p),
-        case when w = 0 then 0 when w >= p then 1 when w <= q then 0 else {ratio} end as label
+        * exclude (seen, q, p),
+        case when seen >= p and seen > 0 then 1 when seen <= q then 0
+            else 1 - {left} / {whole} end as label
     from (
-        select watched.* replace (least(watched.w, watched.d) as w), means.q,
-            least(means.p, watched.d) as p
-        from {watched} as watched
-        inner join {_means_sql(watched, statistics)} as means on watched.d = means.d
+        select * replace (case when p < d then p else d end as p),
+            case when w < d then w else d end as seen
+        from {_means_sql(spec, watched, statistics)}
     )
 )"""
 
 
-def _means_sql(watched: str, statistics: str) -> str:
-    """Means q and p of each duration: on a line between the bins' mean durations."""
-    share = "(durations.d - points.at) / (points.next_at - points.at)"
-    line = f"""case when durations.d <= points.at or points.next_at is null then points.{{of}}
-            else points.{{of}} + (points.next_{{of}} - points.{{of}}) * ({share}) end as {{of}}"""
+def _means_sql(spec: WatchTime, watched: str, statistics: str) -> str:
+    """The impressions with means q and p: on a line between the bins' mean durations."""
+    mean_durations = f"""select list_slice(list("at" order by bucket), 2, -1)
+        from {statistics} where statistic = '{SKIPPED}'"""
+    lines = ", ".join(
+        f'case when d > "at" then {of} + {of}_per_s * (d - "at") else {of} end as {of}'
+        for of in ("q", "p")
+    )
+    slopes = ", ".join(
+        f"""coalesce((lead({of}) over by_at - {of}) / (lead("at") over by_at - "at"), 0)
+            as {of}_per_s"""
+        for of in ("q", "p")
+    )
     return f"""(
-    select durations.d, {line.format(of="q")}, {line.format(of="p")}
-    from (select distinct d from {watched}) as durations
-    asof join (
-        select
-            *,
-            case when lag("at") over by_at is null then cast('-infinity' as double)
-                else "at" end as start,
-            lead("at") over by_at as next_at,
-            lead(q) over by_at as next_q,
-            lead(p) over by_at as next_p
+    select * exclude (bucket, "at", q, p, q_per_s, p_per_s), {lines}
+    from {numbered_sql(watched, mean_durations, spec.bins)} as binned
+    inner join (
+        select *, {slopes}
         from (
             select
-                "at",
+                cast(bucket as {BUCKET}) as bucket,
+                max("at") as "at",
                 max(case when statistic = '{SKIPPED}' then value end) as q,
                 max(case when statistic = '{WATCHED}' then value end) as p
             from {statistics}
             where statistic in ('{SKIPPED}', '{WATCHED}')
-            group by "at"
+            group by bucket
         )
-        window by_at as (order by "at")
-    ) as points on durations.d >= points.start
+        window by_at as (order by bucket)
+    ) as points using (bucket)
 )"""
 
 

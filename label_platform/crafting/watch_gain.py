@@ -4,7 +4,7 @@ Source: Zheng et al., DVR: Micro-Video Recommendation Optimizing Watch-Time-Gain
 Bias, MM 2022, equation 1.
 """
 
-from label_platform.crafting.duration_bins import buckets_sql, stored_bins_sql
+from label_platform.crafting.duration_bins import BUCKET, binned_sql, buckets_sql
 from label_platform.lake import quote_literal
 from label_platform.policy import WatchTime
 
@@ -30,8 +30,6 @@ _DENOMINATOR = (
     793.826512519948,
     440.413735824752,
 )
-_FAR = 7.0
-"""Beyond this many standard deviations the normal CDF is 0 or 1 to 11 digits."""
 
 
 def gain_rows_sql(spec: WatchTime, watched: str, bins: str) -> str:
@@ -76,33 +74,30 @@ from (
 inner join {bins} as bins using (bucket)"""
 
 
-def gain_label_sql(watched: str, statistics: str) -> str:
+def gain_label_sql(spec: WatchTime, watched: str, statistics: str) -> str:
     """The impressions with their ``label``.
 
     Args:
+        spec: says how many bins there are at most.
         watched: the impressions to label.
         statistics: ``label_statistics``.
     """
-    buckets = buckets_sql(watched, stored_bins_sql(statistics))
-    deviation = "case when sd_w = 0 then 0 else (w - mean_w) / sd_w end"
+    # where all were watched alike everyone is at the mean
+    deviation = "case when value = 0 then cast('infinity' as double) else value end"
     return f"""(
     select * exclude (z), {normal_cdf_sql("z")} as label
     from (
-        select watched.*, {deviation} as z
-        from {watched} as watched
+        select binned.*, (binned.w - moments.mean_w) / moments.sd_w as z
+        from {binned_sql(spec, watched, statistics)} as binned
         inner join (
-            select buckets.d, moments.mean_w, moments.sd_w
-            from {buckets} as buckets
-            inner join (
-                select
-                    bucket,
-                    max(case when statistic = '{MEAN}' then value end) as mean_w,
-                    max(case when statistic = '{DEVIATION}' then value end) as sd_w
-                from {statistics}
-                where statistic in ('{MEAN}', '{DEVIATION}')
-                group by bucket
-            ) as moments on buckets.bucket = moments.bucket
-        ) as of_duration on watched.d = of_duration.d
+            select
+                cast(bucket as {BUCKET}) as bucket,
+                max(case when statistic = '{MEAN}' then value end) as mean_w,
+                max(case when statistic = '{DEVIATION}' then {deviation} end) as sd_w
+            from {statistics}
+            where statistic in ('{MEAN}', '{DEVIATION}')
+            group by bucket
+        ) as moments on binned.bucket = moments.bucket
     )
 )"""
 
@@ -111,15 +106,17 @@ def normal_cdf_sql(z: str) -> str:
     """The standard normal distribution function, to 11 digits: the engine has no erf.
 
     Source: Hart et al., Computer Approximations, 1968, algorithm 5666: the upper tail is
-    exp(-z^2/2) times a ratio of two polynomials in the size of z.
+    exp(-z^2/2) times a ratio of two polynomials in the size of z. Meant up to 7; beyond, the
+    exponential alone makes the tail 0 to 11 digits.
 
     Args:
         z: the name of a column.
     """
-    size = f"least(abs({z}), {_FAR!r})"
+    size = f"abs({z})"
     ratio = f"{_polynomial(_NUMERATOR, size)} / {_polynomial(_DENOMINATOR, size)}"
     tail = f"exp(-{size} * {size} / 2) * ({ratio})"
-    return f"(case when {z} > 0 then 1 - {tail} else {tail} end)"
+    # 1 - tail or tail: each branch of a condition would compute its own tail, on rows picked out
+    return f"abs(cast({z} > 0 as integer) - {tail})"
 
 
 def _polynomial(coefficients: tuple[float, ...], at: str) -> str:

@@ -4,7 +4,7 @@ Source: Zhan et al., Deconfounding Duration Bias in Watch-time Prediction for Vi
 KDD 2022, section 4; mid-ranks are what ties get.
 """
 
-from label_platform.crafting.duration_bins import buckets_sql, stored_bins_sql
+from label_platform.crafting.duration_bins import BUCKET, binned_sql, buckets_sql
 from label_platform.lake import quote_literal
 from label_platform.policy import WatchTime
 
@@ -50,28 +50,24 @@ from (
 where points <= {MOST_POINTS} or slot_before is null or slot <> slot_before or is_longest"""
 
 
-def percentile_label_sql(watched: str, statistics: str) -> str:
+def percentile_label_sql(spec: WatchTime, watched: str, statistics: str) -> str:
     """The impressions with their ``label``: on a line between the w that were seen.
 
     Args:
+        spec: says how many bins there are at most.
         watched: the impressions to label.
         statistics: ``label_statistics``.
     """
-    buckets = buckets_sql(watched, stored_bins_sql(statistics))
     return f"""(
     select
         binned.*,
         case when binned.w <= points.at or points.next_at is null then points.value
             else points.value + (points.next_value - points.value)
                 * ((binned.w - points.at) / (points.next_at - points.at)) end as label
-    from (
-        select watched.*, buckets.bucket
-        from {watched} as watched
-        inner join {buckets} as buckets on watched.d = buckets.d
-    ) as binned
+    from {binned_sql(spec, watched, statistics)} as binned
     asof join (
         select
-            bucket, "at", value,
+            cast(bucket as {BUCKET}) as bucket, "at", value,
             case when lag("at") over by_w is null then cast('-infinity' as double)
                 else "at" end as start,
             lead("at") over by_w as next_at,

@@ -50,8 +50,13 @@ from label_platform.crafting.watch_percentiles import percentile_label_sql, perc
 from label_platform.crafting.watched import watched_sql
 from label_platform.lake import Engine
 from label_platform.policy import LabelInputs, Policy, WatchTime, combined_gain_sql
+from label_platform.policy.gains import rounded_sql
 
-_OWN = {"wt": "w / {unit}", "pc": "case when w >= d then 1 else 0 end", "pcr": "least(w / d, 1)"}
+_OWN = {
+    "wt": "w / {unit}",
+    "pc": "case when w >= d then 1 else 0 end",
+    "pcr": "case when w < d then w / d else 1 end",
+}
 _FITTED_ROWS = {"d2q": percentile_rows_sql, "dvr": gain_rows_sql}
 _FITTED_LABELS = {
     "d2q": percentile_label_sql,
@@ -132,7 +137,7 @@ def compile_watch_time(policy: Policy, inputs: LabelInputs) -> str:
     more = auxiliary = ""
     if policy.auxiliary is not None:
         gain = combined_gain_sql(policy.auxiliary.signals, policy.auxiliary.combine)
-        more = f", round(cast({gain} as double), 6) as auxiliary_label"
+        more = f", {rounded_sql(gain)} as auxiliary_label"
         auxiliary = ",\n    auxiliary_label"
     source = watched_sql(spec, inputs.impression_signals, more)
     label = "label"
@@ -141,10 +146,10 @@ def compile_watch_time(policy: Policy, inputs: LabelInputs) -> str:
     elif inputs.statistics is None:
         raise ValueError(f"{policy.name} cannot be compiled without label_statistics")
     else:
-        source = _FITTED_LABELS[spec.label](source, inputs.statistics)
+        source = _FITTED_LABELS[spec.label](spec, source, inputs.statistics)
     return f"""select
     impression_id,
-    round(cast({label} as double), 6) as label,
+    {rounded_sql(label)} as label,
     cast(1 as double) as weight{auxiliary}
 from {source}"""
 

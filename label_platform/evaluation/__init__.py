@@ -1,8 +1,31 @@
 """Judging rankers: metrics, yardsticks, off-policy estimates, comparisons with intervals."""
 
-from label_platform.evaluation.arms import Arm, ArmEvaluation, Side, SideCache, evaluate_arm
+from label_platform.evaluation.agreement_with_outcomes import (
+    Agreement,
+    agreement,
+    unmatched,
+)
+from label_platform.evaluation.arms import (
+    Arm,
+    ArmEvaluation,
+    Effort,
+    Side,
+    SideCache,
+    evaluate_arm,
+    fit_side,
+)
+from label_platform.evaluation.bootstrap import bootstrap_ratios, bootstrap_weights
 from label_platform.evaluation.calibration import Calibration, calibration_of
-from label_platform.evaluation.comparison import Estimate, compare
+from label_platform.evaluation.comparison import compare
+from label_platform.evaluation.estimates import MOST_DISAGREEMENT, Estimate
+from label_platform.evaluation.evidence import Evidence
+from label_platform.evaluation.identity import IDENTITY_CHECKS, identity_checks
+from label_platform.evaluation.log_checks import (
+    CHECKS,
+    LogCheck,
+    mix_check,
+    randomized_share_check,
+)
 from label_platform.evaluation.metric_yardsticks import metric_yardsticks
 from label_platform.evaluation.metrics import (
     Lists,
@@ -18,11 +41,27 @@ from label_platform.evaluation.off_policy import (
     estimate_dcg,
     logged_examination,
 )
+from label_platform.evaluation.outcomes import Outcome, read_outcomes
 from label_platform.evaluation.panel import Panel
 from label_platform.evaluation.resampling import poisson_counts, row_counts
 from label_platform.evaluation.shown_feedback import SHOWN_PREFIX, shown_feedback_yardsticks
 from label_platform.evaluation.shown_lists import ShownLists
+from label_platform.evaluation.slices import (
+    COMPUTED,
+    NEW_ITEMS,
+    QUERY_FREQUENCY,
+    query_frequencies,
+    sliced_yardsticks,
+)
+from label_platform.evaluation.verdict import (
+    DECIDE_NOTHING,
+    TRUTH_PREFIX,
+    ArmVerdict,
+    in_words,
+    verdicts,
+)
 from label_platform.evaluation.yardsticks import (
+    ALL,
     Measurement,
     RefusedYardstick,
     Yardstick,
@@ -31,14 +70,29 @@ from label_platform.evaluation.yardsticks import (
 )
 
 __all__ = [
+    "ALL",
+    "CHECKS",
+    "COMPUTED",
+    "DECIDE_NOTHING",
+    "IDENTITY_CHECKS",
+    "MOST_DISAGREEMENT",
+    "NEW_ITEMS",
+    "QUERY_FREQUENCY",
     "SHOWN_PREFIX",
+    "TRUTH_PREFIX",
+    "Agreement",
     "Arm",
     "ArmEvaluation",
+    "ArmVerdict",
     "Calibration",
+    "Effort",
     "Estimate",
+    "Evidence",
     "Lists",
+    "LogCheck",
     "Measurement",
     "OffPolicyEstimate",
+    "Outcome",
     "Overlap",
     "Panel",
     "Ranking",
@@ -47,19 +101,32 @@ __all__ = [
     "Side",
     "SideCache",
     "Yardstick",
+    "agreement",
+    "bootstrap_ratios",
+    "bootstrap_weights",
     "calibration_of",
     "click_yardsticks",
     "compare",
     "dcg_at_k",
     "estimate_dcg",
     "evaluate_arm",
+    "fit_side",
+    "identity_checks",
+    "in_words",
     "lists_without_positives",
     "logged_examination",
     "metric_yardsticks",
+    "mix_check",
     "ndcg_at_k",
     "poisson_counts",
+    "query_frequencies",
+    "randomized_share_check",
     "rank_discounts",
+    "read_outcomes",
     "row_counts",
     "shown_feedback_yardsticks",
+    "sliced_yardsticks",
     "true_ndcg_yardsticks",
+    "unmatched",
+    "verdicts",
 ]

@@ -6,22 +6,23 @@ for both sides: the spread over those fits is what training on another log would
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Literal, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from label_platform.evaluation.panel import Panel
+from label_platform.evaluation.evidence import Evidence
+from label_platform.evaluation.panel import Key, Panel
 from label_platform.evaluation.resampling import row_counts
-from label_platform.evaluation.yardsticks import Measurement, Yardstick
+from label_platform.evaluation.yardsticks import ALL, Measurement, Yardstick
 from label_platform.policy import RankerSpec
 from label_platform.ranking import Ranker, RankerTrainer, TrainingData, TrainingError
 
-SideName = Literal["contender", "baseline"]
-Measurements = dict[str, Measurement]
+Measurements = dict[Key, Measurement]
 
 MAIN_FIT = 0
 
@@ -51,7 +52,7 @@ class Side:
 
     Attributes:
         ranker: the main fit; None where training was refused.
-        fits: measurements by yardstick, of the main fit and then of each resampled one.
+        fits: measurements by yardstick and slice, of the main fit and then of each resampled one.
     """
 
     ranker: Ranker | None
@@ -60,42 +61,41 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class ArmEvaluation:
-    """An arm's two sides; the baseline is None for the baseline policy itself."""
+    """An arm's two sides; the baseline is None for the baseline policy itself.
+
+    Attributes:
+        arm: what was judged.
+        contender: the arm's own side.
+        baseline: raw clicks on the same rows.
+        evidence: what the numbers rest on, by yardstick and slice.
+    """
 
     arm: Arm
     contender: Side
     baseline: Side | None
+    evidence: Mapping[Key, Evidence] = field(default_factory=dict)
 
     @property
     def main_values(self) -> dict[str, float]:
-        """The contender's main values by yardstick; NaN where refused."""
-        return {name: found.value for name, found in self.contender.fits[MAIN_FIT].items()}
+        """The contender's main values on all data, by yardstick; NaN where refused."""
+        return {
+            name: found.value
+            for (name, part), found in self.contender.fits[MAIN_FIT].items()
+            if part == ALL
+        }
 
     @classmethod
     def refused(cls, arm: Arm, yardsticks: Panel | Sequence[Yardstick], reason: str) -> Self:
         """An arm that could not be trained, so that a comparison shows it with the reason."""
-        return cls(arm, Side(None, (Panel.of(yardsticks).refusal(reason),)), None)
+        panel = Panel.of(yardsticks)
+        return cls(arm, Side(None, (panel.refusal(reason),)), None, panel.evidence)
 
     def to_frame(self) -> pd.DataFrame:
-        """Rows of the ``evaluations`` table, one per side, fit, yardstick and query.
+        """Rows of the ``evaluations`` table, one per side, fit, yardstick, slice and query.
 
         A refused yardstick has one row per side and fit: its reason and no query.
         """
-        sides: list[tuple[SideName, Side]] = [("contender", self.contender)]
-        if self.baseline is not None:
-            sides.append(("baseline", self.baseline))
-        parts = [
-            _rows(side_name, number, name, found)
-            for side_name, side in sides
-            for number, fit in enumerate(side.fits)
-            for name, found in fit.items()
-        ]
-        table = pd.concat(parts, ignore_index=True)
-        table.insert(0, "policy", self.arm.policy)
-        table.insert(1, "grain", self.arm.grain)
-        table.insert(2, "objective", self.arm.spec.objective)
-        table.insert(3, "ranker", self.arm.spec.title)
-        return table
+        return evaluation_rows(self)
 
 
 @dataclass
@@ -106,6 +106,21 @@ class SideCache:
     """
 
     sides: dict[bytes, Side] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is fitted, the same for all arms of a comparison.
+
+    Attributes:
+        rounds: the most trees.
+        fits: resampled fits beside the main one.
+        seed: of LightGBM and of the resamples.
+    """
+
+    rounds: int
+    fits: int
+    seed: int
 
 
 def evaluate_arm(
@@ -135,40 +150,65 @@ def evaluate_arm(
         TrainingError: the arm's own side cannot be trained. If only the baseline cannot, its
             measurements are refused with that reason.
     """
-    panel = Panel.of(yardsticks)
+    panel, effort = Panel.of(yardsticks), Effort(rounds, fits, seed)
     cache = cache or SideCache()
-
-    def evaluated(rows: TrainingData, validation: TrainingData | None, spec: RankerSpec) -> Side:
-        settings = (rounds, fits, seed, "" if spec.auxiliary == "none" else arm.tune)
-        key = _digest(rows, validation, spec, panel, settings)
-        if key not in cache.sides:
-            trainer = RankerTrainer(rows, validation, spec, arm.tune)
-            cache.sides[key] = _fit_side(trainer, panel, rounds=rounds, fits=fits, seed=seed)
-        return cache.sides[key]
-
-    contender = evaluated(train, validate, arm.spec)
+    contender = _side(train, validate, arm, panel, effort, cache)
     if arm.is_baseline:
-        return ArmEvaluation(arm, contender, None)
+        return ArmEvaluation(arm, contender, None, panel.evidence)
     plain = {"position": "none", "weight": "one", "auxiliary": "none"}
-    raw_spec = arm.spec.model_copy(update=plain)
+    raw = replace(arm, spec=arm.spec.model_copy(update=plain))
     raw_validate = None if validate is None else validate.raw_side()
     try:
-        baseline = evaluated(train.raw_side(), raw_validate, raw_spec)
+        baseline = _side(train.raw_side(), raw_validate, raw, panel, effort, cache)
     except TrainingError as error:
         baseline = Side(None, (panel.refusal(f"the baseline cannot be trained: {error}"),))
-    return ArmEvaluation(arm, contender, baseline)
+    return ArmEvaluation(arm, contender, baseline, panel.evidence)
 
 
-def _fit_side(trainer: RankerTrainer, panel: Panel, *, rounds: int, fits: int, seed: int) -> Side:
-    """The main fit and the resampled ones, side by side; each is single-threaded."""
+def _side(
+    rows: TrainingData,
+    validation: TrainingData | None,
+    arm: Arm,
+    panel: Panel,
+    effort: Effort,
+    cache: SideCache,
+) -> Side:
+    """A side from the cache, or fitted."""
+    tune = "" if arm.spec.auxiliary == "none" else arm.tune
+    key = _digest(rows, validation, arm.spec, panel, (effort, tune))
+    if key not in cache.sides:
+        trainer = RankerTrainer(rows, validation, arm.spec, arm.tune)
+        cache.sides[key] = fit_side(trainer, panel, effort)
+    return cache.sides[key]
+
+
+def fit_side(
+    trainer: RankerTrainer,
+    panel: Panel,
+    effort: Effort,
+    kept: NDArray[np.int64] | None = None,
+) -> Side:
+    """The main fit and the resampled ones, side by side; each is single-threaded.
+
+    Args:
+        trainer: of the side's rows.
+        panel: what every fit is measured by.
+        effort: how much is fitted.
+        kept: 1 for the rows to learn from, 0 for others; all of them by default.
+
+    Raises:
+        TrainingError: a fit has nothing to learn from.
+    """
 
     def fit(number: int) -> tuple[Ranker, Measurements]:
-        resample = None if number == MAIN_FIT else row_counts(trainer.train, number, seed)
-        ranker = trainer.fit(rounds=rounds, seed=seed, multiplicity=resample)
+        counts = None if number == MAIN_FIT else row_counts(trainer.train, number, effort.seed)
+        if kept is not None:
+            counts = kept if counts is None else counts * kept
+        ranker = trainer.fit(rounds=effort.rounds, seed=effort.seed, multiplicity=counts)
         return ranker, panel.measure(ranker)
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        done = list(pool.map(fit, range(fits + 1)))
+        done = list(pool.map(fit, range(effort.fits + 1)))
     return Side(done[MAIN_FIT][0], tuple(measured for _, measured in done))
 
 
@@ -177,7 +217,7 @@ def _digest(
     validation: TrainingData | None,
     spec: RankerSpec,
     panel: Panel,
-    settings: tuple[int, int, int, str],
+    settings: tuple[Effort, str],
 ) -> bytes:
     """Of everything that a side is a function of."""
     digest = hashlib.blake2b(panel.digest)
@@ -201,16 +241,51 @@ def _digest(
     return digest.digest()
 
 
-def _rows(side: SideName, number: int, yardstick: str, found: Measurement) -> pd.DataFrame:
-    refused = bool(found.refused)
+def evaluation_rows(evaluated: ArmEvaluation) -> pd.DataFrame:
+    """Rows of the ``evaluations`` table of one arm."""
+    sides = {"contender": evaluated.contender, "baseline": evaluated.baseline}
+    parts = [
+        (name, number, key, found)
+        for name, side in sides.items()
+        if side is not None
+        for number, fit in enumerate(side.fits)
+        for key, found in fit.items()
+    ]
+    rows = [1 if found.refused else len(found.units) for *_, found in parts]
+    evidence = [evaluated.evidence.get(key, Evidence()) for _, _, key, _ in parts]
+
+    def repeated(values: Sequence[object], dtype: Any) -> "pd.Series[Any]":  # noqa: ANN401 - whatever pandas takes
+        found = pd.Series(np.repeat(np.array(values, dtype=object), rows))
+        return found.astype(dtype)
+
+    def joined(arrays: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+        found = zip(arrays, parts, strict=True)
+        return np.concatenate([[np.nan] if part[-1].refused else array for array, part in found])
+
+    units = [
+        np.array([None]) if found.refused else found.units.astype(object) for *_, found in parts
+    ]
+    arm = evaluated.arm
+    constant = {
+        "policy": arm.policy,
+        "grain": arm.grain,
+        "objective": arm.spec.objective,
+        "ranker": arm.spec.title,
+    }
     return pd.DataFrame(
         {
-            "side": side,
-            "fit": np.int32(number),
-            "yardstick": yardstick,
-            "query_id": [None] if refused else found.units,
-            "numerator": [np.nan] if refused else found.numerator,
-            "denominator": [np.nan] if refused else found.denominator,
-            "refused": found.refused or None,
+            **{name: repeated([value] * len(parts), "str") for name, value in constant.items()},
+            "side": repeated([side for side, *_ in parts], "str"),
+            "fit": repeated([number for _, number, *_ in parts], "int32"),
+            "yardstick": repeated([key[0] for _, _, key, _ in parts], "str"),
+            "slice": repeated([key[1] for _, _, key, _ in parts], "str"),
+            "query_id": pd.Series(np.concatenate(units)).astype("str"),
+            "numerator": joined([found.numerator for *_, found in parts]),
+            "denominator": joined([found.denominator for *_, found in parts]),
+            "refused": repeated([found.refused or None for *_, found in parts], "str"),
+            "lists": repeated([each.lists for each in evidence], "int64"),
+            "positives": repeated([each.positives for each in evidence], "int64"),
+            "days": repeated([each.days for each in evidence], "int32"),
+            "randomized_share": repeated([each.randomized_share for each in evidence], "float64"),
         }
-    ).astype({"query_id": "str", "refused": "str", "side": "str", "yardstick": "str"})
+    )

@@ -36,3 +36,13 @@ def poisson_counts(keys: Iterable[object], replicate: int, seed: int) -> NDArray
 def row_counts(train: TrainingData, replicate: int, seed: int) -> NDArray[np.int64]:
     """How often each training row counts in a replicate, the same for all rows of a query."""
     return poisson_counts(train.units.names.tolist(), replicate, seed)[train.units.codes]
+
+
+def halves(keys: Iterable[object], seed: int) -> NDArray[np.bool_]:
+    """Which keys are of the first of two random halves, by the md5 of seed and key."""
+    salt = f"{seed}|half|".encode()
+    first = [
+        hashlib.md5(salt + str(key).encode(), usedforsecurity=False).digest()[0] < 128
+        for key in keys
+    ]
+    return np.array(first, dtype=np.bool_)

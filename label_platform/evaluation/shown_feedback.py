@@ -22,9 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from label_platform.evaluation.evidence import Evidence
 from label_platform.evaluation.metrics import Floats, Lists, Ranking, ndcg_at_k
 from label_platform.evaluation.watch_metrics import duration_spread
 from label_platform.evaluation.yardsticks import (
+    ALL,
     DEPTH,
     MIN_QUERIES,
     Measurement,
@@ -58,8 +60,13 @@ class ShownNdcg:
     features: NDArray[np.float32]
     lists: Lists
     gains: Floats
-    slice: str = "all"
+    slice: str = ALL
     cutoff: int = DEPTH
+
+    @property
+    def evidence(self) -> Evidence:
+        """People, and impressions with any such feedback."""
+        return Evidence(len(self.lists), int((self.gains > 0).sum()))
 
     def measure(self, scores: Floats) -> Measurement:
         """One part per person, called by a number; people without any gain are left out."""

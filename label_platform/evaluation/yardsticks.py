@@ -13,12 +13,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from label_platform.evaluation.click_auc import stratified_auc
+from label_platform.evaluation.evidence import Evidence
 from label_platform.evaluation.metrics import Floats, Lists, dcg_at_k, ndcg_at_k, rank_discounts
 from label_platform.evaluation.off_policy import estimate_dcg
 from label_platform.evaluation.shown_lists import ShownLists
 from label_platform.propensity import PropensityCurve
 from label_platform.ranking import read_features
 
+ALL = "all"
+"""The slice of everything."""
 DEPTH = 10
 MIN_QUERIES = 30
 MIN_CLICKS = 10
@@ -52,11 +55,19 @@ class Measurement:
 
 
 class Yardstick(Protocol):
-    """Something to judge rankers by."""
+    """Something to judge rankers by: a dataclass, so that slices are made by ``replace``.
+
+    One with an attribute ``shown`` scores the rows of these ``ShownLists``; what it rests on is
+    their evidence, unless it has an ``evidence`` of its own.
+    """
 
     @property
     def name(self) -> str:
         """As it stands in tables."""
+
+    @property
+    def slice(self) -> str:
+        """Which part of the data it looks at, such as device=mobile; "all" for everything."""
 
     @property
     def features(self) -> NDArray[np.float32]:
@@ -72,6 +83,8 @@ class RefusedYardstick:
 
     name: str
     reason: str
+    slice: str = ALL
+    evidence: Evidence = field(default_factory=Evidence)
     features: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     def measure(self, scores: Floats) -> Measurement:
@@ -89,6 +102,12 @@ class TrueNdcg:
     lists: Lists
     query: NDArray[np.str_]
     relevance: Floats
+    slice: str = ALL
+
+    @property
+    def evidence(self) -> Evidence:
+        """Queries, and items with any relevance."""
+        return Evidence(len(self.lists), int((self.relevance > 0).sum()))
 
     def measure(self, scores: Floats) -> Measurement:
         """One part per query; queries without anything relevant are left out."""
@@ -107,6 +126,7 @@ class RandomizedClickDcg:
 
     shown: ShownLists
     name: str = "randomized_click_dcg"
+    slice: str = ALL
 
     @property
     def features(self) -> NDArray[np.float32]:
@@ -126,6 +146,7 @@ class OffPolicyDcg:
     shown: ShownLists
     examination: Floats
     name: str = "off_policy_dcg"
+    slice: str = ALL
 
     @property
     def features(self) -> NDArray[np.float32]:
@@ -151,6 +172,7 @@ class RandomizedClickAuc:
 
     shown: ShownLists
     name: str = "randomized_click_auc"
+    slice: str = ALL
 
     @property
     def features(self) -> NDArray[np.float32]:
@@ -196,8 +218,8 @@ def click_yardsticks(
     if shown.are_single_items:
         reason = f"nothing to re-rank: all {len(shown.lists)} lists have one item"
         return (
-            RefusedYardstick("randomized_click_dcg", reason),
-            RefusedYardstick("off_policy_dcg", reason),
+            RefusedYardstick("randomized_click_dcg", reason, evidence=randomized.evidence),
+            RefusedYardstick("off_policy_dcg", reason, evidence=shown.evidence),
             _with_enough_clicks(RandomizedClickAuc(randomized)),
         )
     return (_with_enough_clicks(RandomizedClickDcg(randomized)), _off_policy(shown, curve, refused))
@@ -206,11 +228,11 @@ def click_yardsticks(
 def _off_policy(shown: ShownLists, curve: PropensityCurve | None, refused: str) -> Yardstick:
     if curve is None or shown.examination is None:
         reason = refused or "there are no propensities to weigh clicks by"
-        return RefusedYardstick("off_policy_dcg", reason)
+        return RefusedYardstick("off_policy_dcg", reason, evidence=shown.evidence)
     if curve.verdict.is_refusal:
         refused = refused or f"{curve.verdict}: {curve.reason}"
     if refused:
-        return RefusedYardstick("off_policy_dcg", refused)
+        return RefusedYardstick("off_policy_dcg", refused, evidence=shown.evidence)
     return OffPolicyDcg(shown, shown.examination)
 
 
@@ -224,7 +246,7 @@ def _with_enough_clicks(yardstick: RandomizedClickDcg | RandomizedClickAuc) -> Y
         f"{clicks} clicks on {len(shown.lists)} randomised {kind} of the evaluation days, "
         f"needed {MIN_CLICKS}"
     )
-    return RefusedYardstick(yardstick.name, reason)
+    return RefusedYardstick(yardstick.name, reason, evidence=shown.evidence)
 
 
 def _true_ndcg(name: str, rows: pa.Table, feature_names: Sequence[str]) -> Yardstick:

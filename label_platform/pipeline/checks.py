@@ -15,6 +15,7 @@ from label_platform.lake import (
     run_checks,
 )
 from label_platform.pipeline.accounted_events import events_are_accounted_for
+from label_platform.pipeline.comparison_checks import COMPARISON_CHECKS
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.excluded_share import excluded_share_is_usual
 from label_platform.pipeline.label_health import HEALTH_CHECKS
@@ -125,6 +126,9 @@ def _result(result: CheckResult) -> dg.AssetCheckResult:
 
 
 _FURTHER: dict[str, tuple[FurtherCheck, ...]] = {
+    "comparisons": tuple(
+        FurtherCheck(each.name, each.description, each.look) for each in COMPARISON_CHECKS
+    ),
     "propensities": tuple(
         FurtherCheck(each.name, each.description, each.look) for each in PROPENSITY_CHECKS
     ),

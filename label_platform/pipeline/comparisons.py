@@ -1,17 +1,34 @@
 """evaluations of all policies -> the comparison: intervals, paired differences, verdicts."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from label_platform.evaluation import SHOWN_PREFIX, compare
+from label_platform.evaluation import (
+    CHECKS,
+    MOST_DISAGREEMENT,
+    agreement,
+    compare,
+    read_outcomes,
+    unmatched,
+    verdicts,
+)
 from label_platform.lake import Manifest, MissingPartitionError, Partition, recipe_hash
+from label_platform.pipeline.comparison_checks import DISAGREEING
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.evaluation_window import MISSING
+from label_platform.pipeline.promotion import track_comparison
 from label_platform.pipeline.refusals import is_refused
-from label_platform.tracking import TrackingStore
+from label_platform.strict_yaml import ConfigurationError
 
-TRUTH_PREFIX = "true_"
-_DECIDE_NOTHING = (TRUTH_PREFIX, SHOWN_PREFIX)
+SEMANTICS = 1
+"""Raised when intervals, corrections or verdicts change their meaning."""
+VERDICTS = "verdicts"
+"""The attribute of a comparison that holds a sentence per policy and ranker."""
+AGREEMENT = "agreement_with_online_tests"
+"""The attribute that holds which yardstick has agreed with online tests."""
 
 
 def comparisons_recipe(context: Context, partition: Partition) -> dict[str, Any]:
@@ -29,7 +46,13 @@ def comparisons_recipe(context: Context, partition: Partition) -> dict[str, Any]
     }
     if not evaluated:
         raise MissingPartitionError(f"no policy was evaluated for {partition.day}")
-    return {"evaluations": evaluated, "baseline": context.problem.policies.baseline}
+    outcomes = outcomes_path(context)
+    return {
+        "evaluations": evaluated,
+        "baseline": context.problem.policies.baseline,
+        "outcomes": outcomes.read_text() if outcomes else None,
+        "semantics": SEMANTICS,
+    }
 
 
 def build_comparisons(context: Context, partition: Partition) -> Manifest:
@@ -40,7 +63,8 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
     ]
     evaluations = pd.concat([context.engine.frame(f"from {each}") for each in relations])
     table = compare(evaluations, baseline=recipe["baseline"])
-    run_id = _track(context, partition, table, tuple(recipe["evaluations"]))
+    agreed = _agreement(context, table)
+    tracked = track_comparison(context, partition, table, recipe)
     context.engine.register("compared", table)
     return context.lake.publish(
         context.engine,
@@ -48,73 +72,69 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
         "from compared",
         recipe=recipe_hash(recipe),
         as_of=partition.day.isoformat(),
-        attributes={"mlflow_run": run_id},
-    )
-
-
-def supported_arms(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """The policies and rankers that the comparison supports, best first.
-
-    Such an arm is better than the baseline on some yardstick made of clicks and worse on none; the
-    order is that of the highest lower bound of its differences. True relevance, which only a
-    simulation has, decides nothing, nor does what the logging ranker's choice biases.
-    """
-    known = table[~table["yardstick"].str.startswith(_DECIDE_NOTHING)]
-    better = {
-        (str(policy), str(ranker)): float(rows["difference_low"].max())
-        for (policy, ranker), rows in known.groupby(["policy", "ranker"])
-        if rows["verdict"].str.startswith("better").any()
-        and not rows["verdict"].str.startswith("worse").any()
-    }
-    return sorted(better, key=lambda arm: -better[arm])
-
-
-def _track(
-    context: Context, partition: Partition, table: pd.DataFrame, policies: tuple[str, ...]
-) -> str:
-    store = TrackingStore(context.project.workspace.mlflow_folder, context.problem.name)
-    # what would have been best at an earlier time is no candidate for today's traffic
-    best = [] if context.project.as_of else supported_arms(table)
-    aliases = dict(zip(best, ("champion", "challenger"), strict=False))
-    for name in policies:
-        manifest = context.lake.manifest(Partition("rankers", partition.day, name))
-        runs = manifest.attributes["mlflow_runs"] if manifest else {}
-        for title, run_id in runs.items():
-            rows = table[(table["policy"] == name) & (table["ranker"] == title)]
-            store.add_metrics(run_id, _metrics(rows), _verdicts(rows))
-            if (name, title) in aliases:
-                store.register(run_id, aliases[name, title])
-    return store.log_comparison(
-        f"comparison {partition.day}",
-        {
-            "day": partition.day.isoformat(),
-            "dagster_run_id": context.run_id,
-            **context.as_of_tag,
+        attributes={
+            **tracked,
+            VERDICTS: {
+                f"{each.policy}, {each.ranker}": each.sentence
+                for each in verdicts(table, recipe["baseline"])
+            },
+            DISAGREEING: _disagreeing(table),
+            **agreed,
+            **_of_evaluations(context, partition, tuple(recipe["evaluations"])),
         },
-        table.to_csv(index=False),
     )
 
 
-def _metrics(rows: pd.DataFrame) -> dict[str, float]:
-    """A ranker's values and differences with their intervals, by the yardstick's name."""
-    names = {
-        "": "value",
-        "_ci_low": "ci_low",
-        "_ci_high": "ci_high",
-        "_difference": "difference",
-        "_difference_low": "difference_low",
-        "_difference_high": "difference_high",
-    }
+def outcomes_path(context: Context) -> Path | None:
+    """The problem's table of online tests, beside the problem file.
+
+    Raises:
+        ConfigurationError: there is no such file.
+    """
+    name = context.problem.evaluation.outcomes
+    if name is None:
+        return None
+    path = context.problem.folder / name
+    if not path.is_file():
+        raise ConfigurationError(
+            f"{context.problem.name}: evaluation: outcomes: {path}: there is no such file; "
+            "expected a CSV, relative to the problem file"
+        )
+    return path
+
+
+def _agreement(context: Context, table: pd.DataFrame) -> dict[str, Any]:
+    """Which yardstick has agreed with online tests, and the tests that say nothing of it."""
+    path = outcomes_path(context)
+    if path is None:
+        return {}
+    outcomes, baseline = read_outcomes(path), context.problem.policies.baseline
     return {
-        f"{row['yardstick']}{suffix}": float(row[column])
-        for row in rows.to_dict(orient="records")
-        for suffix, column in names.items()
-        if not pd.isna(row[column])
+        AGREEMENT: [asdict(each) for each in agreement(table, outcomes, baseline)],
+        "online_tests_left_out": list(unmatched(table, outcomes, baseline)),
     }
 
 
-def _verdicts(rows: pd.DataFrame) -> dict[str, str]:
-    return {f"verdict.{row.yardstick}": str(row.verdict) for row in rows.itertuples()}
+def _disagreeing(table: pd.DataFrame) -> list[str]:
+    """Where a bootstrap over queries finds another standard error than the linearisation."""
+    ratio = table["bootstrap_ratio"]
+    rows = table[(ratio > MOST_DISAGREEMENT) | (ratio < 1 / MOST_DISAGREEMENT)]
+    return [
+        f"{row.policy}, {row.ranker} on {row.yardstick} ({row.slice}): {row.bootstrap_ratio:.2f} "
+        "times the linearised one"
+        for row in rows.itertuples()
+    ]
+
+
+def _of_evaluations(
+    context: Context, partition: Partition, policies: tuple[str, ...]
+) -> dict[str, Any]:
+    """What evaluations noted for the comparison: checks of the log, and days without one."""
+    found: dict[str, Any] = {}
+    for name in policies:
+        attributes = context.require(_evaluation(partition, name)).attributes
+        found |= {key: attributes[key] for key in (CHECKS, MISSING) if key in attributes}
+    return found
 
 
 def _evaluation(partition: Partition, policy: str) -> Partition:

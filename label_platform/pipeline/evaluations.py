@@ -1,6 +1,7 @@
 """examples + evaluation days -> how well a policy's rankers do on every yardstick."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,21 +10,34 @@ import pandas as pd
 import pyarrow as pa
 
 from label_platform.evaluation import (
+    CHECKS,
+    IDENTITY_CHECKS,
     Arm,
     ArmEvaluation,
+    Effort,
+    LogCheck,
     Panel,
     ShownLists,
     Yardstick,
     click_yardsticks,
     evaluate_arm,
+    identity_checks,
     metric_yardsticks,
     shown_feedback_yardsticks,
+    sliced_yardsticks,
     true_ndcg_yardsticks,
 )
+from label_platform.evaluation_settings import EvaluationSettings
 from label_platform.examples import evaluation_rows_sql, with_feature_tables_sql
 from label_platform.lake import Manifest, Partition, quote_identifier, recipe_hash, scan_parquet
 from label_platform.pipeline.calibrations import calibration_attributes
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.evaluation_slices import (
+    sample_ratio_checks,
+    slices_recipe,
+    with_segments,
+)
+from label_platform.pipeline.evaluation_window import judged_window
 from label_platform.pipeline.examples import feature_columns
 from label_platform.pipeline.feature_tables import shown_with_features
 from label_platform.pipeline.rankers import SEED, ranker_features
@@ -32,7 +46,7 @@ from label_platform.propensity import PropensityCurve
 from label_platform.ranking import TrainingData, TrainingError
 
 TRUTH_FILE = "relevance.parquet"
-SEMANTICS = 3
+SEMANTICS = 4
 """Raised when a yardstick or a fit changes its meaning, so that it is measured anew."""
 
 
@@ -53,6 +67,8 @@ def evaluations_recipe(context: Context, partition: Partition) -> dict[str, Any]
         "truth": [truth.stat().st_size, truth.stat().st_mtime_ns] if truth else None,
         "fits": [training.rounds, training.fits, SEED],
         "baseline": context.problem.policies.baseline,
+        "slices": slices_recipe(context, split),
+        "checks": context.problem.evaluation.checks,
         "metrics": [settings.cutoff, *settings.metrics],
         "semantics": SEMANTICS,
         **({} if policy.auxiliary is None else {"tune": policy.auxiliary.tune}),
@@ -65,21 +81,27 @@ def build_evaluations(context: Context, partition: Partition) -> Manifest:
     examples = context.engine.arrow(
         f"from {context.lake.scan('examples', [partition.day], policy.name)}"
     )
+    window = judged_window(context, partition.day)
     panel = Panel.of(yardsticks(context, partition))
     arms = [_evaluate(context, partition, spec, examples, panel) for spec in policy.rankers]
+    checks = _checks(context, partition, examples, panel, arms)
     context.engine.register("evaluated", pd.concat([arm.to_frame() for arm in arms]))
     return context.lake.publish(
         context.engine,
         partition,
-        "from evaluated order by objective, side, fit, yardstick, query_id",
+        "from evaluated order by objective, side, fit, yardstick, slice, query_id",
         recipe=recipe_hash(evaluations_recipe(context, partition)),
         as_of=partition.day.isoformat(),
         attributes={
-            f"{arm.arm.spec.title} {name}": None if pd.isna(value) else round(value, 4)
-            for arm in arms
-            for name, value in arm.main_values.items()
-        }
-        | calibration_attributes(examples, ranker_features(context, partition), arms),
+            **window,
+            **checks,
+            **{
+                f"{arm.arm.spec.title} {name}": None if pd.isna(value) else round(value, 4)
+                for arm in arms
+                for name, value in arm.main_values.items()
+            },
+            **calibration_attributes(examples, ranker_features(context, partition), arms),
+        },
     )
 
 
@@ -92,9 +114,10 @@ def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
         context.engine.frame(f"from {relation} where chosen"), context.problem.context
     )
     rows = _evaluation_rows(context, partition)
-    shown = ShownLists.from_impressions(rows, features, click_signal(context.problem), curve)
     settings = context.problem.evaluation
-    of_clicks = (*click_yardsticks(shown, curve), *metric_yardsticks(shown, settings))
+    click = click_signal(context.problem)
+    shown = ShownLists.from_impressions(rows, features, click, curve, settings.slices)
+    of_clicks = sliced_yardsticks(shown, lambda part: _of_lists(part, curve, settings))
     if shown.are_single_items:
         signals = tuple(context.problem.signals)
         further = shown_feedback_yardsticks(rows, features, signals, settings.cutoff)
@@ -115,6 +138,13 @@ def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
     return (*true_ndcg_yardsticks(table, features), *of_clicks)
 
 
+def _of_lists(
+    shown: ShownLists, curve: PropensityCurve, settings: EvaluationSettings
+) -> Sequence[Yardstick]:
+    """What is measured on some of the lists, for all of them and for every slice."""
+    return (*click_yardsticks(shown, curve), *metric_yardsticks(shown, settings))
+
+
 def truth_path(context: Context) -> Path | None:
     """A simulation's true relevance; None for real logs."""
     if context.problem.truth is None:
@@ -130,28 +160,65 @@ def _evaluation_rows(context: Context, partition: Partition) -> pa.Table:
     signals = shown_with_features(context, split.evaluate)
     items = context.lake.scan("items", item_days) if item_days else None
     names = feature_columns(context, split.train).item
-    return context.engine.arrow(evaluation_rows_sql(signals, items, names))
+    shown = evaluation_rows_sql(signals, items, names)
+    return context.engine.arrow(with_segments(context, split, shown))
 
 
 def _evaluate(
     context: Context, partition: Partition, spec: RankerSpec, examples: pa.Table, panel: Panel
 ) -> ArmEvaluation:
     policy = context.project.policy(partition.policy)
-    training = context.problem.training
     is_baseline = policy.name == context.problem.policies.baseline
     tune = "label" if policy.auxiliary is None else policy.auxiliary.tune
     arm = Arm(policy.name, policy.grain, spec, is_baseline=is_baseline, tune=tune)
-    features = ranker_features(context, partition)
     try:
         return evaluate_arm(
-            TrainingData.from_examples(examples, spec, features),
-            TrainingData.from_examples(examples, spec, features, "validate"),
+            *_rows(context, partition, spec, examples),
             arm,
             panel,
-            rounds=training.rounds,
-            fits=training.fits,
-            seed=SEED,
+            **asdict(_effort(context)),
             cache=context.project.fitted_sides,
         )
     except TrainingError as error:
         return ArmEvaluation.refused(arm, panel, str(error))
+
+
+def _checks(
+    context: Context,
+    partition: Partition,
+    examples: pa.Table,
+    panel: Panel,
+    arms: Sequence[ArmEvaluation],
+) -> dict[str, Any]:
+    """Of the baseline policy, what a comparison with it must withstand."""
+    problem = context.problem
+    if not problem.evaluation.checks or partition.policy != problem.policies.baseline:
+        return {}
+    # the quicker objective first: what is checked is the comparison, not the ranker
+    arm = min(arms, key=lambda each: each.arm.spec.objective != "pointwise")
+    spec, ranker = arm.arm.spec, arm.contender.ranker
+    found = [LogCheck.not_run(name, "the baseline cannot be trained") for name in IDENTITY_CHECKS]
+    if ranker is not None:
+        rows = _rows(context, partition, spec, examples)
+        try:
+            found = identity_checks(*rows, spec, ranker, panel, _effort(context))
+        except TrainingError as error:
+            found = [LogCheck.not_run(name, str(error)) for name in IDENTITY_CHECKS]
+    found += sample_ratio_checks(context, context.split(partition.day))
+    return {CHECKS: [asdict(each) for each in found]}
+
+
+def _rows(
+    context: Context, partition: Partition, spec: RankerSpec, examples: pa.Table
+) -> tuple[TrainingData, TrainingData]:
+    """Rows to learn from, and those that decide when to stop."""
+    features = ranker_features(context, partition)
+    return (
+        TrainingData.from_examples(examples, spec, features),
+        TrainingData.from_examples(examples, spec, features, "validate"),
+    )
+
+
+def _effort(context: Context) -> Effort:
+    training = context.problem.training
+    return Effort(rounds=training.rounds, fits=training.fits, seed=SEED)

@@ -8,10 +8,12 @@ import dagster as dg
 import pandas as pd
 
 from label_platform.crafting import LabelHealth
+from label_platform.evaluation import ALL
 from label_platform.lake import Manifest
 from label_platform.logs import IngestReport
 from label_platform.pipeline.label_health import HEALTH
 
+_EVIDENCE = ("lists", "positives", "queries")
 _COUNTS = ("records", "accepted", "ignored", "rejected", "duplicates")
 
 
@@ -42,10 +44,12 @@ def ingestion_metadata(report: IngestReport) -> dict[str, Any]:
 
 
 def comparison_metadata(table: pd.DataFrame) -> dict[str, Any]:
-    """The comparison as a table per yardstick, as the terminal shows it."""
+    """The comparison as a table per yardstick, all of the data first and then its slices."""
     shown = {}
+    table = table.sort_values("slice", key=lambda parts: parts != ALL, kind="stable")
     for yardstick, rows in table.groupby("yardstick"):
-        lines = ["| policy | ranker | value | minus baseline | verdict |", "|---|---|---|---|---|"]
+        names = ("slice", "policy", "ranker", "value", "minus baseline", "verdict", *_EVIDENCE)
+        lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
         for row in rows.to_dict(orient="records"):
             value = difference = ""
             if not pd.isna(row["value"]):
@@ -53,8 +57,9 @@ def comparison_metadata(table: pd.DataFrame) -> dict[str, Any]:
             if not pd.isna(row["difference"]):
                 between = f"{row['difference_low']:+.4f} to {row['difference_high']:+.4f}"
                 difference = f"{row['difference']:+.4f} ({between})"
-            cells = map(str, (row["policy"], row["ranker"], value, difference, row["verdict"]))
-            lines.append(f"| {' | '.join(cells)} |")
+            said = (row["slice"], row["policy"], row["ranker"], value, difference, row["verdict"])
+            cells = (*said, *(f"{row[name]:,}" for name in _EVIDENCE))
+            lines.append(f"| {' | '.join(map(str, cells))} |")
         shown[str(yardstick)] = dg.MetadataValue.md("\n".join(lines))
     return shown
 

@@ -1,5 +1,6 @@
 """examples -> one LightGBM ranker per entry of the policy's ``rankers``, tracked in MLflow."""
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.examples import examination_curve, feature_columns
 from label_platform.pipeline.labels import uses_propensities
+from label_platform.pipeline.lineage import upstream_hashes
 from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.propensity_judgment import judgment_of
 from label_platform.policy import (
@@ -157,7 +159,11 @@ def _record(
             name=f"{policy.name} {spec.title} {partition.day}",
             tags=_tags(context, partition, policy, spec),
             parameters={
-                **{f"ranker.{name}": value for name, value in spec.model_dump().items()},
+                **{
+                    f"ranker.{name}": value
+                    for name, value in spec.model_dump(exclude={"parameters"}).items()
+                },
+                **{f"ranker.{name}": value for name, value in spec.parameters.said().items()},
                 "rounds": context.problem.training.rounds,
                 "seed": SEED,
                 "features": ", ".join(ranker.feature_names),
@@ -170,11 +176,19 @@ def _record(
             },
             policy_text=policy.path.read_text(),
             datasets={"examples": context.content("examples", partition.day, policy.name)},
-            model=ranker.to_json(),
-            features=ranker.feature_names,
+            ranker=ranker,
+            lineage=upstream_hashes(context, partition),
+            files=_files(policy),
             pictures=pictures,
         )
     )
+
+
+def _files(policy: Policy) -> dict[str, Path]:
+    """What else a ranker was made from: the teacher's model lies beside the policy file."""
+    if policy.teacher is None:
+        return {}
+    return {"teacher": policy.path.parent / policy.teacher.model}
 
 
 def _tags(
@@ -192,6 +206,7 @@ def _tags(
         "policy": policy.name,
         "policy_version": policy_version(policy, context.problem),
         "label_version": label_version(policy, context.problem),
+        "ranker": spec.title,
         "objective": spec.objective,
         "position": spec.position,
         "day": partition.day.isoformat(),

@@ -9,8 +9,10 @@ from typing import Any, Self
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from label_platform.lake import Partition
 from label_platform.logs.simulators import (
     ProductSearchSettings,
     ShortVideoSettings,
@@ -19,7 +21,7 @@ from label_platform.logs.simulators import (
     simulate_short_video,
 )
 from label_platform.pipeline import terminal
-from label_platform.pipeline.context import Project
+from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.policy_warnings import print_policy_warnings, print_unseen_values
 from label_platform.pipeline.run import RunSummary, instance_of, run_chain
 from label_platform.pipeline.workspace import Workspace
@@ -178,18 +180,33 @@ class Session:
         terminal.print_failures(console, summary)
         store = TrackingStore(project.workspace.mlflow_folder, project.problem.name)
         terminal.print_end(console, summary, store)
+        if len(outcome.comparison):
+            self._print_titles(store)
         if project.as_of is not None:
             terminal.print_view(console, project)
+
+    def _print_titles(self, store: TrackingStore) -> None:
+        """Who is champion after the comparison and why, and where MLflow shows it."""
+        with self.project.open() as context:
+            day = self._compared_days(context)[-1]
+            tracked = context.require(Partition("comparisons", day)).attributes
+        link = store.link(run_id=tracked["mlflow_run"])
+        words = tracked.get("promotion", "this comparison decided on no titles")
+        said = f"{escape(words)}; the comparison: {link}"
+        self.console.print(said, highlight=False, soft_wrap=True)
 
     def _comparison(self, until: str) -> pd.DataFrame:
         if until != "comparisons":
             return pd.DataFrame()
         with self.project.open() as context:
-            days = [day for day in context.lake.days("comparisons") if day <= self.days[1]]
+            days = self._compared_days(context)
             if not days:
                 return pd.DataFrame()
             relation = context.lake.scan("comparisons", days[-1:])
             return context.engine.frame(f"from {relation}")
+
+    def _compared_days(self, context: Context) -> list[date]:
+        return [day for day in context.lake.days("comparisons") if day <= self.days[1]]
 
     @contextmanager
     def _bars(self) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from label_platform.evaluation import SHOWN_PREFIX
+from label_platform.evaluation import ALL, SHOWN_PREFIX, verdicts
 from label_platform.lake import Partition
 from label_platform.logs import IngestReport
 from label_platform.pipeline.context import Context, Project
@@ -118,18 +118,21 @@ def print_estimators(console: Console, found: DayPropensities) -> None:
 
 
 def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) -> None:
-    """Per yardstick the policies, their value, and the paired difference to raw clicks."""
+    """Per yardstick the policies, their value, and the paired difference to raw clicks.
+
+    Slices are lines below the table of their yardstick, where they say something else than all of
+    the data does; then each policy's verdict in a sentence.
+    """
     if comparison.empty:
         return
-    for yardstick in sorted(comparison["yardstick"].unique(), key=_yardstick_order):
-        rows = comparison[comparison["yardstick"] == yardstick]
+    whole = comparison[comparison["slice"] == ALL]
+    for yardstick in sorted(whole["yardstick"].unique(), key=_yardstick_order):
+        rows = whole[whole["yardstick"] == yardstick]
         if rows["value"].isna().all():
             reasons = "; ".join(dict.fromkeys(rows["reason"]))
             console.print(f"[bold]{yardstick}[/]: no answer. {reasons}", highlight=False)
             continue
-        queries = rows["queries"].max()
-        units = "people" if yardstick.startswith(SHOWN_PREFIX) else "queries"
-        console.print(f"\n[bold]{yardstick}[/]  {queries:,} {units}", highlight=False)
+        console.print(f"\n[bold]{yardstick}[/]  {_evidence(rows)}", highlight=False)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("policy", no_wrap=True)
         table.add_column("ranker", overflow="fold", min_width=_OBJECTIVE)
@@ -139,12 +142,57 @@ def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) 
         for row in rows.assign(ranker=_as_short_as_clear(rows)).to_dict(orient="records"):
             table.add_row(*_comparison_cells(row))
         console.print(table)
+        _print_slices(console, comparison[comparison["yardstick"] == yardstick])
     console.print(
         f"± is the 95% interval, over queries and {comparison['fits'].max()} refits on resampled "
         f"logs; {baseline} is trained on the same rows and resamples, with the same objective; "
-        "better and worse are said after Holm's correction for all comparisons",
+        f"better and worse are said after Holm's correction for all {_tests(comparison)} "
+        "comparisons",
         highlight=False,
     )
+    console.print("\n[bold]In words[/]")
+    for each in verdicts(comparison, baseline):
+        if not each.is_baseline:
+            sentence = escape(f"{each.policy}, {each.ranker}: {each.sentence}")
+            console.print(sentence, highlight=False)
+
+
+def _evidence(rows: pd.DataFrame) -> str:
+    """What a yardstick's numbers rest on."""
+    first = rows.iloc[0]
+    of_people = str(first["yardstick"]).startswith(SHOWN_PREFIX)
+    parts = [f"{rows['queries'].max():,} {'people' if of_people else 'queries'}"]
+    if first["days"]:
+        days = "1 day" if first["days"] == 1 else f"{first['days']} days"
+        parts.append(f"{first['lists']:,} lists of {days}, {first['positives']:,} clicks")
+    return ", ".join(parts)
+
+
+def _print_slices(console: Console, rows: pd.DataFrame) -> None:
+    """The slices in which a policy is better or worse and is not so, or less clearly, in all."""
+    arm = ["policy", "ranker"]
+    of_all = rows[rows["slice"] == ALL].set_index(arm)["verdict"].to_dict()
+    for row in rows[rows["slice"] != ALL].to_dict(orient="records"):
+        verdict = str(row["verdict"])
+        if verdict == of_all.get((row["policy"], row["ranker"])) or pd.isna(row["difference"]):
+            continue
+        word = verdict.partition(" than ")[0]
+        if word not in {"better", "worse"}:
+            continue
+        half = (row["difference_high"] - row["difference_low"]) / 2
+        color = "red" if word == "worse" else "green"
+        console.print(
+            f"  [{color}]{word}[/] for {escape(str(row['slice']))}: {row['policy']}, "
+            f"{row['ranker']}: {row['difference']:+.4f} ±{half:.4f} on {row['lists']:,} lists",
+            highlight=False,
+        )
+
+
+def _tests(comparison: pd.DataFrame) -> str:
+    """How many differences were tested, and in how many slices."""
+    tested = comparison[comparison["p_value"].notna()]
+    slices = tested["slice"].nunique()
+    return f"{len(tested)}" if slices < 2 else f"{len(tested)} ({slices - 1} slices)"
 
 
 def print_failures(console: Console, summary: RunSummary) -> None:

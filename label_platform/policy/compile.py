@@ -28,6 +28,7 @@ from label_platform.policy.gains import (
     combined_gain_sql,
     gain_sql,
     is_dense_sql,
+    rounded_sql,
     weight_sql,
 )
 from label_platform.policy.label_spec import DualPositives
@@ -100,16 +101,16 @@ def _impression_labels(
         label, weight = _debiased(policy, label, weight, source)
     if policy.debias.method == "doubly_robust":
         share = f"1 - {EXAMINATION} / {_clipped(policy)}" if debias else "cast(0 as double)"
-        more += f",\n    round({share}, 6) as {PREDICTION_SHARE}"
+        more += f",\n    {rounded_sql(share)} as {PREDICTION_SHARE}"
     if isinstance(policy.combine, DualPositives):
         more += f",\n    {is_dense_sql(policy)} as is_dense"
     if policy.auxiliary is not None:
         auxiliary = combined_gain_sql(policy.auxiliary.signals, policy.auxiliary.combine)
-        more += f",\n    round(cast({auxiliary} as double), 6) as auxiliary_label"
+        more += f",\n    {rounded_sql(auxiliary)} as auxiliary_label"
     return f"""select
     impression_id,
-    round(cast({label} as double), 6) as label,
-    round(cast({weight} as double), 6) as weight{more}
+    {rounded_sql(label)} as label,
+    {rounded_sql(weight)} as weight{more}
 from {source}"""
 
 

@@ -72,6 +72,14 @@ def combined_gain_sql(
     return " + ".join(terms.values())
 
 
+def rounded_sql(expression: str) -> str:
+    """An expression as a DOUBLE, rounded to 6 digits.
+
+    The value is that of ``round(expression, 6)``, which raises 10 to the 6th for each row anew.
+    """
+    return f"round(cast({expression} as double) * 1e6) / 1e6"
+
+
 def clip_sql(policy: Policy) -> str:
     """The least propensity that divides, as an expression: segments may differ."""
     cases = [

@@ -69,8 +69,7 @@ class TrainingData:
             spec: which ranker the rows are for.
             feature_names: the feature columns, without position.
             part: which rows to take.
-            codes: the vocabularies of text features; None: those of the training rows among the
-                examples.
+            codes: of text features; None: those of the training rows among the examples.
 
         Raises:
             TrainingError: no rows, a column that is absent or null, or a feature that is neither
@@ -81,12 +80,8 @@ class TrainingData:
         units = rows.units()
         if codes is None:
             codes = FeatureCodes.of(columns, feature_names)
-        names, last, logged = tuple(feature_names), None, None
-        if spec.uses_position_feature:
-            names, last = (*names, POSITION), rows.floats(POSITION)
-        if spec.position == "lightgbm_bias":
-            # what was never shown has a place of its own
-            logged = np.nan_to_num(rows.floats(POSITION), nan=0.0).astype(np.int32)
+        last = rows.floats(POSITION) if spec.uses_position_feature else None
+        names = (*feature_names, *([] if last is None else [POSITION]))
         matrix = read_features(columns, feature_names, last, codes, rows.kept)
         return cls(
             features=FeatureMatrix(matrix, names, codes),
@@ -98,7 +93,7 @@ class TrainingData:
             group_sizes=rows.group_sizes,
             units=units,
             auxiliary_label=None if spec.auxiliary == "none" else rows.floats(AUXILIARY_LABEL),
-            logged_position=logged,
+            logged_position=_logged_position(rows, spec),
         )
 
     def with_labels(self, label: NDArray[np.floating], weight: NDArray[np.floating]) -> Self:
@@ -134,6 +129,13 @@ class TrainingData:
                 "the rows have no auxiliary label: they were made for a ranker without auxiliary"
             )
         return self.with_labels(self.auxiliary_label, self.weight)
+
+
+def _logged_position(rows: ExampleRows, spec: RankerSpec) -> NDArray[np.int32] | None:
+    """What was never shown has a place of its own."""
+    if spec.position != "lightgbm_bias":
+        return None
+    return np.nan_to_num(rows.floats(POSITION), nan=0.0).astype(np.int32)
 
 
 def _weight(rows: ExampleRows, spec: RankerSpec) -> Floats:

@@ -4,13 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from label_platform.tracking.quiet import import_mlflow
-from label_platform.tracking.store import DATABASE, POLICY_FILE, TrackingStore
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from label_platform.tracking.store import POLICY_FILE, TrackingStore
 
 
 @dataclass(frozen=True)
@@ -41,28 +38,13 @@ def tracked_policies(store: TrackingStore, policy: str) -> list[TrackedPolicy]:
         store: where there is none, there are no versions.
         policy: its name.
     """
-    if not (store.folder / DATABASE).is_file():
-        return []
-    client = _client(store)
-    experiment = client.get_experiment_by_name(store.problem)
-    if experiment is None:
+    if not store.exists:
         return []
     found: dict[tuple[str, str], list[Any]] = {}
-    token = None
-    while True:
-        page = client.search_runs(
-            [experiment.experiment_id],
-            f"tags.kind = 'ranker' and tags.policy = '{policy}'",
-            order_by=["attributes.start_time"],
-            page_token=token,
-        )
-        for run in page:
-            tags = run.data.tags
-            versions = (tags.get("policy_version", ""), tags.get("label_version", ""))
-            found.setdefault(versions, []).append(run)
-        token = page.token
-        if not token:
-            break
+    for run in store.runs(f"tags.kind = 'ranker' and tags.policy = '{policy}'"):
+        tags = run.data.tags
+        versions = (tags.get("policy_version", ""), tags.get("label_version", ""))
+        found.setdefault(versions, []).append(run)
     return [
         TrackedPolicy(
             *versions,
@@ -77,15 +59,8 @@ def tracked_policies(store: TrackingStore, policy: str) -> list[TrackedPolicy]:
 
 def policy_text(store: TrackingStore, run_id: str) -> str | None:
     """The policy file that a run logged; None if the run's files are gone."""
-    client = _client(store)
     with TemporaryDirectory() as folder:
         try:
-            return Path(client.download_artifacts(run_id, POLICY_FILE, folder)).read_text()
+            return Path(store.client.download_artifacts(run_id, POLICY_FILE, folder)).read_text()
         except (OSError, import_mlflow().MlflowException):
             return None
-
-
-def _client(store: TrackingStore) -> "MlflowClient":
-    mlflow: Any = import_mlflow()
-    client: MlflowClient = mlflow.MlflowClient(store.uri)
-    return client

@@ -3,11 +3,14 @@ from math import erf, exp, expm1, sqrt
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.stats import norm
 
 from label_platform.crafting import compile_watch_time, fit_watch_time
+from label_platform.crafting.duration_bins import numbered_sql
 from label_platform.crafting.watch_gain import normal_cdf_sql
+from label_platform.crafting.watched import watched_sql
 from label_platform.lake import Engine
 from label_platform.policy import LabelInputs, load_policy
 from tests.crafting.conftest import labels, policy
@@ -154,6 +157,46 @@ def test_the_normal_distribution_function(engine: Engine) -> None:
     assert z.min() == -10
     assert z.max() == 10
     np.testing.assert_allclose(found, norm.cdf(z), atol=1e-11)
+
+
+def test_the_normal_distribution_function_of_any_size(engine: Engine) -> None:
+    sizes = "select unnest([40.0, 1e3, 1e17, -40, -1e3, -1e17, 0, -0.0])::double as z"
+    found = [value for (value,) in engine.rows(f"select {normal_cdf_sql('z')} from ({sizes})")]
+    assert found == pytest.approx([1, 1, 1, 0, 0, 0, 0.5, 0.5], abs=1e-11)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 30, 1000])
+@pytest.mark.parametrize("missing", [0, 1])
+def test_numbers_are_the_bounds_below(engine: Engine, most: int, missing: int) -> None:
+    rng = np.random.default_rng(most)
+    bounds = np.unique(rng.exponential(50, max(most - 1 - missing, 0)))
+    asked = np.concatenate([bounds, rng.exponential(60, 500), [0, 1e7]])
+    engine.register("asked", pa.table({"id": range(len(asked)), "d": asked}))
+    engine.register("bounds", pa.table({"at": pa.array(bounds, pa.float64())}))
+    listed = 'select coalesce(list("at" order by "at"), []) from bounds'
+    rows = engine.rows(f"select bucket from {numbered_sql('asked', listed, most)} order by id")
+    assert [number for (number,) in rows] == np.searchsorted(bounds, asked).tolist()
+
+
+def test_watch_times_are_kept_within_what_can_be(engine: Engine) -> None:
+    given = [-5.0, None, 0.0, 7.5, 1e7, 3e8, float("inf"), float("nan")]
+    columns = {"impression_id": range(8), "watch_s": given, "duration_ms": [9000.0] * 8}
+    engine.register("shown", pa.table(columns | {"excluded_reason": pa.nulls(8, pa.string())}))
+    block = policy("wt").watch_time
+    assert block is not None
+    rows = engine.rows(f"select w from {watched_sql(block, 'shown')} order by impression_id")
+    assert [w for (w,) in rows] == [0, 0, 0, 7.5, 1e7, 1e7, 1e7, 1e7]
+
+
+def test_d2co_where_watching_means_less_than_skipping(
+    engine: Engine, impressions: Register
+) -> None:
+    # q of the nearest bin is 20 s, of videos of 15 s and 20 s p is their length
+    fitted = impressions([(100, 20), (100, 80)] * 5)
+    asked = impressions([(15, 14), (15, 15), (20, 19.9), (20, 20), (15, 0), (21, 20.5)], "asked")
+    found = labels(engine, policy("d2co", bins=1), asked, fitted)
+    half = expm1(0.3 * (20.5 - 20)) / expm1(0.3 * (21 - 20))
+    assert [found[key] for key in range(6)] == pytest.approx([0, 1, 0, 1, 0, half], abs=1e-6)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -43,7 +43,9 @@ class Installation:
                 **os.environ,
                 "LABEL_PLATFORM_DATA": str(self.workspace.folder),
                 "NETWORK_LOG": str(self.network_log),
-                "PYTHONPATH": str(NETWORK_WATCH),
+                "PYTHONPATH": os.pathsep.join(
+                    [str(NETWORK_WATCH), *filter(None, [os.environ.get("PYTHONPATH")])]
+                ),
             },
             capture_output=True,
             text=True,

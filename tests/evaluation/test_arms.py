@@ -16,7 +16,7 @@ from label_platform.evaluation import (
     row_counts,
     true_ndcg_yardsticks,
 )
-from label_platform.evaluation.comparison import FitValues, estimate
+from label_platform.evaluation.estimates import FitValues, estimate
 from label_platform.evaluation.metrics import Floats
 from label_platform.policy import RankerSpec
 from label_platform.ranking import TrainingData, TrainingError
@@ -26,6 +26,7 @@ SPEC = RankerSpec(objective="pointwise")
 ARM = Arm("coec_click", "query_item", SPEC)
 QUERIES, LENGTH = 100, 6
 STUDIES = 25
+TRUE = ("true_ndcg_at_10", "all")
 SIZE = {"rounds": 8, "fits": 3, "seed": 1}
 
 
@@ -80,7 +81,9 @@ def test_the_table_holds_every_side_fit_and_query() -> None:
     assert refused["numerator"].isna().all()
     assert list(table.columns) == [
         *("policy", "grain", "objective", "ranker"),
-        *("side", "fit", "yardstick", "query_id", "numerator", "denominator", "refused"),
+        *("side", "fit", "yardstick", "slice"),
+        *("query_id", "numerator", "denominator", "refused"),
+        *("lists", "positives", "days", "randomized_share"),
     ]
 
 
@@ -176,7 +179,7 @@ def test_an_auxiliary_label_belongs_to_the_contender_only(mode: str) -> None:
     assert len(evaluated.contender.fits) == 1 + 3
     assert evaluated.baseline.ranker == plain.baseline.ranker
     for ours, theirs in zip(evaluated.baseline.fits, plain.baseline.fits, strict=True):
-        assert ours["true_ndcg_at_10"].value == theirs["true_ndcg_at_10"].value
+        assert ours[TRUE].value == theirs[TRUE].value
 
 
 def test_a_cache_tells_ways_of_using_an_auxiliary_label_apart() -> None:
@@ -210,8 +213,8 @@ def test_rows_that_yardsticks_share_are_scored_alike() -> None:
     found = doubled.measure(ranker)
 
     direct = one.measure(ranker.score(one.features))
-    np.testing.assert_array_equal(found["true_ndcg_at_10"].numerator, direct.numerator)
-    assert found["refused"].refused == "because"
+    np.testing.assert_array_equal(found[TRUE].numerator, direct.numerator)
+    assert found["refused", "all"].refused == "because"
 
 
 def clicked_twice(seed: int) -> tuple[pd.DataFrame, Panel]:
@@ -242,9 +245,7 @@ def test_intervals_over_queries_alone_call_them_different_far_too_often() -> Non
     for seed in range(STUDIES):
         frame, panel = clicked_twice(seed)
         evaluated = evaluate_arm(data(frame), None, ARM, panel, rounds=8, fits=0, seed=seed)
-        found = (
-            side.fits[0]["true_ndcg_at_10"] for side in (evaluated.contender, evaluated.baseline)
-        )
+        found = (side.fits[0][TRUE] for side in (evaluated.contender, evaluated.baseline))
         sides = [all_fits_alike((one.numerator, one.denominator)) for one in found]
         different += estimate(*sides).p_value < 0.05
     assert different > binom.ppf(0.999, STUDIES, 0.05)

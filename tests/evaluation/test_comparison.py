@@ -5,7 +5,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
 from label_platform.evaluation import compare
-from label_platform.evaluation.comparison import COLUMNS, FitValues, estimate, holm
+from label_platform.evaluation.comparison import COLUMNS
+from label_platform.evaluation.estimates import FitValues, estimate, holm
 from label_platform.evaluation.metrics import Floats
 
 ARM = {"ranker": "pointwise", "objective": "pointwise", "grain": "impression"}
@@ -28,10 +29,15 @@ def rows(policy: str, name: str, values: Floats, yardstick: str = "y") -> pd.Dat
             "side": name,
             "fit": fits.ravel(),
             "yardstick": yardstick,
+            "slice": "all",
             "query_id": [f"q{n}" for n in queries.ravel()],
             "numerator": values.ravel(),
             "denominator": 1.0,
             "refused": None,
+            "lists": 50,
+            "positives": 7,
+            "days": 2,
+            "randomized_share": 0.25,
         }
     )
 

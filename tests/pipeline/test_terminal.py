@@ -19,6 +19,7 @@ def shown(width: int = 100) -> tuple[Console, StringIO]:
 ROW = {
     "policy": "coec_multi_signal",
     "yardstick": "randomized_click_dcg",
+    "slice": "all",
     "value": 0.5,
     "ci_low": 0.4,
     "ci_high": 0.6,
@@ -27,7 +28,11 @@ ROW = {
     "difference_high": 0.15,
     "verdict": "better than raw_click",
     "reason": "",
+    "p_value": 0.001,
     "queries": 10,
+    "lists": 1200,
+    "positives": 34,
+    "days": 2,
     "fits": 2,
 }
 
@@ -42,16 +47,39 @@ def compared(width: int, *rankers: str) -> list[str]:
 
 def test_two_rankers_of_one_objective_are_told_apart() -> None:
     titles = ("lambdarank", "lambdarank, position feature")
-    lines = [line for line in compared(100, *titles) if "coec_multi_signal" in line]
+    lines = [line for line in compared(100, *titles) if "0.5000" in line]
     assert [line.split("0.5000")[0].split("signal")[1].strip() for line in lines] == [*titles]
 
 
 def test_a_comparison_fits_a_terminal() -> None:
     lines = compared(80, "lambdarank", "pointwise, weight expected_examinations")
     assert "…" not in "".join(lines)
-    (row,) = [line for line in lines if "pointwise" in line]
+    (row,) = [line for line in lines if "pointwise" in line and "0.5000" in line]
     assert row.split() == (
         ["coec_multi_signal", "pointwise", "0.5000", "±0.1000", "+0.1000", "±0.0500", "better"]
+    )
+
+
+def test_a_slice_is_shown_where_it_says_something_else() -> None:
+    console, text = shown(100)
+    rows = [
+        ROW | {"ranker": "lambdarank"},
+        ROW | {"ranker": "lambdarank", "slice": "device=desktop"},
+        ROW | {"ranker": "lambdarank", "slice": "new_items", "verdict": "no difference shown"},
+        ROW | {"ranker": "lambdarank", "slice": "device=mobile", "verdict": "worse than raw_click"},
+    ]
+    print_comparison(console, pd.DataFrame(rows), "raw_click")
+    lines = text.getvalue().splitlines()
+    (slice_line,) = [line for line in lines if line.startswith("  worse for")]
+    assert slice_line == (
+        "  worse for device=mobile: coec_multi_signal, lambdarank: +0.1000 ±0.0500 on 1,200 lists"
+    )
+    assert "randomized_click_dcg  10 queries, 1,200 lists of 2 days, 34 clicks" in lines
+    assert "desktop" not in text.getvalue()
+    said = text.getvalue().split("In words\n")[1].split()
+    assert " ".join(said) == (
+        "coec_multi_signal, lambdarank: better than raw_click on 1 of 1 yardstick (the randomised "
+        "slice); worse for device=mobile on the randomised slice"
     )
 
 

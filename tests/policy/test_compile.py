@@ -7,6 +7,7 @@ import pytest
 
 from label_platform.lake import Engine, Lake, Partition, SqlError
 from label_platform.policy import LabelInputs, Policy, compile_labels, load_policies
+from label_platform.policy.gains import rounded_sql
 from label_platform.problem import Problem
 
 Publish = Callable[..., str]
@@ -241,3 +242,16 @@ def test_labels_do_not_depend_on_row_order_or_files(
     )
     assert three_files.rows == one_file.rows
     assert three_files.content_hash == one_file.content_hash
+
+
+def test_rounding_is_that_of_six_digits(engine: Engine) -> None:
+    numbers = """
+        select case range % 4
+            when 0 then hash(range) / 2.0**64
+            when 1 then hash(range, 1) / 2.0**64 * 1e7
+            when 2 then -(hash(range, 2) / 2.0**64)
+            else range / 2e6 end::double as x
+        from range(100_000)
+        union all select unnest([0.0, 5e-7, -5e-7, 1.5e-6, 1e18, 'inf', 'nan', null]::double[])"""
+    others = f"{rounded_sql('x')} is distinct from round(x, 6)"
+    assert engine.row(f"select count(*), count_if({others}) from ({numbers})") == (100_008, 0)

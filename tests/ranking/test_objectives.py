@@ -1,6 +1,7 @@
 import re
 from collections.abc import Callable
 
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,6 +103,26 @@ def test_log_odds_of_a_binary_loss_are_calibrated(
             np.testing.assert_allclose(
                 1 / (1 + np.exp(-scores)), [0.2 * mean, 0.8 * mean], rtol=0.25
             )
+
+
+def test_log_odds_go_on_from_those_of_the_auxiliary_label(
+    make_examples: Callable[..., pd.DataFrame],
+) -> None:
+    examples = make_examples(lists=400)
+    examples["auxiliary_label"] = examples["raw_label"]
+    rare = np.random.default_rng(2).random(len(examples)) < 0.2
+    examples["label"] = examples["raw_label"] * rare
+    ranker = fit(examples, BINARY.model_copy(update={"auxiliary": "transfer"}), rounds=60)
+    assert ranker.auxiliary is not None
+
+    parts = [
+        lgb.Booster(model_str=text).predict(examples[FEATURES].to_numpy(), raw_score=True)
+        for text in (ranker.booster, ranker.auxiliary.booster)
+    ]
+
+    np.testing.assert_allclose(ranker.score(examples), parts[0] + parts[1], atol=1e-12)
+    chance = 1 / (1 + np.exp(-ranker.score(examples)))
+    assert chance.mean() == pytest.approx(examples["label"].mean(), rel=0.1)
 
 
 @pytest.mark.parametrize("spec", [PAIRS, LISTS, GRADES])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from label_platform.evaluation import compare
+from label_platform.evaluation import ALL, compare
 from label_platform.examples import SplitError
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context, Project
@@ -68,7 +68,8 @@ def try_both(context: Context, policies: tuple[Policy, Policy], names: tuple[str
     except (SplitError, TrainingError) as error:
         return Trial(pd.DataFrame(columns=list(_COLUMNS)), str(error))
     paired = _paired(measured[0], measured[1], names)
-    return Trial(compare(paired, baseline=names[0])[list(_COLUMNS)])
+    whole = paired[paired["slice"] == ALL]
+    return Trial(compare(whole, baseline=names[0])[list(_COLUMNS)])
 
 
 def _told_apart(policies: tuple[Policy, Policy]) -> tuple[Policy, Policy]:
@@ -97,7 +98,10 @@ def _evaluated(context: Context, policies: tuple[Policy, ...], policy: Policy) -
 def _judging(project: Project, policies: tuple[Policy, ...], policy: Policy) -> Project:
     """A project in which the policy is its own baseline, so that no other is fitted."""
     selection = project.problem.policies.model_copy(update={"baseline": policy.name})
-    problem = project.problem.model_copy(update={"policies": selection})
+    # only what stands in the trial's table
+    evaluation = project.problem.evaluation.model_copy(update={"slices": (), "checks": False})
+    changes = {"policies": selection, "evaluation": evaluation}
+    problem = project.problem.model_copy(update=changes)
     return Project(problem, policies, project.workspace, project.path)
 
 

@@ -47,7 +47,7 @@ def test_what_had_used_the_users_rows_is_listed(
 ) -> None:
     store = TrackingStore(shop.workspace.mlflow_folder, PROBLEM)
     champion = store.rankers()[1]
-    store.register(champion.run_id, "champion")
+    store.registry.set_alias("champion", store.registry.register(champion.run_id))
     code, shown = cli(shop, monkeypatch, capsys, "--yes", "--json")
     facts = json.loads(shown)
     assert (code, facts["erased"], facts["nothing_left"]) == (0, True, False)
