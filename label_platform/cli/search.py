@@ -16,7 +16,7 @@ from label_platform.cli.options import JsonOption, ProblemOption, console, error
 
 if TYPE_CHECKING:
     from label_platform.pipeline.search import SearchReport
-    from label_platform.ranking.search import Trial
+    from label_platform.ranking.search_trials import Trial
 
 app = typer.Typer()
 

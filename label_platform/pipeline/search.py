@@ -12,13 +12,11 @@ from label_platform.policy import Policy, RankerSpec
 from label_platform.ranking import TrainingData, TrainingError
 from label_platform.ranking.search import (
     ExtraMissingError,
-    SearchOptions,
-    SearchResult,
-    Trial,
     require_optuna,
     search_parameters,
 )
 from label_platform.ranking.search_space import as_yaml
+from label_platform.ranking.search_trials import SearchOptions, SearchResult, Trial
 from label_platform.strict_yaml import ConfigurationError, nearest
 
 

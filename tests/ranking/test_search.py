@@ -12,12 +12,10 @@ from label_platform.policy import BoosterParameters, RankerSpec
 from label_platform.ranking import TrainingData, TrainingError, fit_ranker
 from label_platform.ranking.search import (
     ExtraMissingError,
-    SearchOptions,
-    SearchResult,
-    Trial,
     search_parameters,
 )
 from label_platform.ranking.search_space import SearchSpace, as_yaml
+from label_platform.ranking.search_trials import SearchOptions, SearchResult, Trial
 from label_platform.ranking.validation_measure import Judgment, ValidationMeasure
 
 pytest.importorskip("optuna")
