@@ -51,6 +51,7 @@ COMMANDS = (
     "plan-exploration",
     "score",
     "search",
+    "serve",
     "ui",
 )
 ALL_HELP = """
