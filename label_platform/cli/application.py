@@ -16,6 +16,7 @@ from label_platform.cli import (
     init,
     labels,
     models,
+    off_policy,
     plan_exploration,
     policies,
     propensities,
@@ -40,6 +41,7 @@ app.add_typer(doctor.app)
 app.add_typer(run.app)
 app.add_typer(labels.app, name="labels")
 app.add_typer(propensities.app)
+app.add_typer(off_policy.app)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(policies.app, name="policies")
 app.add_typer(quarantine.app, name="quarantine")

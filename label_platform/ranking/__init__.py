@@ -2,7 +2,7 @@
 
 from label_platform.ranking.errors import TrainingError
 from label_platform.ranking.example_rows import ResamplingUnits
-from label_platform.ranking.feature_codes import FeatureCodes
+from label_platform.ranking.feature_codes import NUMBERS_ONLY, FeatureCodes
 from label_platform.ranking.feature_matrix import read_features
 from label_platform.ranking.parquet_columns import ParquetColumns
 from label_platform.ranking.ranker import AuxiliaryScores, Ranker
@@ -12,6 +12,7 @@ from label_platform.ranking.train import RankerTrainer, fit_ranker
 from label_platform.ranking.training_data import TrainingData
 
 __all__ = [
+    "NUMBERS_ONLY",
     "AuxiliaryScores",
     "FeatureCodes",
     "ParquetColumns",
