@@ -48,6 +48,7 @@ COMMANDS = (
     "models rollback",
     "models retire",
     "models lineage",
+    "off-policy",
     "plan-exploration",
     "score",
     "search",
