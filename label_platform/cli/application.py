@@ -23,6 +23,7 @@ from label_platform.cli import (
     quarantine,
     run,
     score,
+    search,
     simulate,
     ui,
 )
@@ -50,6 +51,7 @@ app.add_typer(erase.app)
 app.add_typer(models.app, name="models")
 app.add_typer(score.app)
 app.add_typer(export.app)
+app.add_typer(search.app)
 app.add_typer(ui.app)
 
 
