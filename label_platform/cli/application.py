@@ -16,12 +16,14 @@ from label_platform.cli import (
     init,
     labels,
     models,
+    off_policy,
     plan_exploration,
     policies,
     propensities,
     quarantine,
     run,
     score,
+    search,
     simulate,
     ui,
 )
@@ -39,6 +41,7 @@ app.add_typer(doctor.app)
 app.add_typer(run.app)
 app.add_typer(labels.app, name="labels")
 app.add_typer(propensities.app)
+app.add_typer(off_policy.app)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(policies.app, name="policies")
 app.add_typer(quarantine.app, name="quarantine")
@@ -48,6 +51,7 @@ app.add_typer(erase.app)
 app.add_typer(models.app, name="models")
 app.add_typer(score.app)
 app.add_typer(export.app)
+app.add_typer(search.app)
 app.add_typer(ui.app)
 
 

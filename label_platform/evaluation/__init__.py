@@ -36,11 +36,15 @@ from label_platform.evaluation.metrics import (
     rank_discounts,
 )
 from label_platform.evaluation.off_policy import (
+    LoggedClicks,
     OffPolicyEstimate,
     Overlap,
     estimate_dcg,
+    estimate_value,
     logged_examination,
 )
+from label_platform.evaluation.off_policy_answer import TargetAnswer, TargetValue
+from label_platform.evaluation.off_policy_rankings import Rankings
 from label_platform.evaluation.outcomes import Outcome, read_outcomes
 from label_platform.evaluation.panel import Panel
 from label_platform.evaluation.resampling import poisson_counts, row_counts
@@ -90,16 +94,20 @@ __all__ = [
     "Evidence",
     "Lists",
     "LogCheck",
+    "LoggedClicks",
     "Measurement",
     "OffPolicyEstimate",
     "Outcome",
     "Overlap",
     "Panel",
     "Ranking",
+    "Rankings",
     "RefusedYardstick",
     "ShownLists",
     "Side",
     "SideCache",
+    "TargetAnswer",
+    "TargetValue",
     "Yardstick",
     "agreement",
     "bootstrap_ratios",
@@ -109,6 +117,7 @@ __all__ = [
     "compare",
     "dcg_at_k",
     "estimate_dcg",
+    "estimate_value",
     "evaluate_arm",
     "fit_side",
     "identity_checks",

@@ -108,6 +108,18 @@ class SideCache:
     sides: dict[bytes, Side] = field(default_factory=dict)
 
 
+def _raw_spec(spec: RankerSpec) -> RankerSpec:
+    """The ranker that raw clicks are given: the same, without ways to debias.
+
+    Clicks are 0 or 1, for which cross entropy is the binary loss and gains of both kinds are the
+    same; a query and item's click rate lies between, where only the one of each can be used.
+    """
+    plain = {"position": "none", "weight": "one", "auxiliary": "none", "gain": "linear"}
+    if spec.loss == "binary":
+        plain["loss"] = "cross_entropy"
+    return spec.model_copy(update=plain)
+
+
 @dataclass(frozen=True)
 class Effort:
     """How much is fitted, the same for all arms of a comparison.
@@ -155,8 +167,7 @@ def evaluate_arm(
     contender = _side(train, validate, arm, panel, effort, cache)
     if arm.is_baseline:
         return ArmEvaluation(arm, contender, None, panel.evidence)
-    plain = {"position": "none", "weight": "one", "auxiliary": "none"}
-    raw = replace(arm, spec=arm.spec.model_copy(update=plain))
+    raw = replace(arm, spec=_raw_spec(arm.spec))
     raw_validate = None if validate is None else validate.raw_side()
     try:
         baseline = _side(train.raw_side(), raw_validate, raw, panel, effort, cache)
@@ -221,9 +232,8 @@ def _digest(
 ) -> bytes:
     """Of everything that a side is a function of."""
     digest = hashlib.blake2b(panel.digest)
-    digest.update(
-        repr((spec.objective, spec.auxiliary, spec.uses_position_feature, settings)).encode()
-    )
+    # the weight is in the rows already
+    digest.update(repr((spec.model_dump_json(exclude={"weight"}), settings)).encode())
     for data in (rows, validation):
         if data is None:
             continue

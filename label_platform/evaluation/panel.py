@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from label_platform.evaluation.evidence import Evidence
 from label_platform.evaluation.metrics import Integers
+from label_platform.evaluation.off_policy_rankings import Rankings
 from label_platform.evaluation.shown_lists import ShownLists
 from label_platform.evaluation.yardsticks import Measurement, Yardstick
 from label_platform.ranking import Ranker
@@ -96,9 +97,9 @@ class Panel:
 
 def _rows_to_score(yardstick: Yardstick) -> tuple[NDArray[np.float32], Integers]:
     """A matrix and rows of it; slices of the same lists have the same matrix."""
-    shown = getattr(yardstick, "shown", None)
-    if isinstance(shown, ShownLists):
-        return shown.matrix, shown.rows
+    for source in (getattr(yardstick, "shown", None), getattr(yardstick, "rankings", None)):
+        if isinstance(source, ShownLists | Rankings):
+            return source.matrix, source.rows
     matrix = yardstick.features
     return matrix, np.arange(len(matrix))
 

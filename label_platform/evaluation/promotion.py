@@ -19,18 +19,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from label_platform.evaluation.shown_feedback import SHOWN_PREFIX
-
-TRUTH_PREFIX = "true_"
-ALL = "all"
-_DECIDE_NOTHING = (TRUTH_PREFIX, SHOWN_PREFIX)
+from label_platform.evaluation.verdict import DECIDE_NOTHING
+from label_platform.evaluation.yardsticks import ALL
 
 ArmKey = tuple[str, str]
 """Policy and ranker, as the comparison's table names them."""
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ArmSupport:
     """What a comparison says for and against an arm.
 
     Attributes:
@@ -85,7 +82,7 @@ class Decision:
     summary: str = ""
 
 
-def judge_arms(table: pd.DataFrame) -> list[Evidence]:
+def judge_arms(table: pd.DataFrame) -> list[ArmSupport]:
     """What a comparison says of every arm but the baseline's, the best supported first.
 
     Args:
@@ -102,7 +99,7 @@ def judge_arms(table: pd.DataFrame) -> list[Evidence]:
 
 
 def decide(
-    judged: Sequence[Evidence],
+    judged: Sequence[ArmSupport],
     day: date,
     incumbent: Incumbent | None = None,
     barred: Mapping[ArmKey, str] | None = None,
@@ -149,7 +146,7 @@ def decide(
 
 
 def _held(
-    eligible: Sequence[Evidence], incumbent: Incumbent, words: Mapping[ArmKey, str]
+    eligible: Sequence[ArmSupport], incumbent: Incumbent, words: Mapping[ArmKey, str]
 ) -> Decision:
     """What becomes of the titles while the champion is one that people chose."""
     own = next((each.arm for each in eligible if each.arm == incumbent.arm), None)
@@ -161,16 +158,16 @@ def _held(
     return Decision(own, challenger, stands=True, words=words, summary=summary)
 
 
-def _judge(arm: ArmKey, rows: pd.DataFrame) -> Evidence:
-    known = rows[~rows["yardstick"].str.startswith(_DECIDE_NOTHING)]
+def _judge(arm: ArmKey, rows: pd.DataFrame) -> ArmSupport:
+    known = rows[~rows["yardstick"].str.startswith(DECIDE_NOTHING)]
     verdicts = known["verdict"].astype(str)
     worse = known[verdicts.str.startswith("worse")]
     of_all = known["slice"] == ALL
     shown = known[of_all & verdicts.str.startswith("better") & (known["difference_low"] > 0)]
     if len(worse):
-        return Evidence(arm, -np.inf, f"not supported: worse on {_listed(worse)}")
+        return ArmSupport(arm, -np.inf, f"not supported: worse on {_listed(worse)}")
     if not len(shown):
-        return Evidence(arm, -np.inf, f"not supported: {_without_support(known)}")
+        return ArmSupport(arm, -np.inf, f"not supported: {_without_support(known)}")
     bounds = _shares(shown)
     best = int(bounds.argmax())
     row = shown.iloc[best]
@@ -180,7 +177,7 @@ def _judge(arm: ArmKey, rows: pd.DataFrame) -> Evidence:
     )
     if row["baseline_value"] > 0:
         words += f", {bounds[best]:+.1%} of {row['baseline_value']:.4f}"
-    return Evidence(arm, float(bounds[best]), words)
+    return ArmSupport(arm, float(bounds[best]), words)
 
 
 def _shares(shown: pd.DataFrame) -> Any:  # noqa: ANN401 - an array of floats
@@ -208,7 +205,7 @@ def _listed(rows: pd.DataFrame) -> str:
     )
 
 
-def _stays(judged: Sequence[Evidence], incumbent: Incumbent | None) -> str:
+def _stays(judged: Sequence[ArmSupport], incumbent: Incumbent | None) -> str:
     if incumbent is None:
         return "nobody is champion: the evidence supports no ranker"
     summary = f"{_named(incumbent.arm)} stays champion: the evidence supports no other ranker"

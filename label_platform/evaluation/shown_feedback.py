@@ -33,7 +33,7 @@ from label_platform.evaluation.yardsticks import (
     RefusedYardstick,
     Yardstick,
 )
-from label_platform.ranking import read_features
+from label_platform.ranking import NUMBERS_ONLY, FeatureCodes, read_features
 
 SHOWN_PREFIX = "shown_"
 WATCH_SIGNAL = "watch_s"
@@ -106,6 +106,7 @@ def shown_feedback_yardsticks(
     feature_names: Sequence[str],
     signals: Sequence[str],
     cutoff: int = DEPTH,
+    codes: FeatureCodes = NUMBERS_ONLY,
 ) -> tuple[Yardstick, ...]:
     """``shown_watch_ndcg_at_10`` and ``shown_explicit_ndcg_at_10``, of the signals there are.
 
@@ -117,6 +118,7 @@ def shown_feedback_yardsticks(
         feature_names: the rankers' features, without position.
         signals: of the problem.
         cutoff: the rank below which nothing counts.
+        codes: of text features, as the rankers have them.
     """
     wanted = {
         f"{SHOWN_PREFIX}watch_ndcg_at_{cutoff}": [s for s in signals if s == WATCH_SIGNAL],
@@ -124,7 +126,7 @@ def shown_feedback_yardsticks(
     }
     rows = _of_people(impressions)
     people = Lists.of_sorted(rows.column("user_key").to_numpy(zero_copy_only=False))
-    values = read_features(rows, feature_names)
+    values = read_features(rows, feature_names, codes=codes)
     found: list[Yardstick] = []
     for name, columns in wanted.items():
         if not columns:
@@ -136,11 +138,13 @@ def shown_feedback_yardsticks(
         found.append(_supported(ShownNdcg(name, values, people, gains, cutoff=cutoff)))
     duration = next((name for name in DURATION_SECONDS if name in rows.column_names), None)
     if WATCH_SIGNAL in signals and duration is not None:
-        found.append(_spread(rows, duration, feature_names, cutoff))
+        found.append(_spread(rows, duration, feature_names, cutoff, codes))
     return tuple(found)
 
 
-def _spread(rows: pa.Table, column: str, feature_names: Sequence[str], cutoff: int) -> Yardstick:
+def _spread(
+    rows: pa.Table, column: str, feature_names: Sequence[str], cutoff: int, codes: FeatureCodes
+) -> Yardstick:
     """Of the impressions whose duration is known: above 0, as for labels made of watch time."""
     name = f"{SHOWN_PREFIX}duration_spread_at_{cutoff}"
     if cutoff < 2:
@@ -155,7 +159,8 @@ def _spread(rows: pa.Table, column: str, feature_names: Sequence[str], cutoff: i
         )
         return RefusedYardstick(name, reason)
     seconds = known.column(column).to_numpy().astype(np.float64) * DURATION_SECONDS[column]
-    return ShownSpread(name, read_features(known, feature_names), people, seconds, cutoff=cutoff)
+    matrix = read_features(known, feature_names, codes=codes)
+    return ShownSpread(name, matrix, people, seconds, cutoff=cutoff)
 
 
 def _of_people(impressions: pa.Table) -> pa.Table:

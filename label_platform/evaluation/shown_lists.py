@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from label_platform.evaluation.evidence import Evidence
 from label_platform.evaluation.metrics import Floats, Integers, Lists
-from label_platform.evaluation.off_policy import logged_examination
+from label_platform.evaluation.off_policy import logged_examination, logged_trust_offset
 from label_platform.propensity import PropensityCurve
-from label_platform.ranking import read_features
+from label_platform.ranking import NUMBERS_ONLY, FeatureCodes, read_features
 
 NOT_KNOWN = "null"
 
@@ -36,6 +36,11 @@ class ShownLists:
             propensity curve.
         day: of each list, as datetime64[D]; None where times are not known.
         segments: values of each item, as text, by the column that slices may be made of.
+        offset: the clicks that trust alone explains there (beta), 0 where the curve has none; None
+            without a propensity curve.
+        item: which rows show the same item, by number; None where items have no ids.
+        logging_probability: of the item at its position, NaN where it was not logged; None if it
+            never was.
     """
 
     matrix: NDArray[np.float32]
@@ -49,6 +54,9 @@ class ShownLists:
     examination: Floats | None
     day: NDArray[np.datetime64] | None = None
     segments: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+    offset: Floats | None = None
+    item: Integers | None = None
+    logging_probability: Floats | None = None
 
     @classmethod
     def from_impressions(
@@ -58,6 +66,7 @@ class ShownLists:
         click: str,
         curve: PropensityCurve | None = None,
         segments: Sequence[str] = (),
+        codes: FeatureCodes = NUMBERS_ONLY,
     ) -> Self:
         """Lists from ``impression_signals`` of the evaluation days.
 
@@ -70,6 +79,7 @@ class ShownLists:
             click: the click signal's column.
             curve: from training days, for off-policy estimates.
             segments: columns that slices are made of.
+            codes: of text features, as the rankers have them.
         """
         if "excluded_reason" in impressions.column_names:
             impressions = impressions.filter(pc.is_null(impressions.column("excluded_reason")))
@@ -82,7 +92,7 @@ class ShownLists:
         context = [] if curve is None else [*curve.context, "position"]
         frame = rows.select(context).to_pandas()
         return cls(
-            matrix=read_features(rows, feature_names),
+            matrix=read_features(rows, feature_names, codes=codes),
             rows=np.arange(rows.num_rows),
             lists=lists,
             query=_texts(rows, "query_id")[first],
@@ -93,6 +103,9 @@ class ShownLists:
             examination=None if curve is None else logged_examination(frame, curve),
             day=_days(rows, first),
             segments={name: _texts(rows, name) for name in segments},
+            offset=None if curve is None else logged_trust_offset(frame, curve),
+            item=_codes(rows, "item_id"),
+            logging_probability=_numbers(rows, "logging_probability"),
         )
 
     @property
@@ -131,6 +144,11 @@ class ShownLists:
             examination=None if self.examination is None else self.examination[items],
             day=None if self.day is None else self.day[kept],
             segments={name: values[items] for name, values in self.segments.items()},
+            offset=None if self.offset is None else self.offset[items],
+            item=None if self.item is None else self.item[items],
+            logging_probability=(
+                None if self.logging_probability is None else self.logging_probability[items]
+            ),
         )
 
     def counting(self, items: NDArray[np.bool_]) -> Self:
@@ -157,3 +175,18 @@ def _days(rows: pa.Table, first: Integers) -> NDArray[np.datetime64] | None:
     moments = rows.column("shown_at").take(pa.array(first)).to_pandas()
     days: NDArray[np.datetime64] = moments.dt.tz_localize(None).to_numpy().astype("datetime64[D]")
     return days
+
+
+def _codes(rows: pa.Table, name: str) -> Integers | None:
+    if name not in rows.column_names:
+        return None
+    column = rows.column(name).combine_chunks().dictionary_encode()
+    codes: Integers = column.indices.to_numpy().astype(np.int64)
+    return codes
+
+
+def _numbers(rows: pa.Table, name: str) -> Floats | None:
+    if name not in rows.column_names:
+        return None
+    numbers: Floats = rows.column(name).to_numpy().astype(np.float64)
+    return None if np.isnan(numbers).all() else numbers

@@ -14,20 +14,24 @@ from numpy.typing import NDArray
 
 from label_platform.evaluation.click_auc import stratified_auc
 from label_platform.evaluation.evidence import Evidence
-from label_platform.evaluation.metrics import Floats, Lists, dcg_at_k, ndcg_at_k, rank_discounts
-from label_platform.evaluation.off_policy import estimate_dcg
+from label_platform.evaluation.metrics import Floats, Lists, dcg_at_k, ndcg_at_k
+from label_platform.evaluation.off_policy_pool import PoolError
+from label_platform.evaluation.off_policy_rankings import Rankings, rankings_for
 from label_platform.evaluation.shown_lists import ShownLists
+from label_platform.evaluation_settings import EvaluationSettings, OffPolicyEstimator
 from label_platform.propensity import PropensityCurve
-from label_platform.ranking import read_features
+from label_platform.ranking import NUMBERS_ONLY, FeatureCodes, read_features
 
 ALL = "all"
 """The slice of everything."""
 DEPTH = 10
 MIN_QUERIES = 30
 MIN_CLICKS = 10
+OFF_POLICY = "off_policy_dcg"
 
 _NO_TEXTS = np.array([], dtype=np.str_)
 _NO_NUMBERS = np.array([], dtype=np.float64)
+_DEFAULTS = EvaluationSettings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,25 +145,31 @@ class RandomizedClickDcg:
 
 @dataclass(frozen=True, eq=False)
 class OffPolicyDcg:
-    """SNIPS of the DCG@10 of re-ranking every shown list; refused where overlap is too little."""
+    """DCG of ranking anew what was shown, from all clicks; refused where overlap is too little."""
 
-    shown: ShownLists
-    examination: Floats
-    name: str = "off_policy_dcg"
+    rankings: Rankings
+    evidence: Evidence
+    name: str = OFF_POLICY
     slice: str = ALL
+    estimator: OffPolicyEstimator = "snips"
+    cutoff: int = DEPTH
 
     @property
     def features(self) -> NDArray[np.float32]:
-        """Of all items shown."""
-        return self.shown.features
+        """Of all items that are ranked."""
+        return self.rankings.features
 
     def measure(self, scores: Floats) -> Measurement:
-        """Sums of SNIPS' parts over each query's lists."""
-        discounts = rank_discounts(scores, self.shown.lists, DEPTH)
-        found = estimate_dcg(discounts, self.shown.clicks, self.examination, self.shown.lists)
+        """Sums of the estimate's parts over each query's rankings."""
+        discounts = self.rankings.discounts(scores, self.cutoff)
+        found = self.rankings.estimate(discounts, self.estimator)
         if found.overlap.verdict != "ok":
             return Measurement(refused=f"no_overlap: {found.overlap.reason}")
-        return _by_query(self.shown, found.numerator, found.denominator)
+        names, codes = np.unique(self.rankings.unit, return_inverse=True)
+        numerator = np.bincount(codes, found.numerator).astype(np.float64)
+        denominator = np.bincount(codes, found.denominator).astype(np.float64)
+        counted = denominator > 0
+        return Measurement(names[counted], numerator[counted], denominator[counted])
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,23 +199,29 @@ class RandomizedClickAuc:
         return Measurement(self.shown.request, parts, np.ones(len(parts)))
 
 
-def true_ndcg_yardsticks(truth: pa.Table, feature_names: Sequence[str]) -> tuple[Yardstick, ...]:
+def true_ndcg_yardsticks(
+    truth: pa.Table, feature_names: Sequence[str], codes: FeatureCodes = NUMBERS_ONLY
+) -> tuple[Yardstick, ...]:
     """``true_ndcg_at_10`` over queries that were logged, ``..._unseen`` over the others.
 
     Args:
         truth: a simulation's query_id, item_id, relevance, seen_in_log and features.
         feature_names: the rankers' features, without position.
+        codes: of text features, as the rankers have them.
     """
     rows = truth.sort_by([("query_id", "ascending"), ("item_id", "ascending")])
     seen = rows.column("seen_in_log").to_numpy().astype(np.bool_)
     return (
-        _true_ndcg("true_ndcg_at_10", rows.filter(pa.array(seen)), feature_names),
-        _true_ndcg("true_ndcg_at_10_unseen", rows.filter(pa.array(~seen)), feature_names),
+        _true_ndcg("true_ndcg_at_10", rows.filter(pa.array(seen)), feature_names, codes),
+        _true_ndcg("true_ndcg_at_10_unseen", rows.filter(pa.array(~seen)), feature_names, codes),
     )
 
 
 def click_yardsticks(
-    shown: ShownLists, curve: PropensityCurve | None, refused: str = ""
+    shown: ShownLists,
+    curve: PropensityCurve | None,
+    refused: str = "",
+    settings: EvaluationSettings = _DEFAULTS,
 ) -> tuple[Yardstick, ...]:
     """The yardsticks made of the evaluation days' clicks.
 
@@ -213,27 +229,54 @@ def click_yardsticks(
         shown: all lists of the evaluation days, made with the curve.
         curve: of the last training day, or None.
         refused: why the curve must not be used; by default the curve's own refusal.
+        settings: which off-policy estimators there are; the first is ``off_policy_dcg``, others
+            ``off_policy_dcg_<estimator>``.
     """
     randomized = shown.chosen(shown.randomized)
     if shown.are_single_items:
         reason = f"nothing to re-rank: all {len(shown.lists)} lists have one item"
         return (
             RefusedYardstick("randomized_click_dcg", reason, evidence=randomized.evidence),
-            RefusedYardstick("off_policy_dcg", reason, evidence=shown.evidence),
+            *(
+                RefusedYardstick(name, reason, evidence=shown.evidence)
+                for name in _off_policy_names(settings)
+            ),
             _with_enough_clicks(RandomizedClickAuc(randomized)),
         )
-    return (_with_enough_clicks(RandomizedClickDcg(randomized)), _off_policy(shown, curve, refused))
+    return (
+        _with_enough_clicks(RandomizedClickDcg(randomized)),
+        *_off_policy(shown, curve, refused, settings),
+    )
 
 
-def _off_policy(shown: ShownLists, curve: PropensityCurve | None, refused: str) -> Yardstick:
+def _off_policy_names(settings: EvaluationSettings) -> dict[str, OffPolicyEstimator]:
+    """The yardsticks' names with their estimators; one that is named twice counts once."""
+    first, *others = dict.fromkeys(settings.off_policy)
+    return {OFF_POLICY: first, **{f"{OFF_POLICY}_{each}": each for each in others}}
+
+
+def _off_policy(
+    shown: ShownLists, curve: PropensityCurve | None, refused: str, settings: EvaluationSettings
+) -> list[Yardstick]:
     if curve is None or shown.examination is None:
-        reason = refused or "there are no propensities to weigh clicks by"
-        return RefusedYardstick("off_policy_dcg", reason, evidence=shown.evidence)
-    if curve.verdict.is_refusal:
+        refused = refused or "there are no propensities to weigh clicks by"
+    elif curve.verdict.is_refusal:
         refused = refused or f"{curve.verdict}: {curve.reason}"
-    if refused:
-        return RefusedYardstick("off_policy_dcg", refused, evidence=shown.evidence)
-    return OffPolicyDcg(shown, shown.examination)
+    found: list[Yardstick] = []
+    for name, estimator in _off_policy_names(settings).items():
+        try:
+            rankings = None if refused else rankings_for(estimator, shown)
+        except PoolError as error:
+            found.append(RefusedYardstick(name, str(error), evidence=shown.evidence))
+            continue
+        found.append(
+            RefusedYardstick(name, refused, evidence=shown.evidence)
+            if rankings is None
+            else OffPolicyDcg(
+                rankings, shown.evidence, name, estimator=estimator, cutoff=settings.cutoff
+            )
+        )
+    return found
 
 
 def _with_enough_clicks(yardstick: RandomizedClickDcg | RandomizedClickAuc) -> Yardstick:
@@ -249,14 +292,16 @@ def _with_enough_clicks(yardstick: RandomizedClickDcg | RandomizedClickAuc) -> Y
     return RefusedYardstick(yardstick.name, reason, evidence=shown.evidence)
 
 
-def _true_ndcg(name: str, rows: pa.Table, feature_names: Sequence[str]) -> Yardstick:
+def _true_ndcg(
+    name: str, rows: pa.Table, feature_names: Sequence[str], codes: FeatureCodes
+) -> Yardstick:
     relevance = rows.column("relevance").to_numpy().astype(np.float64)
     if not (relevance > 0).any():
         return RefusedYardstick(name, "no such query has anything relevant in the truth")
     keys = rows.column("query_id").to_numpy()
     lists = Lists.of_sorted(keys)
     query = keys[lists.starts].astype(np.str_)
-    return TrueNdcg(name, read_features(rows, feature_names), lists, query, relevance)
+    return TrueNdcg(name, read_features(rows, feature_names, codes=codes), lists, query, relevance)
 
 
 def _by_query(shown: ShownLists, numerator: Floats, denominator: Floats) -> Measurement:

@@ -11,12 +11,14 @@ from label_platform.lake import Partition, load_models
 from label_platform.logs import IngestReport, ingest, unreconciled
 from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.checks import checks_for, stops
+from label_platform.pipeline.comparisons import PAGE
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.label_statistics import needs_statistics
 from label_platform.pipeline.matching import reversal_days, window_days
 from label_platform.pipeline.metadata import (
     comparison_metadata,
     ingestion_metadata,
+    page_metadata,
     partition_metadata,
     picture,
 )
@@ -29,6 +31,7 @@ from label_platform.policy import (
     label_version,
     policy_version,
 )
+from label_platform.tracking import TrackingStore
 
 RECONCILED = "counts_reconcile"
 _DATA_VERSION = "dagster/data_version"
@@ -215,7 +218,12 @@ def _shown(work: Context, partition: Partition) -> dict[str, Any]:
     """Pictures and tables of a run's last day."""
     if partition.table == "comparisons":
         relation = work.lake.scan(partition.table, [partition.day])
-        return comparison_metadata(work.engine.frame(f"from {relation}"))
+        noted = work.require(partition).attributes
+        store = TrackingStore(work.project.workspace.mlflow_folder, work.problem.name)
+        return {
+            **comparison_metadata(work.engine.frame(f"from {relation}")),
+            **page_metadata(noted[PAGE], noted["mlflow_run"], store),
+        }
     return {name: picture(png, name) for name, png in pictures_of(work, partition).items()}
 
 

@@ -37,11 +37,13 @@ def calibration_attributes(
         ranker = arm.contender.ranker
         if ranker is None or ranker.objective != "pointwise" or ranker.auxiliary is not None:
             continue
-        rows = TrainingData.from_examples(examples, arm.arm.spec, feature_names, "validate")
+        rows = TrainingData.from_examples(
+            examples, arm.arm.spec, feature_names, "validate", codes=ranker.codes
+        )
         if not (rows.weight > 0).any():
             continue
         scores = ranker.score_rows(rows.features.matrix, position_fixed=False)
-        predicted = _predicted(scores, getattr(ranker, "loss", "squared"))
+        predicted = _predicted(scores, ranker.loss)
         found[arm.arm.spec.title] = calibration_of(predicted, rows.label, rows.weight).as_facts()
     return {CALIBRATION: found} if found else {}
 

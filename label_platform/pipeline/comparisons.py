@@ -17,16 +17,20 @@ from label_platform.evaluation import (
 )
 from label_platform.lake import Manifest, MissingPartitionError, Partition, recipe_hash
 from label_platform.pipeline.comparison_checks import DISAGREEING
+from label_platform.pipeline.comparison_page import write_page
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.evaluation_window import MISSING
 from label_platform.pipeline.promotion import track_comparison
 from label_platform.pipeline.refusals import is_refused
 from label_platform.strict_yaml import ConfigurationError
+from label_platform.tracking import TrackingStore
 
 SEMANTICS = 2
 """Raised when intervals, corrections or verdicts change their meaning."""
 VERDICTS = "verdicts"
 """The attribute of a comparison that holds a sentence per policy and ranker."""
+PAGE = "page"
+"""The attribute that holds the path of its page."""
 AGREEMENT = "agreement_with_online_tests"
 """The attribute that holds which yardstick has agreed with online tests."""
 
@@ -65,6 +69,19 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
     table = compare(evaluations, baseline=recipe["baseline"])
     agreed = _agreement(context, table)
     tracked = track_comparison(context, partition, table, recipe)
+    noted = {
+        **tracked,
+        VERDICTS: {
+            f"{each.policy}, {each.ranker}": each.sentence
+            for each in verdicts(table, recipe["baseline"])
+        },
+        DISAGREEING: _disagreeing(table),
+        **agreed,
+        **_of_evaluations(context, partition, tuple(recipe["evaluations"])),
+    }
+    page = write_page(context, partition, table, noted)
+    store = TrackingStore(context.project.workspace.mlflow_folder, context.problem.name)
+    store.log_page(tracked["mlflow_run"], page)
     context.engine.register("compared", table)
     return context.lake.publish(
         context.engine,
@@ -72,16 +89,7 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
         "from compared",
         recipe=recipe_hash(recipe),
         as_of=partition.day.isoformat(),
-        attributes={
-            **tracked,
-            VERDICTS: {
-                f"{each.policy}, {each.ranker}": each.sentence
-                for each in verdicts(table, recipe["baseline"])
-            },
-            DISAGREEING: _disagreeing(table),
-            **agreed,
-            **_of_evaluations(context, partition, tuple(recipe["evaluations"])),
-        },
+        attributes={**noted, PAGE: str(page)},
     )
 
 

@@ -43,7 +43,7 @@ from label_platform.pipeline.feature_tables import shown_with_features
 from label_platform.pipeline.rankers import SEED, ranker_features
 from label_platform.policy import RankerSpec, click_signal
 from label_platform.propensity import PropensityCurve
-from label_platform.ranking import TrainingData, TrainingError
+from label_platform.ranking import NUMBERS_ONLY, FeatureCodes, TrainingData, TrainingError
 
 TRUTH_FILE = "relevance.parquet"
 SEMANTICS = 4
@@ -70,6 +70,7 @@ def evaluations_recipe(context: Context, partition: Partition) -> dict[str, Any]
         "slices": slices_recipe(context, split),
         "checks": context.problem.evaluation.checks,
         "metrics": [settings.cutoff, *settings.metrics],
+        "off_policy": settings.off_policy,
         "semantics": SEMANTICS,
         **({} if policy.auxiliary is None else {"tune": policy.auxiliary.tune}),
     }
@@ -82,7 +83,8 @@ def build_evaluations(context: Context, partition: Partition) -> Manifest:
         f"from {context.lake.scan('examples', [partition.day], policy.name)}"
     )
     window = judged_window(context, partition.day)
-    panel = Panel.of(yardsticks(context, partition))
+    codes = FeatureCodes.of(examples, ranker_features(context, partition))
+    panel = Panel.of(yardsticks(context, partition, codes))
     arms = [_evaluate(context, partition, spec, examples, panel) for spec in policy.rankers]
     checks = _checks(context, partition, examples, panel, arms)
     context.engine.register("evaluated", pd.concat([arm.to_frame() for arm in arms]))
@@ -105,22 +107,30 @@ def build_evaluations(context: Context, partition: Partition) -> Manifest:
     )
 
 
-def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
-    """What rankers are judged by: the evaluation days' clicks and, in simulations, the truth."""
+def yardsticks(
+    context: Context, partition: Partition, codes: FeatureCodes = NUMBERS_ONLY
+) -> Sequence[Yardstick]:
+    """What rankers are judged by: the evaluation days' clicks and, in simulations, the truth.
+
+    Args:
+        context: the project.
+        partition: the policy's evaluation.
+        codes: of text features, as the rankers have them.
+    """
     features = ranker_features(context, partition)
     split = context.split(partition.day)
     relation = context.lake.scan("propensities", [split.train[-1]])
     curve = PropensityCurve.from_table(
         context.engine.frame(f"from {relation} where chosen"), context.problem.context
     )
-    rows = _evaluation_rows(context, partition)
+    rows = evaluation_rows(context, partition)
     settings = context.problem.evaluation
     click = click_signal(context.problem)
-    shown = ShownLists.from_impressions(rows, features, click, curve, settings.slices)
+    shown = ShownLists.from_impressions(rows, features, click, curve, settings.slices, codes)
     of_clicks = sliced_yardsticks(shown, lambda part: _of_lists(part, curve, settings))
     if shown.are_single_items:
         signals = tuple(context.problem.signals)
-        further = shown_feedback_yardsticks(rows, features, signals, settings.cutoff)
+        further = shown_feedback_yardsticks(rows, features, signals, settings.cutoff, codes)
         of_clicks = (*of_clicks, *further)
     truth = truth_path(context)
     if truth is None:
@@ -135,14 +145,17 @@ def yardsticks(context: Context, partition: Partition) -> Sequence[Yardstick]:
     )
     rows_with_all = with_feature_tables_sql(dated, context.feature_tables.tables)
     table = context.engine.arrow(f"select {chosen} from {rows_with_all} as rows")
-    return (*true_ndcg_yardsticks(table, features), *of_clicks)
+    return (*true_ndcg_yardsticks(table, features, codes), *of_clicks)
 
 
 def _of_lists(
     shown: ShownLists, curve: PropensityCurve, settings: EvaluationSettings
 ) -> Sequence[Yardstick]:
     """What is measured on some of the lists, for all of them and for every slice."""
-    return (*click_yardsticks(shown, curve), *metric_yardsticks(shown, settings))
+    return (
+        *click_yardsticks(shown, curve, settings=settings),
+        *metric_yardsticks(shown, settings),
+    )
 
 
 def truth_path(context: Context) -> Path | None:
@@ -153,7 +166,7 @@ def truth_path(context: Context) -> Path | None:
     return path if path.is_file() else None
 
 
-def _evaluation_rows(context: Context, partition: Partition) -> pa.Table:
+def evaluation_rows(context: Context, partition: Partition) -> pa.Table:
     """What was shown on the evaluation days, with item features as of then."""
     split = context.split(partition.day)
     item_days = context.item_days

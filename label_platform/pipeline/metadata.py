@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ from label_platform.evaluation import ALL
 from label_platform.lake import Manifest
 from label_platform.logs import IngestReport
 from label_platform.pipeline.label_health import HEALTH
+from label_platform.tracking import TrackingStore
 
 _EVIDENCE = ("lists", "positives", "queries")
 _COUNTS = ("records", "accepted", "ignored", "rejected", "duplicates")
@@ -81,6 +83,14 @@ def _health_metadata(stored: Mapping[str, Any] | None) -> dict[str, Any]:
         f"{HEALTH}/{name}": value
         for name, value in numbers.items()
         if value is not None and name not in {"rows", "buckets"}
+    }
+
+
+def page_metadata(page: str, run: str, store: TrackingStore) -> dict[str, dg.MetadataValue]:
+    """Where a comparison's page lies, and where MLflow shows it."""
+    return {
+        "page": dg.MetadataValue.path(page),
+        "page_in_mlflow": dg.MetadataValue.url(store.artifact_link(run, Path(page).name)),
     }
 
 

@@ -9,7 +9,7 @@ from label_platform.pipeline.context import Context
 from label_platform.propensity import is_pooled
 
 GRID_PICTURE = "propensity_grid"
-_BINS = 20
+LABEL_BINS = 20
 
 
 def pictures_of(context: Context, partition: Partition) -> dict[str, bytes]:
@@ -57,10 +57,18 @@ def propensity_pictures(context: Context, partition: Partition) -> dict[str, byt
 
 def _label_pictures(context: Context, partition: Partition) -> dict[str, bytes]:
     """A histogram of a day's labels; none for a day on which nothing was shown."""
+    counts = label_counts(context, partition)
+    if counts.empty:
+        return {}
+    return {"label_histogram": _histogram(counts, f"{partition.policy}, {partition.day}")}
+
+
+def label_counts(context: Context, partition: Partition) -> pd.DataFrame:
+    """A day's labels counted in bins of equal width: low, high, bin, labels."""
     relation = context.lake.scan(partition.table, [partition.day], partition.policy)
     impression_grain = context.project.policy(partition.policy).grain == "impression"
     label = "label" if impression_grain else "gain_sum / nullif(expected_examinations, 0)"
-    counts = context.engine.frame(f"""
+    return context.engine.frame(f"""
         with labels as (select cast({label} as double) as label from {relation}),
         bounds as (
             select least(min(label), 0) as low, greatest(max(label), 1e-9) as high from labels
@@ -69,22 +77,20 @@ def _label_pictures(context: Context, partition: Partition) -> dict[str, bytes]:
             any_value(low) as low,
             any_value(high) as high,
             least(
-                cast(floor((label - low) / (high - low) * {_BINS}) as integer), {_BINS - 1}
+                cast(floor((label - low) / (high - low) * {LABEL_BINS}) as integer),
+                {LABEL_BINS - 1}
             ) as bin,
             count(*) as labels
         from labels, bounds
         where label is not null
         group by bin
     """)
-    if counts.empty:
-        return {}
-    return {"label_histogram": _histogram(counts, f"{partition.policy}, {partition.day}")}
 
 
 def _histogram(counts: pd.DataFrame, title: str) -> bytes:
     from label_platform.report import plot_label_histogram
 
     low, high = (float(counts[name].iloc[0]) for name in ("low", "high"))
-    filled: Any = counts.set_index("bin")["labels"].reindex(range(_BINS), fill_value=0)
-    edges = [low + (high - low) * n / _BINS for n in range(_BINS + 1)]
+    filled: Any = counts.set_index("bin")["labels"].reindex(range(LABEL_BINS), fill_value=0)
+    edges = [low + (high - low) * n / LABEL_BINS for n in range(LABEL_BINS + 1)]
     return plot_label_histogram(edges, filled.tolist(), title)

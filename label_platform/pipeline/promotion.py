@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from label_platform.evaluation import ALL
 from label_platform.evaluation.promotion import (
-    ALL,
     ArmKey,
     Decision,
     Incumbent,

@@ -159,7 +159,11 @@ def _record(
             name=f"{policy.name} {spec.title} {partition.day}",
             tags=_tags(context, partition, policy, spec),
             parameters={
-                **{f"ranker.{name}": value for name, value in spec.model_dump().items()},
+                **{
+                    f"ranker.{name}": value
+                    for name, value in spec.model_dump(exclude={"parameters"}).items()
+                },
+                **{f"ranker.{name}": value for name, value in spec.parameters.said().items()},
                 "rounds": context.problem.training.rounds,
                 "seed": SEED,
                 "features": ", ".join(ranker.feature_names),

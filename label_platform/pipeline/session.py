@@ -21,6 +21,7 @@ from label_platform.logs.simulators import (
     simulate_short_video,
 )
 from label_platform.pipeline import terminal
+from label_platform.pipeline.comparisons import PAGE
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.policy_warnings import print_policy_warnings, print_unseen_values
 from label_platform.pipeline.run import RunSummary, instance_of, run_chain
@@ -46,11 +47,13 @@ class Outcome:
     Attributes:
         summary: what was built, and what failed.
         comparison: the comparison's rows; empty before the comparison.
+        page: the comparison's page; None before the comparison.
         as_of: what was ingested later was left out; None in a live build.
     """
 
     summary: RunSummary
     comparison: pd.DataFrame
+    page: Path | None = None
     as_of: datetime | None = None
 
     def exit_code(self, *, allow_refused: bool) -> int:
@@ -78,6 +81,7 @@ class Outcome:
             "not_read": self._not_read,
             "seconds": {name: round(value, 2) for name, value in self.summary.seconds.items()},
             "comparison": self.comparison.to_dict(orient="records"),
+            "page": str(self.page) if self.page else None,
         }
 
 
@@ -162,7 +166,7 @@ class Session:
         project = self.project
         with instance_of(project) as instance, self._bars() as show:
             summary = run_chain(project, instance, until=until, days=self.days, on_work=show)
-        outcome = Outcome(summary, self._comparison(until), project.as_of)
+        outcome = Outcome(summary, *self._comparison(until), project.as_of)
         self._print(outcome)
         return outcome
 
@@ -177,6 +181,8 @@ class Session:
             with project.open() as context:
                 print_unseen_values(console, context, project.policies, self.days)
         terminal.print_comparison(console, outcome.comparison, project.problem.policies.baseline)
+        if outcome.page is not None:
+            console.print(f"its page: {outcome.page}", highlight=False, soft_wrap=True)
         terminal.print_failures(console, summary)
         store = TrackingStore(project.workspace.mlflow_folder, project.problem.name)
         terminal.print_end(console, summary, store)
@@ -195,15 +201,18 @@ class Session:
         said = f"{escape(words)}; the comparison: {link}"
         self.console.print(said, highlight=False, soft_wrap=True)
 
-    def _comparison(self, until: str) -> pd.DataFrame:
+    def _comparison(self, until: str) -> tuple[pd.DataFrame, Path | None]:
+        """The last comparison's rows, and its page."""
         if until != "comparisons":
-            return pd.DataFrame()
+            return pd.DataFrame(), None
         with self.project.open() as context:
             days = self._compared_days(context)
             if not days:
-                return pd.DataFrame()
+                return pd.DataFrame(), None
+            partition = Partition("comparisons", days[-1])
+            page = context.require(partition).attributes.get(PAGE)
             relation = context.lake.scan("comparisons", days[-1:])
-            return context.engine.frame(f"from {relation}")
+            return context.engine.frame(f"from {relation}"), Path(page) if page else None
 
     def _compared_days(self, context: Context) -> list[date]:
         return [day for day in context.lake.days("comparisons") if day <= self.days[1]]

@@ -1,6 +1,7 @@
 """Label policies: what they may say, their versions, and their labels as SQL."""
 
 from label_platform.policy.arrival import ARRIVED
+from label_platform.policy.booster_parameters import BoosterParameters
 from label_platform.policy.check import check_policy, warnings_of
 from label_platform.policy.check_segments import unseen_values
 from label_platform.policy.compile import EVIDENCE, PREDICTION_SHARE, LabelInputs, compile_labels
@@ -55,6 +56,7 @@ __all__ = [
     "SEMANTICS",
     "TRUST_OFFSET",
     "Auxiliary",
+    "BoosterParameters",
     "Distribution",
     "DualPositives",
     "Examined",

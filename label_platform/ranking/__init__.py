@@ -2,8 +2,9 @@
 
 from label_platform.ranking.errors import TrainingError
 from label_platform.ranking.example_rows import ResamplingUnits
-from label_platform.ranking.feature_codes import FeatureCodes
+from label_platform.ranking.feature_codes import NUMBERS_ONLY, FeatureCodes
 from label_platform.ranking.feature_matrix import read_features
+from label_platform.ranking.importance import gain_shares
 from label_platform.ranking.parquet_columns import ParquetColumns
 from label_platform.ranking.ranker import AuxiliaryScores, Ranker
 from label_platform.ranking.relevance_model import cross_fitted_labels
@@ -12,6 +13,7 @@ from label_platform.ranking.train import RankerTrainer, fit_ranker
 from label_platform.ranking.training_data import TrainingData
 
 __all__ = [
+    "NUMBERS_ONLY",
     "AuxiliaryScores",
     "FeatureCodes",
     "ParquetColumns",
@@ -23,6 +25,7 @@ __all__ = [
     "TrainingError",
     "cross_fitted_labels",
     "fit_ranker",
+    "gain_shares",
     "load_teacher",
     "read_features",
     "teacher_scores",

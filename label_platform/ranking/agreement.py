@@ -17,6 +17,21 @@ _CUTOFF = 10
 def mean_ndcg_at_10(label: Floats, score: Floats, group_sizes: Integers) -> float | None:
     """Mean nDCG@10 over the lists that have two different labels, each counting the same.
 
+    Args:
+        label: of each row.
+        score: of each row, higher ranks first.
+        group_sizes: rows of each list; lists are contiguous and not empty.
+
+    Returns:
+        From 0 to 1; None if no list has two different labels.
+    """
+    by_list = ndcg_at_10_by_list(label, score, group_sizes)
+    return float(by_list.mean()) if len(by_list) else None
+
+
+def ndcg_at_10_by_list(label: Floats, score: Floats, group_sizes: Integers) -> Floats:
+    """nDCG@10 of each list that has two different labels, in the order of the lists.
+
     Labels are shifted so that the lowest gains nothing. Items that tie share the mean discount of
     the ranks they tie for (McSherry and Najork 2008).
 
@@ -26,20 +41,21 @@ def mean_ndcg_at_10(label: Floats, score: Floats, group_sizes: Integers) -> floa
         group_sizes: rows of each list; lists are contiguous and not empty.
 
     Returns:
-        From 0 to 1; None if no list has two different labels.
+        From 0 to 1; which lists they are depends on the labels alone.
     """
     if len(label) == 0:
-        return None
+        return np.empty(0)
     _, level = np.unique(label, return_inverse=True)
     comparable = rows_of_comparable_groups(level.astype(np.int64), group_sizes)
     if not comparable.any():
-        return None
+        return np.empty(0)
     group = np.repeat(np.arange(len(group_sizes)), group_sizes)[comparable]
     gain = (label - label.min())[comparable]
     found = np.bincount(group, gain * _discounts(score[comparable], group))
     best = np.bincount(group, gain * _discounts(gain, group))
     with_gain = best > 0
-    return float((found[with_gain] / best[with_gain]).mean())
+    by_list: Floats = found[with_gain] / best[with_gain]
+    return by_list
 
 
 def _discounts(score: Floats, group: Integers) -> Floats:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from label_platform.ranking.agreement import mean_ndcg_at_10, rank_correlation
-from label_platform.ranking.booster_trainer import Start
 from label_platform.ranking.comparable_lists import Floats, sizes_of_chosen
+from label_platform.ranking.fit_options import Start
 from label_platform.ranking.ranker import AuxiliaryScores, Ranker, Standardisation
 from label_platform.ranking.training_data import TrainingData
 

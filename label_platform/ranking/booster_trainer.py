@@ -4,15 +4,17 @@ Fits run in one thread each, so that resampled fits can run side by side: on two
 threads in one fit waited for each other and took 6 to 20 times as long as one alone.
 """
 
+import copy
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from label_platform.policy import RankerSpec
+from label_platform.policy import BoosterParameters, RankerSpec
 from label_platform.ranking.comparable_lists import (
     Floats,
     Integers,
@@ -21,6 +23,7 @@ from label_platform.ranking.comparable_lists import (
 )
 from label_platform.ranking.errors import TrainingError
 from label_platform.ranking.feature_warnings import feature_warnings
+from label_platform.ranking.fit_options import FitOptions, Start, Watch
 from label_platform.ranking.objectives import LabelScale, check_labels, objective_parameters
 from label_platform.ranking.ranker import Ranker
 from label_platform.ranking.training_checks import (
@@ -41,36 +44,6 @@ _MIN_ROWS_IN_LEAF = 50
 _WORTH_LEAVING_OUT = 0.05
 """The share of rows in lists with nothing to compare from which on they are left out. They pull at
 no tree; leaving them out takes a copy of the rest, and fits are quicker by their share."""
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """Scores that training goes on from.
-
-    Attributes:
-        train: of each training row.
-        validate: of each validation row, where there are such rows.
-    """
-
-    train: Floats
-    validate: Floats | None
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """One fit of several on the same rows.
-
-    Attributes:
-        rounds: the most trees, of each booster, where the ranker does not say it itself.
-        seed: of LightGBM.
-        multiplicity: how often each row counts; rows with 0 are left out.
-        threads: that LightGBM may use; the trees do not depend on it.
-    """
-
-    rounds: int
-    seed: int
-    multiplicity: NDArray[np.integer] | None = None
-    threads: int = 1
 
 
 class BoosterTrainer:
@@ -115,7 +88,22 @@ class BoosterTrainer:
         )
         self._binned = None if as_they_are else train.features.binned(self._max_bin)
         self._validated = None if validate is None else self._usable_to_validate(validate)
+        self._validation_bins: lgb.Dataset | None = None
+        if self._binned is not None and validate is not None and not once:
+            self._validation_bins = validate.features.binned_like(self._binned, self._max_bin)
         self._warnings = (*feature_warnings(train.features), *list_warnings(train, spec))
+
+    def with_parameters(self, parameters: BoosterParameters) -> Self:
+        """The same rows under other parameters of LightGBM, not checked or binned again.
+
+        Raises:
+            ValueError: max_bin is not that of the bins.
+        """
+        if parameters.max_bin != self._max_bin:
+            raise ValueError(f"the rows have {self._max_bin} bins, found {parameters.max_bin}")
+        other = copy.copy(self)
+        other.spec = self.spec.model_copy(update={"parameters": parameters})
+        return other
 
     def fit(self, options: FitOptions, start: Start | None = None) -> Ranker:
         """Train once.
@@ -131,12 +119,17 @@ class BoosterTrainer:
         validation = self._validation_rows(rows, start)
         patience = self.spec.parameters.early_stopping_rounds
         judged = [] if validation is None or patience == 0 else [validation]
+        callbacks: list[Callable[..., Any]] = []
+        if judged:
+            callbacks.append(lgb.early_stopping(patience, verbose=False))
+        if options.watch is not None:
+            callbacks.append(_told(options.watch))
         booster = lgb.train(
             self._parameters(options),
             rows,
             num_boost_round=self.spec.parameters.rounds or options.rounds,
             valid_sets=judged,
-            callbacks=[lgb.early_stopping(patience, verbose=False)] if judged else [],
+            callbacks=callbacks,
         )
         return self._ranker(booster)
 
@@ -251,7 +244,10 @@ class BoosterTrainer:
     def _validation_rows(self, reference: lgb.Dataset, start: Start | None) -> lgb.Dataset | None:
         if self.validate is None or self._validated is None or not self._validated.comparable.any():
             return None
-        binned = self.validate.features.binned_like(self._binned or reference, self._max_bin)
+        binned = self._validation_bins
+        if binned is None:
+            like = self._binned or reference
+            binned = self.validate.features.binned_like(like, self._max_bin)
         rows = np.flatnonzero(self._validated.comparable)
         chosen = _Chosen(rows, self.validate.weight[rows])
         first = None if start is None else start.validate
@@ -273,6 +269,14 @@ class _Chosen:
 
     rows: Integers
     weight: Floats
+
+
+def _told(watch: Watch) -> Callable[[lgb.callback.CallbackEnv], None]:
+    def callback(state: lgb.callback.CallbackEnv) -> None:
+        for _, _, value, higher_is_better, *_ in state.evaluation_result_list or ():
+            watch(state.iteration + 1, value if higher_is_better else -value)
+
+    return callback
 
 
 def _are_worth_keeping(comparable: NDArray[np.bool_]) -> bool:

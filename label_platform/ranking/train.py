@@ -1,15 +1,17 @@
 """Training a ranker: on the label alone, or with an auxiliary label beside or before it."""
 
+import copy
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from label_platform.policy import RankerSpec
+from label_platform.policy import BoosterParameters, RankerSpec
 from label_platform.ranking.auxiliary import combine, continue_from
-from label_platform.ranking.booster_trainer import BoosterTrainer, FitOptions
+from label_platform.ranking.booster_trainer import BoosterTrainer
 from label_platform.ranking.errors import TrainingError
+from label_platform.ranking.fit_options import FitOptions, Watch
 from label_platform.ranking.ranker import Ranker
 from label_platform.ranking.training_data import TrainingData
 
@@ -77,6 +79,21 @@ class RankerTrainer:
             except TrainingError as error:
                 raise TrainingError(f"auxiliary label: {error}") from error
 
+    def with_parameters(self, parameters: BoosterParameters) -> Self:
+        """The same rows under other parameters of LightGBM, not checked or binned again.
+
+        Raises:
+            ValueError: max_bin is not that of the bins.
+        """
+        other = copy.copy(self)
+        own = self._own.with_parameters(parameters)
+        other.spec = own.spec
+        other._own = own  # noqa: SLF001 - another one of the same class
+        if self._auxiliary is not None:
+            second = self._auxiliary.with_parameters(parameters)
+            other._auxiliary = second  # noqa: SLF001 - as above
+        return other
+
     def fit(
         self,
         *,
@@ -84,17 +101,18 @@ class RankerTrainer:
         seed: int,
         multiplicity: NDArray[np.integer] | None = None,
         threads: int = 1,
+        watch: Watch | None = None,
     ) -> Ranker:
         """Train once; see ``FitOptions`` for the arguments.
 
         Raises:
             TrainingError: what multiplicity leaves holds nothing to learn from.
         """
-        options = FitOptions(rounds, seed, multiplicity, threads)
+        options = FitOptions(rounds, seed, multiplicity, threads, watch)
         if self._auxiliary is None:
             return self._own.fit(options)
         try:
-            second = self._auxiliary.fit(options)
+            second = self._auxiliary.fit(replace(options, watch=None))
         except TrainingError as error:
             raise TrainingError(f"auxiliary label: {error}") from error
         validate = self._own.validate

@@ -24,7 +24,10 @@ class InputColumn:
 
 def input_columns(ranker: Ranker) -> tuple[InputColumn, ...]:
     """What a ranker reads, in its order; position is not among it, the ranker fixes it itself."""
-    return tuple(InputColumn(name, "double") for name in ranker.feature_names)
+    text = ranker.codes.vocabularies
+    return tuple(
+        InputColumn(name, "string" if name in text else "double") for name in ranker.feature_names
+    )
 
 
 def as_inputs(rows: pa.Table, columns: tuple[InputColumn, ...]) -> pa.Table:

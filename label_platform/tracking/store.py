@@ -208,6 +208,14 @@ class TrackingStore:
             yield from page
             token = page.token or None
 
+    def log_page(self, run_id: str, page: Path) -> None:
+        """Keep a comparison's page with its run."""
+        self.client.log_artifact(run_id, str(page))
+
+    def artifact_link(self, run_id: str, name: str) -> str:
+        """The page on which MLflow shows a run's artifact."""
+        return f"{self.link(run_id=run_id)}/artifacts/{name}"
+
     def link(self, base: str = "http://127.0.0.1:5000", run_id: str = "") -> str:
         """A run's page in MLflow's own interface, or that of all runs of the experiment."""
         return f"{base}/#/experiments/{self.experiment_id}/runs{run_id and '/'}{run_id}"

@@ -2,7 +2,7 @@ from math import log2
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import ndcg_score
@@ -68,6 +68,7 @@ def test_scores_that_are_not_numbers_are_refused() -> None:
         rank_discounts(np.array([1.0, np.nan, 2.0, 3.0, 4.0]), TWO_LISTS, k=10)
 
 
+@settings(deadline=None)
 @given(
     gains=arrays(np.float64, 12, elements=st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0])),
     scores=arrays(np.float64, 12, elements=st.sampled_from([-1.0, 0.0, 0.5, 2.0])),

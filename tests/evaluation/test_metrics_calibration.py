@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -101,6 +101,7 @@ def test_weights_are_repetitions() -> None:
     assert weighted.logistic.slope == pytest.approx(repeated.logistic.slope)
 
 
+@settings(deadline=None)
 @given(
     rows=st.lists(st.tuples(st.floats(0, 1), st.sampled_from([0.0, 0.3, 1.0])), min_size=1),
     bins=st.integers(1, 20),

@@ -7,7 +7,7 @@ from statistics import fmean
 import numpy as np
 import pytest
 import pytrec_eval
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from label_platform.evaluation.metrics import Floats, Lists, Ranking
@@ -84,6 +84,7 @@ def ranked(scores: list[list[float]]) -> Ranking:
 
 
 @pytest.mark.parametrize("name", METRICS)
+@settings(deadline=None)
 @given(lists=some_lists(), k=st.integers(1, 8))
 def test_ties_are_the_mean_over_their_orders_and_values_stay_within_bounds(
     name: str, lists: tuple[list[list[float]], list[list[float]]], k: int

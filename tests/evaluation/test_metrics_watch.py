@@ -4,7 +4,7 @@ from statistics import fmean, stdev, variance
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from label_platform.evaluation.metrics import Lists, Ranking, best_dcg_at_k
@@ -59,6 +59,7 @@ def test_people_without_anything_have_no_value() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(
     items=st.lists(
         st.tuples(st.sampled_from([0.0, 1.0, 2.0]), st.floats(0, 1e6)), min_size=2, max_size=6

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from label_platform.evaluation.promotion import (
+    ArmSupport,
     Decision,
-    Evidence,
     Incumbent,
     decide,
     judge_arms,
@@ -132,10 +132,10 @@ def test_rankers_of_a_policy_are_judged_apart() -> None:
     }
 
 
-def evidence(**bounds: float) -> list[Evidence]:
-    """Evidence as ``judge_arms`` orders it; a bound that is no number supports nothing."""
+def evidence(**bounds: float) -> list[ArmSupport]:
+    """ArmSupport as ``judge_arms`` orders it; a bound that is no number supports nothing."""
     return [
-        Evidence((name, "lambdarank"), -np.inf if np.isnan(bound) else bound, f"words of {name}")
+        ArmSupport((name, "lambdarank"), -np.inf if np.isnan(bound) else bound, f"words of {name}")
         for name, bound in sorted(bounds.items(), key=lambda each: -np.nan_to_num(each[1], nan=-1))
     ]
 

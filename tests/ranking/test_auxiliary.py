@@ -10,7 +10,8 @@ from label_platform.policy import RankerSpec
 from label_platform.ranking import Ranker, RankerTrainer, TrainingData, TrainingError, fit_ranker
 from label_platform.ranking.agreement import mean_ndcg_at_10, rank_correlation
 from label_platform.ranking.auxiliary import WEIGHTS
-from label_platform.ranking.booster_trainer import BoosterTrainer, FitOptions, Start
+from label_platform.ranking.booster_trainer import BoosterTrainer
+from label_platform.ranking.fit_options import FitOptions, Start
 
 FEATURES = ["f_a", "f_b", "f_c"]
 OBJECTIVES = ["pointwise", "lambdarank"]

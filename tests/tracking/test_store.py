@@ -90,6 +90,42 @@ def test_a_logged_model_adds_both_boosters(folder: Path, record: RankerRecord, m
     assert not np.array_equal(scores, replace(both, auxiliary=None).score(rows))
 
 
+def test_a_logged_model_reads_text_as_training_did(folder: Path, record: RankerRecord) -> None:
+    rng = np.random.default_rng(8)
+    brand = rng.choice(["acme", "bolt", "core"], 400)
+    examples = pd.DataFrame(
+        {
+            "part": "train",
+            "group_id": np.arange(400) // 8,
+            "query_id": np.arange(400) // 8,
+            "item_id": np.arange(400),
+            "label": (brand == "bolt").astype(float),
+            "weight": 1.0,
+            "raw_label": 0.0,
+            "raw_weight": 1.0,
+            "brand": brand,
+            "f_price": rng.random(400),
+        }
+    )
+    names = ("brand", "f_price")
+    spec = RankerSpec(objective="pointwise")
+    train = TrainingData.from_examples(examples, spec, names)
+    ranker = fit_ranker(train, None, spec, rounds=10, seed=0)
+    store = TrackingStore(folder, "shop")
+    run_id = store.log_ranker(replace(record, ranker=ranker))
+    (logged,) = MlflowClient(store.uri).search_logged_models(
+        [store.experiment_id], filter_string=f"source_run_id = '{run_id}'"
+    )
+    model = mlflow.pyfunc.load_model(logged.artifact_location)
+    kinds = [str(each.type) for each in model.metadata.get_input_schema().inputs]
+    assert kinds == ["DataType.string", "DataType.double"]
+    rows = pd.DataFrame({"brand": ["bolt", "core", "never seen", None], "f_price": 0.5})
+    scores = model.predict(rows)
+    np.testing.assert_array_equal(scores, ranker.score(rows))
+    assert scores[0] > scores[1]
+    assert scores[2] == scores[3]
+
+
 def test_metrics_and_verdicts_are_added_later(folder: Path, record: RankerRecord) -> None:
     store = TrackingStore(folder, "shop")
     run_id = store.log_ranker(record)
