@@ -161,7 +161,7 @@ def test_a_build_as_of_some_time_leaves_everything_live_alone(built: Installatio
     with Engine() as engine:
         verdicts = engine.rows(
             f"select verdict from {lake.scan('comparisons', [DAYS[-1]])} where policy = "
-            f"'{USES_PURCHASES}' and yardstick = 'randomized_click_dcg'"
+            f"'{USES_PURCHASES}' and yardstick = 'randomized_click_dcg' and slice = 'all'"
         )
     assert verdicts == [("better than raw_click",)]
     client = built.mlflow()
