@@ -11,7 +11,7 @@ from label_platform.lake import Partition, load_models
 from label_platform.logs import IngestReport, ingest, unreconciled
 from label_platform.pipeline.as_of import RAW_TABLES
 from label_platform.pipeline.checks import checks_for, stops
-from label_platform.pipeline.comparisons import PAGE
+from label_platform.pipeline.comparison_page import existing_page
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.label_statistics import needs_statistics
 from label_platform.pipeline.matching import reversal_days, window_days
@@ -218,11 +218,11 @@ def _shown(work: Context, partition: Partition) -> dict[str, Any]:
     """Pictures and tables of a run's last day."""
     if partition.table == "comparisons":
         relation = work.lake.scan(partition.table, [partition.day])
-        noted = work.require(partition).attributes
+        run = work.require(partition).attributes["mlflow_run"]
         store = TrackingStore(work.project.workspace.mlflow_folder, work.problem.name)
         return {
             **comparison_metadata(work.engine.frame(f"from {relation}")),
-            **page_metadata(noted[PAGE], noted["mlflow_run"], store),
+            **page_metadata(existing_page(work, partition), run, store),
         }
     return {name: picture(png, name) for name, png in pictures_of(work, partition).items()}
 

@@ -56,6 +56,16 @@ def write_page(
     return path
 
 
+def existing_page(context: Context, partition: Partition) -> Path:
+    """The page of a comparison that was built; written again where somebody removed it."""
+    path = page_path(context, partition)
+    if not path.is_file():
+        relation = context.lake.scan("comparisons", [partition.day])
+        table = context.engine.frame(f"from {relation}")
+        write_page(context, partition, table, context.require(partition).attributes)
+    return path
+
+
 def comparison_page(
     context: Context, partition: Partition, table: pd.DataFrame, noted: Mapping[str, Any]
 ) -> ComparisonPage:

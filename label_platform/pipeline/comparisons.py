@@ -29,8 +29,6 @@ SEMANTICS = 2
 """Raised when intervals, corrections or verdicts change their meaning."""
 VERDICTS = "verdicts"
 """The attribute of a comparison that holds a sentence per policy and ranker."""
-PAGE = "page"
-"""The attribute that holds the path of its page."""
 AGREEMENT = "agreement_with_online_tests"
 """The attribute that holds which yardstick has agreed with online tests."""
 
@@ -89,7 +87,7 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
         "from compared",
         recipe=recipe_hash(recipe),
         as_of=partition.day.isoformat(),
-        attributes={**noted, PAGE: str(page)},
+        attributes=noted,
     )
 
 

@@ -86,11 +86,11 @@ def _health_metadata(stored: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def page_metadata(page: str, run: str, store: TrackingStore) -> dict[str, dg.MetadataValue]:
+def page_metadata(page: Path, run: str, store: TrackingStore) -> dict[str, dg.MetadataValue]:
     """Where a comparison's page lies, and where MLflow shows it."""
     return {
         "page": dg.MetadataValue.path(page),
-        "page_in_mlflow": dg.MetadataValue.url(store.artifact_link(run, Path(page).name)),
+        "page_in_mlflow": dg.MetadataValue.url(store.artifact_link(run, page.name)),
     }
 
 

@@ -21,7 +21,7 @@ from label_platform.logs.simulators import (
     simulate_short_video,
 )
 from label_platform.pipeline import terminal
-from label_platform.pipeline.comparisons import PAGE
+from label_platform.pipeline.comparison_page import existing_page
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.policy_warnings import print_policy_warnings, print_unseen_values
 from label_platform.pipeline.run import RunSummary, instance_of, run_chain
@@ -210,9 +210,8 @@ class Session:
             if not days:
                 return pd.DataFrame(), None
             partition = Partition("comparisons", days[-1])
-            page = context.require(partition).attributes.get(PAGE)
             relation = context.lake.scan("comparisons", days[-1:])
-            return context.engine.frame(f"from {relation}"), Path(page) if page else None
+            return context.engine.frame(f"from {relation}"), existing_page(context, partition)
 
     def _compared_days(self, context: Context) -> list[date]:
         return [day for day in context.lake.days("comparisons") if day <= self.days[1]]
