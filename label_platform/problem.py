@@ -88,12 +88,20 @@ class Signal(StrictModel):
 
 
 class Training(StrictModel):
-    """How the days are split; validate and evaluate days come after the training days."""
+    """How the days are split; validate and evaluate days come after the training days.
+
+    Attributes:
+        window: the most days that rankers learn from.
+        validation: the days that say when to stop.
+        evaluate: the days that rankers are judged by.
+        fits: on resampled logs, beside the main one. More cost time, and find smaller differences.
+        rounds: the most trees.
+    """
 
     window: Duration = timedelta(days=14)
     validation: Duration = Field(default=timedelta(days=1), alias="validate")
     evaluate: Duration = timedelta(days=2)
-    fits: int = Field(default=5, ge=2, le=50)
+    fits: int = Field(default=10, ge=2, le=50)
     rounds: int = Field(default=100, ge=1)
 
 
