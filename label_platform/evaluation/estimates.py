@@ -10,7 +10,8 @@ what another log would have given, and averaging fits of one log does not take t
 s_query^2 the variance over queries of the mean over fits of (N_q - V D_q) / mean D, the
 linearisation of the ratio (a query with several lists weighs as much as they do). Intervals and p
 values are those of the sum of two errors (``two_errors``), of which that over fits is known from a
-few fits only.
+few fits only. Where the main fit lies apart from resampled ones that agree, s_fit counts it too, and
+SE is never below the main fit's own error over queries.
 
 The linearisation is good where no few queries hold most of the denominator. Beside it stands a
 bootstrap over queries: where its standard error is larger by more than ``MOST_DISAGREEMENT``, it
@@ -88,10 +89,10 @@ class FitValues:
 
     @property
     def excess(self) -> Floats:
-        """Per query, the mean over fits of its linearised deviation from the ratio."""
+        """Per query (rows) and fit (columns), its linearised deviation from the fit's ratio."""
         deviation = self.numerator - self.ratios * self.denominator
-        means: Floats = (deviation / self.denominator.mean(axis=0)).mean(axis=1)
-        return means
+        found: Floats = deviation / self.denominator.mean(axis=0)
+        return found
 
     @property
     def mean_parts(self) -> tuple[Floats, Floats]:
@@ -103,8 +104,15 @@ class FitValues:
 
 def query_error(side: FitValues, baseline: FitValues | None = None) -> float:
     """The linearised standard error over queries, of the mean over fits."""
-    excess = side.excess if baseline is None else side.excess - baseline.excess
-    return float(np.sqrt(excess.var(ddof=1) / len(excess))) if len(excess) > 1 else float("nan")
+    return _standard_error(_excess(side, baseline).mean(axis=1))
+
+
+def _excess(side: FitValues, baseline: FitValues | None) -> Floats:
+    return side.excess if baseline is None else side.excess - baseline.excess
+
+
+def _standard_error(values: Floats) -> float:
+    return float(np.sqrt(values.var(ddof=1) / len(values))) if len(values) > 1 else float("nan")
 
 
 def estimate(
@@ -132,10 +140,16 @@ def estimate(
         raise ValueError(
             f"{resampled} resampled fits and {queries} queries: an interval needs 2 of each"
         )
-    of_queries = query_error(side, baseline)
+    excess = _excess(side, baseline)
+    of_queries = _standard_error(excess.mean(axis=1))
     if bootstrap_error > MOST_DISAGREEMENT * of_queries:
         of_queries = bootstrap_error
-    of_fits = float(values[1:].std(ddof=1))
+    # resampled fits may agree with each other and not with the main fit, whose value this is: all
+    # on one tree, say, where it has two. Then it is the odd one that says how far fits lie apart,
+    # and no value is surer than its own queries make it.
+    of_fits = float(max(values[1:].std(ddof=1), values.std(ddof=1)))
+    of_main_fit = _standard_error(excess[:, 0])
+    of_queries = max(of_queries, float(np.sqrt(max(0.0, of_main_fit**2 - of_fits**2))))
     return Estimate(float(values[0]), of_fits, of_queries, resampled, queries)
 
 

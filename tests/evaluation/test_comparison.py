@@ -206,3 +206,31 @@ def test_rows_may_come_in_any_order() -> None:
     pd.testing.assert_frame_equal(
         compare(evaluations), compare(evaluations.sample(frac=1, random_state=0))
     )
+
+
+@pytest.mark.parametrize("fits", [3, 5, 10])
+def test_what_only_the_main_fit_finds_is_not_sure(fits: int) -> None:
+    # resampled fits are those of the baseline to the last bit; the main fit ranks some lists anew
+    rng = np.random.default_rng(fits)
+    base = np.repeat(rng.random((200, 1)), fits + 1, axis=1)
+    ranked = base.copy()
+    ranked[:, 0] += np.where(rng.random(200) < 0.1, rng.normal(0.065, 0.3, 200), 0.0)
+    found = estimate(side(ranked), side(base))
+
+    gains = (ranked - base)[:, 0]
+    own = gains.std(ddof=1) / np.sqrt(200)
+    assert found.value == pytest.approx(gains.mean())
+    assert found.standard_error >= own * (1 - 1e-12)
+    # the spread of x, 0, 0, ... is x / sqrt(fits + 1): one of them is the odd one
+    assert found.fit_error == pytest.approx(abs(gains.mean()) / np.sqrt(fits + 1))
+    assert found.p_value > 0.02
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_value_is_surer_than_its_own_queries_make_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for spread in (0.0, 0.01, 1.0):
+        fitted = rng.random((40, 6)) * spread + rng.random((40, 1))
+        fitted[:, 0] += rng.normal(0, 1, 40)
+        found = estimate(side(fitted))
+        assert found.standard_error >= fitted[:, 0].std(ddof=1) / np.sqrt(40) * (1 - 1e-12)
