@@ -27,7 +27,8 @@ class EvaluationSettings(StrictModel):
     there, and Holm's correction counts it: a comparison of few things sees smaller differences.
 
     Attributes:
-        cutoff: the rank below which nothing counts.
+        cutoff: the rank below which nothing counts. The nDCG of a simulation's true relevance is
+            always that of the first ten.
         metrics: of the clicks on randomised lists, beside their DCG.
         slices: columns of the impression, each of whose values is judged by itself too, up to
             the 8 most frequent ones; ``query_frequency`` means head, torso and tail queries,

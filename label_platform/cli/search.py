@@ -47,9 +47,10 @@ def search_command(
     problem: ProblemOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search LightGBM's parameters for a ranker, judged on the validation day.
+    r"""Search LightGBM's parameters for a ranker, judged on the validation day.
 
-    Changes no file: it prints lines for the policy. Needs pip install 'label-platform[search]'.
+    Changes no file: it prints lines for the policy. Needs the extra ``search``, which
+    ``make run`` does not install: pip install -e '.\[search]'.
 
     Example: label-platform search coec_click --ranker lambdarank --trials 50
     """

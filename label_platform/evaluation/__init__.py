@@ -57,6 +57,7 @@ from label_platform.evaluation.slices import (
     query_frequencies,
     sliced_yardsticks,
 )
+from label_platform.evaluation.true_relevance import true_ndcg_yardsticks
 from label_platform.evaluation.verdict import (
     DECIDE_NOTHING,
     TRUTH_PREFIX,
@@ -70,7 +71,6 @@ from label_platform.evaluation.yardsticks import (
     RefusedYardstick,
     Yardstick,
     click_yardsticks,
-    true_ndcg_yardsticks,
 )
 
 __all__ = [

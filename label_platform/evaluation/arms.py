@@ -237,7 +237,7 @@ def _digest(
     for data in (rows, validation):
         if data is None:
             continue
-        digest.update(repr((data.features.names, data.units.kind)).encode())
+        digest.update(repr((data.features.names, data.features.codes, data.units.kind)).encode())
         digest.update("\n".join(data.units.names.tolist()).encode())
         for array in (
             data.features.matrix,
@@ -246,6 +246,7 @@ def _digest(
             data.group_sizes,
             data.units.codes,
             *([] if data.auxiliary_label is None else [data.auxiliary_label]),
+            *([] if data.logged_position is None else [data.logged_position]),
         ):
             digest.update(np.asfortranarray(array).tobytes(order="A"))
     return digest.digest()

@@ -10,8 +10,8 @@ what another log would have given, and averaging fits of one log does not take t
 s_query^2 the variance over queries of the mean over fits of (N_q - V D_q) / mean D, the
 linearisation of the ratio (a query with several lists weighs as much as they do). Intervals and p
 values are those of the sum of two errors (``two_errors``), of which that over fits is known from a
-few fits only. Where the main fit lies apart from resampled ones that agree, s_fit counts it too, and
-SE is never below the main fit's own error over queries.
+few fits only. Where the main fit lies apart from resampled ones that agree, s_fit counts it too,
+and SE is never below the main fit's own error over queries.
 
 The linearisation is good where no few queries hold most of the denominator. Beside it stands a
 bootstrap over queries: where its standard error is larger by more than ``MOST_DISAGREEMENT``, it

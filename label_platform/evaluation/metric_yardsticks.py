@@ -34,7 +34,6 @@ from label_platform.evaluation.rank_metrics import (
 )
 from label_platform.evaluation.shown_lists import ShownLists
 from label_platform.evaluation.yardsticks import (
-    DEPTH,
     MIN_CLICKS,
     MIN_QUERIES,
     Measurement,
@@ -193,7 +192,7 @@ def metric_yardsticks(shown: ShownLists, settings: EvaluationSettings) -> tuple[
     """One yardstick per metric that the settings name, such as ``randomized_click_mrr_at_10``.
 
     That of the average relevant position has no cutoff, and its sign is turned
-    (``randomized_click_negative_average_relevant_position``). DCG at 10 is left out: every
+    (``randomized_click_negative_average_relevant_position``). DCG is left out: every
     comparison has it, as ``randomized_click_dcg``.
 
     Args:
@@ -205,16 +204,16 @@ def metric_yardsticks(shown: ShownLists, settings: EvaluationSettings) -> tuple[
         both a click and an item without one: in all others every order has the same value.
     """
     wanted: dict[str, Metric] = {
-        _name(metric, settings.cutoff): metric
-        for metric in settings.metrics
-        if (metric, settings.cutoff) != ("dcg", DEPTH)
+        _name(metric, settings.cutoff): metric for metric in settings.metrics if metric != "dcg"
     }
     if not wanted:
         return ()
     randomized = shown.chosen(shown.randomized)
     reason = _refusal(randomized)
     if reason:
-        return tuple(RefusedYardstick(name, reason) for name in wanted)
+        return tuple(
+            RefusedYardstick(name, reason, evidence=randomized.evidence) for name in wanted
+        )
     clicked = ClickedLists.of(randomized, settings.cutoff)
     return tuple(
         RandomizedClickMetric(randomized, name, metric, clicked) for name, metric in wanted.items()

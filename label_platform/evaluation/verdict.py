@@ -78,7 +78,7 @@ class ArmVerdict:
             if names
         ]
         if not parts:
-            parts.append(f"no difference to {self.baseline} on {_yardsticks(self.judged)}")
+            parts.append(f"{_yardsticks(self.judged)} cannot tell it from {self.baseline}")
         elif self.undecided:
             parts.append(f"{_listed(self.undecided)} cannot tell")
         if self.refused:

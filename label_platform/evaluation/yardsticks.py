@@ -4,23 +4,20 @@ A yardstick turns a score vector into parts per query; its value is the ratio of
 the data cannot support comes back refused with a reason, never as a number.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from label_platform.evaluation.click_auc import stratified_auc
 from label_platform.evaluation.evidence import Evidence
-from label_platform.evaluation.metrics import Floats, Lists, dcg_at_k, ndcg_at_k
+from label_platform.evaluation.metrics import Floats, dcg_at_k
 from label_platform.evaluation.off_policy_pool import PoolError
 from label_platform.evaluation.off_policy_rankings import Rankings, rankings_for
 from label_platform.evaluation.shown_lists import ShownLists
 from label_platform.evaluation_settings import EvaluationSettings, OffPolicyEstimator
 from label_platform.propensity import PropensityCurve
-from label_platform.ranking import NUMBERS_ONLY, FeatureCodes, read_features
 
 ALL = "all"
 """The slice of everything."""
@@ -98,31 +95,8 @@ class RefusedYardstick:
 
 
 @dataclass(frozen=True, eq=False)
-class TrueNdcg:
-    """nDCG@10 of true relevance over all candidates of a query; simulations only."""
-
-    name: str
-    features: NDArray[np.float32]
-    lists: Lists
-    query: NDArray[np.str_]
-    relevance: Floats
-    slice: str = ALL
-
-    @property
-    def evidence(self) -> Evidence:
-        """Queries, and items with any relevance."""
-        return Evidence(len(self.lists), int((self.relevance > 0).sum()))
-
-    def measure(self, scores: Floats) -> Measurement:
-        """One part per query; queries without anything relevant are left out."""
-        values = ndcg_at_k(self.relevance, scores, self.lists, DEPTH)
-        known = np.isfinite(values)
-        return Measurement(self.query[known], values[known], np.ones(int(known.sum())))
-
-
-@dataclass(frozen=True, eq=False)
 class RandomizedClickDcg:
-    """Mean over randomised lists of the DCG@10 of their clicks after re-ranking.
+    """Mean over randomised lists of the DCG of their clicks after re-ranking, to the cutoff.
 
     Positions there do not depend on items, so each click tells of relevance times the mean
     examination: unbiased up to one constant, the same for all rankers.
@@ -131,6 +105,7 @@ class RandomizedClickDcg:
     shown: ShownLists
     name: str = "randomized_click_dcg"
     slice: str = ALL
+    cutoff: int = DEPTH
 
     @property
     def features(self) -> NDArray[np.float32]:
@@ -139,7 +114,7 @@ class RandomizedClickDcg:
 
     def measure(self, scores: Floats) -> Measurement:
         """Sums over each query's lists, and their number."""
-        values = dcg_at_k(self.shown.clicks, scores, self.shown.lists, DEPTH)
+        values = dcg_at_k(self.shown.clicks, scores, self.shown.lists, self.cutoff)
         return _by_query(self.shown, values, np.ones(len(values)))
 
 
@@ -199,24 +174,6 @@ class RandomizedClickAuc:
         return Measurement(self.shown.request, parts, np.ones(len(parts)))
 
 
-def true_ndcg_yardsticks(
-    truth: pa.Table, feature_names: Sequence[str], codes: FeatureCodes = NUMBERS_ONLY
-) -> tuple[Yardstick, ...]:
-    """``true_ndcg_at_10`` over queries that were logged, ``..._unseen`` over the others.
-
-    Args:
-        truth: a simulation's query_id, item_id, relevance, seen_in_log and features.
-        feature_names: the rankers' features, without position.
-        codes: of text features, as the rankers have them.
-    """
-    rows = truth.sort_by([("query_id", "ascending"), ("item_id", "ascending")])
-    seen = rows.column("seen_in_log").to_numpy().astype(np.bool_)
-    return (
-        _true_ndcg("true_ndcg_at_10", rows.filter(pa.array(seen)), feature_names, codes),
-        _true_ndcg("true_ndcg_at_10_unseen", rows.filter(pa.array(~seen)), feature_names, codes),
-    )
-
-
 def click_yardsticks(
     shown: ShownLists,
     curve: PropensityCurve | None,
@@ -244,7 +201,7 @@ def click_yardsticks(
             _with_enough_clicks(RandomizedClickAuc(randomized)),
         )
     return (
-        _with_enough_clicks(RandomizedClickDcg(randomized)),
+        _with_enough_clicks(RandomizedClickDcg(randomized, cutoff=settings.cutoff)),
         *_off_policy(shown, curve, refused, settings),
     )
 
@@ -290,18 +247,6 @@ def _with_enough_clicks(yardstick: RandomizedClickDcg | RandomizedClickAuc) -> Y
         f"needed {MIN_CLICKS}"
     )
     return RefusedYardstick(yardstick.name, reason, evidence=shown.evidence)
-
-
-def _true_ndcg(
-    name: str, rows: pa.Table, feature_names: Sequence[str], codes: FeatureCodes
-) -> Yardstick:
-    relevance = rows.column("relevance").to_numpy().astype(np.float64)
-    if not (relevance > 0).any():
-        return RefusedYardstick(name, "no such query has anything relevant in the truth")
-    keys = rows.column("query_id").to_numpy()
-    lists = Lists.of_sorted(keys)
-    query = keys[lists.starts].astype(np.str_)
-    return TrueNdcg(name, read_features(rows, feature_names, codes=codes), lists, query, relevance)
 
 
 def _by_query(shown: ShownLists, numerator: Floats, denominator: Floats) -> Measurement:

@@ -1,6 +1,7 @@
 """The whole chain in one process, through Dagster: what is stale is materialised, step by step."""
 
 import os
+import re
 import shutil
 import time
 from collections import Counter
@@ -253,7 +254,11 @@ def _words(event: dg.DagsterEvent) -> str:
     """What went wrong in a step, as the exception said it."""
     error = event.step_failure_data.error
     cause = (error.cause or error) if error else None
-    return cause.message.strip() if cause else "failed without saying why"
+    if cause is None:
+        return "failed without saying why"
+    words = cause.message.strip()
+    # what was written for people needs no class in front of it
+    return re.sub(r"^label_platform\.[\w.]+: ", "", words)
 
 
 def _batches(works: list[Work]) -> list[list[Work]]:

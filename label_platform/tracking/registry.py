@@ -167,9 +167,14 @@ class Registry:
                 f"model {wanted!r}: nothing is registered in {self.name} yet; `label-platform run` "
                 "registers what the evidence supports, `label-platform models promote` by hand"
             )
+        if key == CHAMPION:
+            raise ConfigurationError(
+                f"model {wanted!r}: nobody is champion of {self.name}; `label-platform models "
+                "list` shows the versions, `label-platform models promote` makes one champion"
+            )
         names = [
             *(alias for each in versions for alias in each.aliases),
-            *(each.version for each in versions),
+            *(each.version for each in versions if not each.retired),
         ]
         raise ConfigurationError(
             f"model {wanted!r}: {self.name} has no such alias or version; {nearest(key, names)}"

@@ -47,7 +47,7 @@ def test_values_are_means_over_randomised_lists_with_a_click(
     make_impressions: Make, seed: int
 ) -> None:
     yardsticks = named(shown_of(make_impressions(seed=seed)))
-    assert len(yardsticks) == len(get_args(Metric))
+    assert len(yardsticks) == len(get_args(Metric)) - 1  # all but DCG
     by_hand: dict[str, Callable[[list[int]], float]] = {
         "mrr_at_3": lambda ranks: 1 / ranks[0] if ranks[0] <= 3 else 0,
         "precision_at_3": lambda ranks: sum(r <= 3 for r in ranks) / 3,
@@ -72,8 +72,6 @@ def test_values_are_means_over_randomised_lists_with_a_click(
         assert 50 < len(ranks) < 200  # some lists of the 200 have no click
         assert found.denominator.sum() == len(ranks)
         assert found.value == pytest.approx(np.mean([of_list(each) for each in ranks])), name
-    dcg = yardsticks["randomized_click_dcg_at_3"]
-    assert dcg.measure(first_scores(dcg)).denominator.sum() == 200
 
 
 def test_parts_are_by_query_and_the_same_for_all_rankers(make_impressions: Make) -> None:
@@ -100,7 +98,7 @@ def test_parts_are_by_list_where_queries_are_few(make_impressions: Make) -> None
     assert (found.denominator == 1).all()
 
 
-def test_only_wanted_metrics_are_made_and_dcg_at_ten_is_there_already(
+def test_only_wanted_metrics_are_made_and_dcg_is_there_already(
     make_impressions: Make,
 ) -> None:
     shown = shown_of(make_impressions())
@@ -115,7 +113,7 @@ def test_only_wanted_metrics_are_made_and_dcg_at_ten_is_there_already(
 def test_what_the_data_cannot_support_is_refused(make_impressions: Make) -> None:
     def reason(shown: ShownLists) -> str:
         found = named(shown)
-        assert len(found) == len(get_args(Metric))
+        assert len(found) == len(get_args(Metric)) - 1  # all but DCG
         reasons = {each.measure(np.zeros(0)).refused for each in found.values()}
         assert len(reasons) == 1
         return reasons.pop()

@@ -52,7 +52,7 @@ def table_of(*cells: tuple[str, str, str]) -> pd.DataFrame:
         (
             [("off_policy_dcg", "all", SAME), ("off_policy_dcg", "new_items", BETTER)],
             (
-                "no difference to raw_click on 1 yardstick; better for new_items on the off-policy "
+                "1 yardstick cannot tell it from raw_click; better for new_items on the off-policy "
                 "estimate"
             ),
         ),

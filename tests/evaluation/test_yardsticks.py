@@ -9,6 +9,7 @@ from sklearn.metrics import ndcg_score, roc_auc_score
 
 from label_platform.evaluation import ShownLists, click_yardsticks, true_ndcg_yardsticks
 from label_platform.evaluation.click_auc import stratified_auc
+from label_platform.evaluation_settings import EvaluationSettings
 from label_platform.propensity import PropensityCurve, Verdict
 
 CURVE = PropensityCurve(
@@ -51,12 +52,13 @@ def test_without_unseen_queries_their_yardstick_is_refused(truth: pa.Table) -> N
     assert np.isnan(unseen.measure(np.zeros(0)).value)
 
 
+@pytest.mark.parametrize("cutoff", [2, 10])
 def test_randomized_click_dcg_is_the_mean_over_randomised_lists(
-    make_impressions: Callable[..., pa.Table],
+    make_impressions: Callable[..., pa.Table], cutoff: int
 ) -> None:
-    yardstick = by_name(click_yardsticks(shown_of(make_impressions()), CURVE))[
-        "randomized_click_dcg"
-    ]
+    settings = EvaluationSettings(cutoff=cutoff)
+    shown = shown_of(make_impressions())
+    yardstick = by_name(click_yardsticks(shown, CURVE, settings=settings))["randomized_click_dcg"]
     frame = make_impressions().to_pandas()
     frame = frame[frame["randomized"]]
 
@@ -65,8 +67,8 @@ def test_randomized_click_dcg_is_the_mean_over_randomised_lists(
     found = yardstick.measure(scores)
 
     rank = pd.Series(scores, frame.index).groupby(frame["request_id"]).rank(ascending=False)
-    expected = (frame["click"] / np.log2(1 + rank)).sum() / 200
-    assert found.value == pytest.approx(expected)
+    gains = (frame["click"] / np.log2(1 + rank)).where(rank <= cutoff, 0.0)
+    assert found.value == pytest.approx(gains.sum() / 200)
     assert found.denominator.sum() == 200
     assert len(found.units) == 30  # even requests of 60 queries
 

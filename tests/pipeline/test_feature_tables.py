@@ -15,8 +15,14 @@ from label_platform.lake import Engine, Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.evaluations import evaluations_recipe
 from label_platform.pipeline.examples import examples_recipe
-from label_platform.pipeline.feature_tables import FeatureLeakError, read_feature_tables
+from label_platform.pipeline.feature_tables import (
+    FeatureLeakError,
+    read_feature_tables,
+    shown_with_features,
+)
 from label_platform.pipeline.rankers import ranker_features, stored_rankers
+from label_platform.pipeline.scoring.choice import ChosenRanker
+from label_platform.pipeline.scoring.score import score_day
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 from tests.pipeline.conftest import DAYS, Installation
@@ -93,6 +99,16 @@ def test_rankers_learn_from_what_was_joined(shop: Installation) -> None:
             f" {context.lake.scan('impressions', list(DAYS))} as shown using (impression_id)"
         )
         rankers = stored_rankers(context, Partition("rankers", LAST, POLICY))
+        scores = score_day(
+            context,
+            LAST,
+            shop.folder / "scores.parquet",
+            ChosenRanker(rankers[0][1], "of the day", {}),
+        )
+        (shown,) = context.engine.row(
+            f"select count(*) from {context.lake.scan('impressions', [LAST])}"
+        )
+    assert scores.rows == shown
     place = np.searchsorted(keys, examples["query_id"].to_numpy())
     day = examples["day"].to_numpy()
     assert examples["popularity"].tolist() == ((place * 7 + day) % 11).tolist()
@@ -123,9 +139,10 @@ def test_what_was_known_later_is_refused(shop: Installation) -> None:
         rf"{DAYS[0]} 00:00:00\+00 was known at {DAYS[1]} 00:00:00\+00, the item was shown at "
         rf"{DAYS[0]} .*; write valid_from so that no row holds before it is known"
     )
-    for table in ("examples", "evaluations"):
-        with pytest.raises(FeatureLeakError, match=words if table == "examples" else "leak"):
-            shop.build(table, LAST, policy=POLICY)
+    with pytest.raises(FeatureLeakError, match=words):
+        shop.build("examples", LAST, policy=POLICY)
+    with shop.project().open() as context, pytest.raises(FeatureLeakError, match="leak"):
+        shown_with_features(context, context.split(LAST).evaluate)
     # without the column nobody can know, and nobody is asked
     write(shop, "queries.parquet", daily(keys, "query_id").drop(columns="known_at"))
     shop.build("examples", LAST, policy=POLICY)

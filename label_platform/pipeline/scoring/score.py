@@ -14,6 +14,7 @@ from label_platform.examples import evaluation_rows_sql
 from label_platform.lake import quote_identifier, quote_literal
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.examples import feature_columns
+from label_platform.pipeline.feature_tables import shown_with_features
 from label_platform.pipeline.scoring.choice import ChosenRanker
 from label_platform.pipeline.scoring.rows import open_rows
 from label_platform.pipeline.scoring.written import writing
@@ -121,7 +122,7 @@ def score_day(
 def _rows_of_day(context: Context, day: date) -> str:
     items = context.lake.scan("items", context.item_days) if context.item_days else None
     names = feature_columns(context, (day,)).item
-    return evaluation_rows_sql(context.lake.scan("impression_signals", [day]), items, names)
+    return evaluation_rows_sql(shown_with_features(context, [day]), items, names)
 
 
 def _columns_of_day(context: Context, day: date, chosen: ChosenRanker) -> list[str]:
