@@ -61,4 +61,5 @@ def export_command(
     if report.is_refused:
         raise typer.Exit(1)
     for name, rows in report.files.items():
-        console.print(f"{out / name}  {rows:,} rows", highlight=False, soft_wrap=True)
+        counted = f"  {rows:,} rows" if rows is not None else ""
+        console.print(f"{out / name}{counted}", highlight=False, soft_wrap=True)

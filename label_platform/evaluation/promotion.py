@@ -35,11 +35,13 @@ class ArmSupport:
         bound: the highest lower bound of its differences, as a share of the baseline's value;
             -inf where it is not supported.
         words: why, for people.
+        difference: what that bound is the lower end of, as a share of the baseline's value.
     """
 
     arm: ArmKey
     bound: float
     words: str
+    difference: float = -np.inf
 
     @property
     def is_supported(self) -> bool:
@@ -107,8 +109,9 @@ def decide(
     """Who is champion and challenger after a comparison.
 
     The champion changes only to a supported arm; with none, it stays. A supported arm that holds
-    the title already passes it to its newer ranker. One that people chose gives way to no other
-    arm, which may be challenger.
+    the title already passes it to its newer ranker, and gives way only to one whose lower bound
+    lies above what it reaches itself: of two that are as good, chance puts the one first today and
+    the other tomorrow. One that people chose gives way to no other arm, which may be challenger.
 
     Args:
         judged: as ``judge_arms`` orders them.
@@ -131,6 +134,9 @@ def decide(
         return Decision(None, None, stands=True, words=words, summary=_stays(judged, incumbent))
     if incumbent and incumbent.held:
         return _held(eligible, incumbent, words)
+    own = next((each for each in eligible if incumbent and each.arm == incumbent.arm), None)
+    if own and eligible[0].bound <= own.difference:
+        eligible = [own, *(each for each in eligible if each is not own)]
     best = eligible[0]
     second = eligible[1].arm if len(eligible) > 1 else None
     if incumbent is None:
@@ -177,12 +183,12 @@ def _judge(arm: ArmKey, rows: pd.DataFrame) -> ArmSupport:
     )
     if row["baseline_value"] > 0:
         words += f", {bounds[best]:+.1%} of {row['baseline_value']:.4f}"
-    return ArmSupport(arm, float(bounds[best]), words)
+    return ArmSupport(arm, float(bounds[best]), words, float(_shares(shown, "difference")[best]))
 
 
-def _shares(shown: pd.DataFrame) -> Any:  # noqa: ANN401 - an array of floats
+def _shares(shown: pd.DataFrame, column: str = "difference_low") -> Any:  # noqa: ANN401 - floats
     """Lower bounds as shares of the baseline's value, where there is one to share in."""
-    low = shown["difference_low"].to_numpy(dtype=np.float64)
+    low = shown[column].to_numpy(dtype=np.float64)
     base = shown["baseline_value"].to_numpy(dtype=np.float64)
     return np.divide(low, base, out=low.copy(), where=base > 0)
 

@@ -27,6 +27,7 @@ from label_platform.report import (
     render_page,
 )
 
+_ENOUGH_FITS = 5
 _FEATURES = 8
 """The most that are shown of a ranker."""
 
@@ -88,8 +89,11 @@ def comparison_page(
         importances=tuple(_importances(context, partition, names)),
         examples=example_lists(context, partition, *contender) if contender else (),
         contender=", ".join(contender) if contender else "",
-        agreement=tuple(each["words"] for each in noted.get("agreement_with_online_tests", ())),
-        checks=tuple(_checks(noted)),
+        agreement=(
+            *(each["words"] for each in noted.get("agreement_with_online_tests", ())),
+            *(f"left out: {each}" for each in noted.get("online_tests_left_out", ())),
+        ),
+        checks=tuple(_checks({"fits": table["fits"].max(), **noted})),
         lineage=_lineage(context, partition, names, noted),
     )
 
@@ -115,19 +119,19 @@ def _curves(context: Context, partition: Partition) -> Iterator[Curve]:
     relation = context.lake.scan("propensities", [day])
     table = context.engine.frame(f"from {relation} where chosen")
     pooled = is_pooled(table, columns)
-    yield from _curve("all", table[pooled])
+    judged = context.require(Partition("propensities", day)).attributes
+    yield from _curve("all", table[pooled], f"{judged['estimator']}: {judged['verdict']}")
     if columns:
         for key, rows in table[~pooled].groupby(columns, sort=True):
             values = key if isinstance(key, tuple) else (key,)
             named = ", ".join(f"{c} {v}" for c, v in zip(columns, values, strict=True))
-            yield from _curve(named, rows)
+            yield from _curve(named, rows, str(judged["estimator"]))
 
 
-def _curve(title: str, rows: pd.DataFrame) -> Iterator[Curve]:
+def _curve(title: str, rows: pd.DataFrame, note: str) -> Iterator[Curve]:
     known = rows[rows["propensity"].notna()].sort_values("position")
     if len(known) < 2:
         return
-    first = known.iloc[0]
 
     def column(name: str) -> tuple[float, ...]:
         return tuple(known[name].fillna(known["propensity"]).astype(float))
@@ -138,7 +142,7 @@ def _curve(title: str, rows: pd.DataFrame) -> Iterator[Curve]:
         column("propensity"),
         column("ci_low"),
         column("ci_high"),
-        f"{first['estimator']}: {first['verdict']}",
+        note,
     )
 
 
@@ -172,6 +176,13 @@ def _checks(noted: Mapping[str, Any]) -> Iterator[Check]:
         yield Check(bool(each["passed"]), f"{each['name']}: {each['sentence']}")
     if noted.get(MISSING):
         yield Check(passed=False, text=f"evaluation days without a log: {noted[MISSING]}")
+    fits = int(noted["fits"])
+    if fits < _ENOUGH_FITS:
+        yield Check(
+            passed=False,
+            text=f"{fits} trainings on resampled logs tell little of how far they spread, needed "
+            f"{_ENOUGH_FITS} (training.fits)",
+        )
     for text in noted.get(DISAGREEING, ()):
         yield Check(passed=False, text=f"a bootstrap finds another error: {text}")
 

@@ -22,6 +22,7 @@ from label_platform.pipeline.context import Context
 from label_platform.pipeline.evaluation_window import MISSING
 from label_platform.pipeline.promotion import track_comparison
 from label_platform.pipeline.refusals import is_refused
+from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 from label_platform.tracking import TrackingStore
 
@@ -48,7 +49,7 @@ def comparisons_recipe(context: Context, partition: Partition) -> dict[str, Any]
     }
     if not evaluated:
         raise MissingPartitionError(f"no policy was evaluated for {partition.day}")
-    outcomes = outcomes_path(context)
+    outcomes = outcomes_path(context.problem)
     return {
         "evaluations": evaluated,
         "baseline": context.problem.policies.baseline,
@@ -91,19 +92,19 @@ def build_comparisons(context: Context, partition: Partition) -> Manifest:
     )
 
 
-def outcomes_path(context: Context) -> Path | None:
+def outcomes_path(problem: Problem) -> Path | None:
     """The problem's table of online tests, beside the problem file.
 
     Raises:
         ConfigurationError: there is no such file.
     """
-    name = context.problem.evaluation.outcomes
+    name = problem.evaluation.outcomes
     if name is None:
         return None
-    path = context.problem.folder / name
+    path = problem.folder / name
     if not path.is_file():
         raise ConfigurationError(
-            f"{context.problem.name}: evaluation: outcomes: {path}: there is no such file; "
+            f"{problem.name}: evaluation: outcomes: {path}: there is no such file; "
             "expected a CSV, relative to the problem file"
         )
     return path
@@ -111,7 +112,7 @@ def outcomes_path(context: Context) -> Path | None:
 
 def _agreement(context: Context, table: pd.DataFrame) -> dict[str, Any]:
     """Which yardstick has agreed with online tests, and the tests that say nothing of it."""
-    path = outcomes_path(context)
+    path = outcomes_path(context.problem)
     if path is None:
         return {}
     outcomes, baseline = read_outcomes(path), context.problem.policies.baseline

@@ -33,12 +33,12 @@ class ExportReport:
 
     Attributes:
         folder: where.
-        files: their names with the rows of what they say something of.
+        files: their names, with the rows of those that hold rows.
         findings: by part, what the program would stumble over.
     """
 
     folder: Path
-    files: dict[str, int]
+    files: dict[str, int | None]
     findings: dict[str, list[Finding]]
 
     @property
@@ -91,10 +91,11 @@ def export_examples(
     if report.is_refused:
         return report
     folder.mkdir(parents=True, exist_ok=True)
-    files: dict[str, int] = {}
+    files: dict[str, int | None] = {}
     for part, rows in weighted.items():
         names = write_part(context.engine, export, rows, part, folder)
-        files |= dict.fromkeys(names, facts[part].rows)
+        # the first file has the rows, the others go with it
+        files |= {names[0]: facts[part].rows, **dict.fromkeys(names[1:])}
     if to.name == "trec":
         files |= _runs(context, partition, weighted, folder)
     manifest = _manifest(context, chosen, partition, export, found)
@@ -144,12 +145,12 @@ def _features(context: Context, partition: Partition) -> tuple[tuple[str, ...], 
 
 def _runs(
     context: Context, partition: Partition, weighted: dict[str, str], folder: Path
-) -> dict[str, int]:
+) -> dict[str, int | None]:
     """The rankings of the policy's rankers, to be judged by the labels."""
     trained = Partition("rankers", partition.day, partition.policy)
     if context.lake.manifest(trained) is None:
         return {}
-    files = {}
+    files: dict[str, int | None] = {}
     for part, rows in weighted.items():
         table = context.engine.arrow(f"from {rows}")
         ids = table.select(["group_id", "item_id"]).to_pandas()

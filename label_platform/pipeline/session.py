@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from label_platform.evaluation import read_outcomes
 from label_platform.lake import Partition
 from label_platform.logs.simulators import (
     ProductSearchSettings,
@@ -22,6 +23,7 @@ from label_platform.logs.simulators import (
 )
 from label_platform.pipeline import terminal
 from label_platform.pipeline.comparison_page import existing_page
+from label_platform.pipeline.comparisons import outcomes_path
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.policy_warnings import print_policy_warnings, print_unseen_values
 from label_platform.pipeline.run import RunSummary, instance_of, run_chain
@@ -122,6 +124,9 @@ class Session:
         path = problem or workspace.problems / f"{SIMULATED}.yaml"
         project = replace(Project.load(path, workspace, logs), as_of=as_of)
         workspace.make()
+        outcomes = outcomes_path(project.problem)
+        if outcomes is not None:
+            read_outcomes(outcomes)  # what is wrong in it is said before hours of work
         if policies is not None:
             project = replace(project, policies=_chosen(project, policies.split(",")))
         print_policy_warnings(console, project.policies, project.problem)
@@ -187,17 +192,27 @@ class Session:
         store = TrackingStore(project.workspace.mlflow_folder, project.problem.name)
         terminal.print_end(console, summary, store)
         if len(outcome.comparison):
-            self._print_titles(store)
+            self._print_titles(store, is_new=bool(summary.built.get("comparisons")))
         if project.as_of is not None:
             terminal.print_view(console, project)
 
-    def _print_titles(self, store: TrackingStore) -> None:
-        """Who is champion after the comparison and why, and where MLflow shows it."""
+    def _print_titles(self, store: TrackingStore, *, is_new: bool) -> None:
+        """Who is champion and why, and where MLflow shows the comparison.
+
+        Args:
+            store: of the problem.
+            is_new: whether the comparison was made just now, and decided; since an older one,
+                people may have decided otherwise.
+        """
         with self.project.open() as context:
             day = self._compared_days(context)[-1]
             tracked = context.require(Partition("comparisons", day)).attributes
         link = store.link(run_id=tracked["mlflow_run"])
-        words = tracked.get("promotion", "this comparison decided on no titles")
+        if is_new:
+            words = tracked.get("promotion", "this comparison decided on no titles")
+        else:
+            champion = store.registry.champion()
+            words = f"champion is {champion.name}" if champion else "nobody is champion"
         said = f"{escape(words)}; the comparison: {link}"
         self.console.print(said, highlight=False, soft_wrap=True)
 

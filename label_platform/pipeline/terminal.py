@@ -145,7 +145,8 @@ def print_comparison(console: Console, comparison: pd.DataFrame, baseline: str) 
         _print_slices(console, comparison[comparison["yardstick"] == yardstick])
     console.print(
         f"± is the 95% interval, over queries and {comparison['fits'].max()} refits on resampled "
-        f"logs; {baseline} is trained on the same rows and resamples, with the same objective; "
+        f"logs; {baseline} is trained on the same rows and resamples, with the same objective, "
+        "loss and parameters; "
         f"better and worse are said after Holm's correction for all {_tests(comparison)} "
         "comparisons",
         highlight=False,

@@ -23,7 +23,8 @@ COEC = ("coec", "lambdarank")
 def table(*rows: tuple[str, str, str, float | None], value: float = 1.0) -> pd.DataFrame:
     """Rows of (policy, yardstick, verdict, lower bound of the difference), all of one ranker."""
     names = ["policy", "yardstick", "verdict", "difference_low"]
-    return pd.DataFrame(rows, columns=names).assign(ranker="lambdarank", baseline_value=value)
+    found = pd.DataFrame(rows, columns=names).assign(ranker="lambdarank", baseline_value=value)
+    return found.assign(difference=found["difference_low"].astype(float) + 0.1)
 
 
 @pytest.mark.parametrize(
@@ -209,3 +210,20 @@ def test_a_champion_that_people_chose_gives_way_to_no_other_arm() -> None:
     unsupported = decide(evidence(coec=np.nan, ips=0.2), DAY, held)
     assert titles(unsupported) == (None, "ips")
     assert decide(evidence(coec=0.1), DAY, held).summary.endswith("(an A/B test)")
+
+
+@pytest.mark.parametrize(("bound", "champion"), [(0.03, "old"), (0.05, "old"), (0.051, "new")])
+def test_a_supported_champion_gives_way_only_to_what_is_surely_better(
+    bound: float, champion: str
+) -> None:
+    own = ArmSupport(("old", "lambdarank"), 0.02, "words", difference=0.05)
+    other = ArmSupport(("new", "lambdarank"), bound, "words", difference=0.08)
+    found = decide([other, own], DAY, Incumbent(own.arm, DAY))
+    assert found.champion == (champion, "lambdarank")
+    assert found.challenger == ("new" if champion == "old" else "old", "lambdarank")
+
+
+def test_the_difference_is_that_of_the_bound() -> None:
+    (found,) = judge_arms(table(("coec", "randomized_click_dcg", BETTER, 0.1), value=2.0))
+    # .1 and .2 of a value of 2
+    assert (found.bound, found.difference) == (pytest.approx(0.05), pytest.approx(0.1))
