@@ -165,7 +165,7 @@ class _Chain:
             words = _words(event)
             if words.startswith(_WRONG_USAGE):
                 raise ConfigurationError(words.removeprefix(_WRONG_USAGE))
-            self.summary.broken["ingestion"] = words
+            self.summary.broken["ingestion"] = _for_people(words)
         self.on_work("impressions", 1, 1)
         self.summary.seconds["impressions"] = time.perf_counter() - started
         if result.success and (words := self._lack_of_impressions()):
@@ -236,7 +236,7 @@ class _Chain:
             if refused is not None:
                 self.summary.refused[works[key].policy] = refused.description or ""
             else:
-                self.summary.broken["/".join(key.path)] = _words(event)
+                self.summary.broken["/".join(key.path)] = _for_people(_words(event))
             works.pop(key)
         return list(works.values())
 
@@ -254,10 +254,11 @@ def _words(event: dg.DagsterEvent) -> str:
     """What went wrong in a step, as the exception said it."""
     error = event.step_failure_data.error
     cause = (error.cause or error) if error else None
-    if cause is None:
-        return "failed without saying why"
-    words = cause.message.strip()
-    # what was written for people needs no class in front of it
+    return cause.message.strip() if cause else "failed without saying why"
+
+
+def _for_people(words: str) -> str:
+    """Without the class in front: what was written for people needs none."""
     return re.sub(r"^label_platform\.[\w.]+: ", "", words)
 
 
