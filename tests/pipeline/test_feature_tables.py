@@ -15,11 +15,8 @@ from label_platform.lake import Engine, Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.evaluations import evaluations_recipe
 from label_platform.pipeline.examples import examples_recipe
-from label_platform.pipeline.feature_tables import (
-    FeatureLeakError,
-    read_feature_tables,
-    shown_with_features,
-)
+from label_platform.pipeline.feature_leaks import FeatureLeakError
+from label_platform.pipeline.feature_tables import read_feature_tables, shown_with_features
 from label_platform.pipeline.rankers import ranker_features, stored_rankers
 from label_platform.pipeline.scoring.choice import ChosenRanker
 from label_platform.pipeline.scoring.score import score_day

@@ -208,7 +208,7 @@ def of_signals(cases: list[Changes]) -> list[Changes]:
         *((changes, True) for changes in of_signals(FINE)),
     ],
 )
-def test_training_judges_labels_alike(  # noqa: PLR0913, PLR0917 - fixtures
+def test_training_judges_labels_alike(
     engine: Engine,
     make_problem: MakeProblem,
     make_policy: MakePolicy,
