@@ -51,11 +51,12 @@ def wrong_slices(problem: Problem, columns: Iterable[str] = ()) -> list[str]:
         columns: of the impressions. Without any, those that the problem says they will have, by
             patterns too: what only a log can say passes.
     """
-    known, patterns = list(columns), ()
-    if not known:
+    known, patterns = list(columns), problem.features
+    if known:
+        patterns = ()
+    else:
         signals = [each for name in problem.signals for each in (name, f"{name}_delay_s")]
         known = [*layout("impressions", problem.ids, {}), *_ADDED, *problem.context, *signals]
-        patterns = problem.features
     slices, wrong = problem.evaluation.slices, []
     key = f"{problem.name}: evaluation: slices"
     for number, name in enumerate(slices):
