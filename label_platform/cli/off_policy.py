@@ -13,6 +13,7 @@ from label_platform.cli.options import (
     console,
     day_range,
     errors,
+    problem_path,
 )
 from label_platform.strict_yaml import ConfigurationError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _DEFAULT_CLIP = 0.01
+_BETWEEN_REASONS = "; "
 _HEAD = ("lists", "estimator", "value", "95% interval", "clicks worth", "log worth", "verdict")
 
 
@@ -64,14 +66,18 @@ def off_policy_command(  # noqa: PLR0913, PLR0917 - options of a command line
 
     Example: label-platform off-policy --target uniform
     """
-    from label_platform.pipeline.off_policy import Question, off_policy_value
+    from label_platform.pipeline.context import Project
+    from label_platform.pipeline.off_policy import Question, off_policy_value, require_known
     from label_platform.pipeline.session import Session
+    from label_platform.pipeline.workspace import Workspace
 
     _check(policy, ranker, target, clip)
+    question = Question(policy, ranker, target, propensities, curve, day_range(days), clip)
+    project = Project.load(problem_path(problem), Workspace.from_environment(), logs)
+    require_known(project, question)
     shown = errors if as_json else console
     session = Session.start(problem, logs, policy, day_range(days), shown)
     session.run("propensities" if policy is None else "rankers")
-    question = Question(policy, ranker, target, propensities, curve, day_range(days), clip)
     with session.project.open() as context:
         found = off_policy_value(context, question)
     if as_json:
@@ -141,9 +147,23 @@ def _explain(found: "OffPolicyReport") -> None:
         _say(f"{name}: logging propensities: {words}; intervals over {side.unit}")
         largest = max(value.max_weight for value in side.estimates)
         _say(f"{name}: the largest weight is {largest:,.1f} times the mean one")
-        reasons = dict.fromkeys(value.reason for value in side.estimates if not value.is_answer)
-        for reason in reasons:
-            _say(f"{name}: no_overlap, so what stands in brackets is no answer: {reason}")
+        for estimators, reasons in _refusals(side).items():
+            whose = "" if len(estimators) == len(side.estimates) else f" ({', '.join(estimators)})"
+            said = "no_overlap, so what stands in brackets is no answer"
+            _say(f"{name}: {said}{whose}: {'; '.join(reasons)}")
+
+
+def _refusals(side: "Side") -> dict[tuple[str, ...], list[str]]:
+    """Why there is no answer: each reason once, under the estimators that it is about."""
+    refused = [value for value in side.estimates if not value.is_answer]
+    about: dict[str, list[str]] = {}
+    for value in refused:
+        for reason in value.reason.split(_BETWEEN_REASONS):
+            about.setdefault(reason, []).append(value.estimator.replace("_", " "))
+    found: dict[tuple[str, ...], list[str]] = {}
+    for reason, estimators in about.items():
+        found.setdefault(tuple(estimators), []).append(reason)
+    return found
 
 
 def _number(value: float) -> str:

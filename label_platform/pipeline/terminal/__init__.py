@@ -1,6 +1,6 @@
 """What a run prints for people."""
 
-from label_platform.pipeline.terminal.comparison import print_comparison
+from label_platform.pipeline.terminal.comparison import print_agreement, print_comparison
 from label_platform.pipeline.terminal.delays import duration, print_delays
 from label_platform.pipeline.terminal.progress import (
     print_end,
@@ -16,6 +16,7 @@ from label_platform.pipeline.terminal.propensities import (
 
 __all__ = [
     "duration",
+    "print_agreement",
     "print_comparison",
     "print_delays",
     "print_end",
