@@ -168,3 +168,13 @@ def test_wrong_settings_of_a_simulation_write_nothing(
     assert words in error
     assert "Traceback" not in error
     assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["ui", "doctor"])
+@pytest.mark.parametrize("option", ["--dagster-port", "--mlflow-port"])
+def test_a_port_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, option: str
+) -> None:
+    for port in ("0", "65536"):
+        assert run(monkeypatch, command, option, port) == 2
+        assert "is not in the range 1<=x<=65535" in " ".join(capsys.readouterr().err.split())

@@ -147,14 +147,12 @@ def _explain(found: "OffPolicyReport") -> None:
         _say(f"{name}: logging propensities: {words}; intervals over {side.unit}")
         largest = max(value.max_weight for value in side.estimates)
         _say(f"{name}: the largest weight is {largest:,.1f} times the mean one")
-        for estimators, reasons in _refusals(side).items():
-            whose = "" if len(estimators) == len(side.estimates) else f" ({', '.join(estimators)})"
-            said = "no_overlap, so what stands in brackets is no answer"
-            _say(f"{name}: {said}{whose}: {'; '.join(reasons)}")
+        for line in _refusals(side):
+            _say(f"{name}: {line}")
 
 
-def _refusals(side: "Side") -> dict[tuple[str, ...], list[str]]:
-    """Why there is no answer: each reason once, under the estimators that it is about."""
+def _refusals(side: "Side") -> list[str]:
+    """Why what stands in brackets is no answer: each reason once, with its estimators."""
     refused = [value for value in side.estimates if not value.is_answer]
     about: dict[str, list[str]] = {}
     for value in refused:
@@ -163,7 +161,12 @@ def _refusals(side: "Side") -> dict[tuple[str, ...], list[str]]:
     found: dict[tuple[str, ...], list[str]] = {}
     for reason, estimators in about.items():
         found.setdefault(tuple(estimators), []).append(reason)
-    return found
+    lines = []
+    for estimators, reasons in found.items():
+        of_all = len(estimators) == len(refused)
+        whose = "what stands in brackets" if of_all else ", ".join(estimators)
+        lines.append(f"no_overlap, so {whose} is no answer: {'; '.join(reasons)}")
+    return lines
 
 
 def _number(value: float) -> str:
