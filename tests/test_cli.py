@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from label_platform.cli import application
+from label_platform.cli.off_policy import refusals_in_words
 from label_platform.cli.options import moment_of
+from label_platform.evaluation.off_policy_answer import Side, TargetValue
 from label_platform.pipeline.serving import ServeCommand
 from label_platform.policy import label_version, load_policies, policy_version
 from label_platform.problem import load_problem
@@ -171,6 +173,23 @@ def test_the_printed_serve_command_can_be_pasted_and_holds_no_path_of_its_own(
     path, store = done.stdout.splitlines()
     assert path == f"{programs}:{os.environ['PATH']}" == command.environment()["PATH"]
     assert store == 'it\'s "here"' == command.environment()["STORE"]
+
+
+def test_a_reason_that_estimators_share_is_said_once() -> None:
+    values = [
+        TargetValue(name, 1.0, 0.9, 1.1, 50, 20, 0.1, 0.0, 0.0, 3.0, verdict, reason)
+        for name, verdict, reason in (
+            ("snips", "no_overlap", "few lists; few clicks"),
+            ("ips", "ok", ""),
+            ("clipped", "no_overlap", "few lists; few clicks; much is clipped"),
+            ("doubly_robust", "no_overlap", "few lists; few clicks; much is clipped"),
+        )
+    ]
+    assert refusals_in_words(Side("logged", 10, 20, estimates=tuple(values))) == [
+        "no_overlap, so what stands in brackets is no answer: few lists; few clicks",
+        "no_overlap of clipped, doubly robust: much is clipped",
+    ]
+    assert refusals_in_words(Side("logged", 10, 20, estimates=(values[1],))) == []
 
 
 def test_names_that_hold_commas_are_told_apart() -> None:

@@ -147,11 +147,11 @@ def _explain(found: "OffPolicyReport") -> None:
         _say(f"{name}: logging propensities: {words}; intervals over {side.unit}")
         largest = max(value.max_weight for value in side.estimates)
         _say(f"{name}: the largest weight is {largest:,.1f} times the mean one")
-        for line in _refusals(side):
+        for line in refusals_in_words(side):
             _say(f"{name}: {line}")
 
 
-def _refusals(side: "Side") -> list[str]:
+def refusals_in_words(side: "Side") -> list[str]:
     """Why what stands in brackets is no answer: each reason once, with its estimators."""
     refused = [value for value in side.estimates if not value.is_answer]
     about: dict[str, list[str]] = {}
@@ -161,11 +161,13 @@ def _refusals(side: "Side") -> list[str]:
     found: dict[tuple[str, ...], list[str]] = {}
     for reason, estimators in about.items():
         found.setdefault(tuple(estimators), []).append(reason)
+    of_all = tuple(value.estimator.replace("_", " ") for value in refused)
     lines = []
-    for estimators, reasons in found.items():
-        of_all = len(estimators) == len(refused)
-        whose = "what stands in brackets" if of_all else ", ".join(estimators)
-        lines.append(f"no_overlap, so {whose} is no answer: {'; '.join(reasons)}")
+    for whose, reasons in found.items():
+        said = "no_overlap, so what stands in brackets is no answer"
+        if whose != of_all:
+            said = f"no_overlap of {', '.join(whose)}"
+        lines.append(f"{said}: {'; '.join(reasons)}")
     return lines
 
 
