@@ -62,7 +62,7 @@ def off_policy_command(  # noqa: PLR0913, PLR0917 - options of a command line
 ) -> None:
     """The value of a ranking that was not shown, with its interval and whether the log can tell.
 
-    Exit code 1: no estimate passes its gates.
+    Exit code 1: no estimate from the old ranker's lists passes its gates.
 
     Example: label-platform off-policy --target uniform
     """
