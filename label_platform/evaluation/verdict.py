@@ -85,7 +85,8 @@ class ArmVerdict:
             parts.append(f"no answer from {_listed([name for name, _ in self.refused])}")
         parts += _of_slices("better", self.better_slices, self.better)
         parts += _of_slices("worse", self.worse_slices, self.worse)
-        if self.better and not any(map(_decides, self.better)):
+        supported = (*self.better, *(name for name, _ in self.better_slices))
+        if self.better and not any(map(_decides, supported)):
             parts.append("nothing that a real log has supports it")
         return "; ".join(parts)
 

@@ -64,6 +64,17 @@ def table_of(*cells: tuple[str, str, str]) -> pd.DataFrame:
                 "estimate cannot tell; nothing that a real log has supports it"
             ),
         ),
+        (
+            [
+                ("true_ndcg_at_10", "all", BETTER),
+                ("off_policy_dcg", "all", SAME),
+                ("off_policy_dcg", "device=mobile", BETTER),
+            ],
+            (
+                "better than raw_click on 1 of 2 yardsticks (true relevance); the off-policy "
+                "estimate cannot tell; better for device=mobile on the off-policy estimate"
+            ),
+        ),
         ([("y", "all", "baseline")], "the baseline that the others are compared with"),
     ],
 )
