@@ -1,13 +1,19 @@
 """label-platform export: training examples for another program."""
 
-from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from label_platform.cli.options import LogsOption, ProblemOption, console, errors, problem_path
+from label_platform.cli.options import (
+    ExamplesDayOption,
+    LogsOption,
+    ProblemOption,
+    console,
+    errors,
+    problem_path,
+)
 
 app = typer.Typer()
 
@@ -19,10 +25,7 @@ def export_command(
         str, typer.Option("--to", help="lightgbm, xgboost, svmrank, ranklib, trec or parquet.")
     ],
     out: Annotated[Path, typer.Option("--out", help="A folder that is new or empty.")],
-    day: Annotated[
-        datetime | None,
-        typer.Option("--day", formats=["%Y-%m-%d"], help="The examples of this day."),
-    ] = None,
+    day: ExamplesDayOption = None,
     labels: Annotated[
         str | None,
         typer.Option("--labels", help="as_is, levels or grades:N instead of what suits."),
@@ -45,7 +48,7 @@ def export_command(
 
     workspace = Workspace.from_environment()
     project = Project.load(problem_path(problem), workspace, logs)
-    chosen: date | None = day.date() if day else None
+    chosen = day.date() if day else None
     with project.open() as context, console.status("writing ..."):
         report = export_examples(
             context, policy, to, out, day=chosen, labels=labels, pointwise=pointwise

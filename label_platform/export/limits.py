@@ -89,7 +89,7 @@ def _warnings(
 ) -> Iterator[str]:
     if left_out:
         many = f" of more than {MOST_VALUES:,} values" if target.text == "codes" else ""
-        yield f"{len(left_out)} features are text{many} and are left out: {', '.join(left_out)}"
+        yield f"left out, since they are text{many}: {', '.join(left_out)}"
     if facts.missing and target.missing_is_zero:
         worst = max(facts.missing, key=lambda name: facts.missing[name])
         yield (

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import yaml
-from jinja2 import Environment, StrictUndefined, TemplateError
+from jinja2 import Environment, StrictUndefined, Template, TemplateError
 
 from label_platform.lake.engine import Engine, quote_identifier
 
@@ -113,10 +113,16 @@ def render(
         return variables[name]
 
     try:
-        sql = _JINJA.from_string(model.template).render(ref=ref, source=source, var=var)
+        sql = _compiled(model.template).render(ref=ref, source=source, var=var)
     except TemplateError as error:
         raise ModelError(f"{model.path}: {error}") from error
     return sql, referred
+
+
+@cache
+def _compiled(template: str) -> Template:
+    """Compiling takes longer than rendering, and every partition renders the same few models."""
+    return _JINJA.from_string(template)
 
 
 def create_models(

@@ -76,7 +76,7 @@ def test_magnitudes_leave_text_out_and_columns_keep_it(built: Installation, tmp_
     add_text(built, "f_hue", HUE)
     for to in ("svmrank", "ranklib"):
         report, manifest = export(built, to, tmp_path / to)
-        assert "1 features are text and are left out: f_hue" in warnings(report)
+        assert "left out, since they are text: f_hue" in warnings(report)
         assert "f_hue" not in manifest["features"].values()
         assert "feature_codes.json" not in report.files
     report, manifest = export(built, "parquet", tmp_path / "parquet")
@@ -93,7 +93,7 @@ def test_text_of_too_many_values_is_left_out(built: Installation, tmp_path: Path
     add_text(built, "f_id", unique, more_rows=10)
     report, manifest = export(built, to, tmp_path / to)
     assert report.files[f"train.{'csv' if to == 'lightgbm' else 'libsvm'}"] > 10_000
-    words = "1 features are text of more than 10,000 values and are left out: f_id"
+    words = "left out, since they are text of more than 10,000 values: f_id"
     assert words in warnings(report)
     assert "f_id" not in manifest["features"].values()
     assert "text_features" not in manifest
