@@ -26,6 +26,7 @@ from label_platform.pipeline.run import run_chain
 from label_platform.pipeline.steps import build_partition
 from label_platform.pipeline.workspace import Workspace
 from label_platform.tracking import TrackingStore
+from tests.pictures import leave_blank
 
 PROJECT = Path(__file__).parents[2]
 PROBLEM = "product_search"
@@ -241,6 +242,18 @@ def built_once(
     return made_once(
         tmp_path_factory, "built", lambda folder: _build(folder, ingested_once, migrated_once)
     )
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Pictures are drawn in this test, as they are in what `finished` and `built` hold."""
+
+
+@pytest.fixture(autouse=True)
+def blank_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test builds itself gets blank pictures, unless it asks for `drawn`."""
+    if "drawn" not in request.fixturenames:
+        leave_blank(monkeypatch)
 
 
 @pytest.fixture
