@@ -20,8 +20,9 @@ from label_platform.lake import Engine, Lake
 from label_platform.logs import Erasure, UserKeys, erase_user
 from label_platform.logs.privacy import SECRET_VARIABLE
 from label_platform.pipeline.run import run_chain
+from tests.made_once import made_once
 from tests.pictures import leave_blank
-from tests.pipeline.conftest import PROBLEM, Installation, made_once, quiet_instance
+from tests.pipeline.conftest import PROBLEM, Installation, quiet_instance
 
 SECRET = "kept out of the lake"  # noqa: S105 - a test's
 # those of the simulation with the most lists
@@ -71,7 +72,7 @@ def _build(folder: Path, ingested: Path, migrated: Path, *, without: str = "") -
     shutil.rmtree(installation.workspace.lake(PROBLEM).folder)
     shutil.copytree(migrated, installation.workspace.mlflow_folder)
     _rename(installation.logs, without=without)
-    installation.change_problem({"user_ids": "keyed"})
+    installation.change_problem({"user_ids": "keyed", "propensity.estimators": ["randomized"]})
     if not without:
         # a refused record of somebody else, who asks about the user
         broken = {"request_id": 10**9, "item_id": 1, "signal": "click", "occurred_at": "?"}
