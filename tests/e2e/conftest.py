@@ -21,6 +21,13 @@ LABEL_PLATFORM = Path(sys.executable).with_name("label-platform")
 NETWORK_WATCH = Path(__file__).with_name("network_watch")
 SMALL = ProductSearchSettings(lists_per_day=1200, n_queries=300, n_unseen_queries=100)
 
+LONGEST_FIRST = ("test_kill.py", "test_run.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that no process is left with one at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST_FIRST)
+
 
 @dataclass(frozen=True)
 class Installation:
