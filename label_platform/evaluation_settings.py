@@ -19,6 +19,9 @@ Metric = Literal[
 
 OffPolicyEstimator = Literal["ips", "clipped", "snips", "doubly_robust"]
 
+ENOUGH_FITS = 5
+"""Trainings on resampled logs from which on their spread says something."""
+
 
 class EvaluationSettings(StrictModel):
     """What a comparison measures, beside the yardsticks that it always has.

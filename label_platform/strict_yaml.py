@@ -7,9 +7,17 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from label_platform.yaml_refusals import nearest, refusals_of
+from label_platform.yaml_refusals import listed, nearest, refusals_of
 
-__all__ = ["ConfigurationError", "StrictModel", "located", "nearest", "parse", "read_yaml"]
+__all__ = [
+    "ConfigurationError",
+    "StrictModel",
+    "listed",
+    "located",
+    "nearest",
+    "parse",
+    "read_yaml",
+]
 
 Model = TypeVar("Model", bound=BaseModel)
 

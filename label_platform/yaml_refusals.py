@@ -22,7 +22,12 @@ _SAID = {
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint that names the nearest valid name, and all valid names."""
     names = sorted(known)
-    return f"{_meant(name, names)}valid: {', '.join(names)}"
+    return f"{_meant(name, names)}valid: {listed(names)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names separated by commas; in quotes where some hold commas, as titles of rankers do."""
+    return ", ".join(map(repr, names) if any("," in each for each in names) else names)
 
 
 def _meant(name: str, names: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """The command line: help without heavy imports, wrong usage in one line."""
 
 import json
-import shutil
+import os
 import subprocess
 import sys
 from datetime import datetime
@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 
 from label_platform.cli import application
+from label_platform.cli.off_policy import refusals_in_words
 from label_platform.cli.options import moment_of
+from label_platform.evaluation.off_policy_answer import Side, TargetValue
+from label_platform.pipeline.serving import ServeCommand
 from label_platform.policy import label_version, load_policies, policy_version
 from label_platform.problem import load_problem
+from label_platform.strict_yaml import nearest
+from tests.command_lines import copied_problem, run, simulate, wrong
 
 PROJECT = Path(__file__).parents[1]
 COMMANDS = (
@@ -74,19 +79,7 @@ print(json.dumps([shown, [name for name in heavy if name in sys.modules]]))
 
 @pytest.fixture
 def problem(tmp_path: Path) -> Path:
-    """The product's own problem file and policies, where a test may change them."""
-    shutil.copytree(PROJECT / "policies", tmp_path / "policies")
-    problems = tmp_path / "data" / "problems"
-    problems.mkdir(parents=True)
-    return Path(shutil.copy(PROJECT / "data" / "problems" / "product_search.yaml", problems))
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
-    """The exit code of a command line."""
-    monkeypatch.setattr(sys, "argv", ["label-platform", *map(str, arguments)])
-    with pytest.raises(SystemExit) as end:
-        application.main()
-    return int(end.value.code or 0)
+    return copied_problem(tmp_path)
 
 
 def test_help_of_every_command_has_an_example_and_needs_no_heavy_library() -> None:
@@ -145,95 +138,6 @@ def test_without_a_problem_the_workspace_has_one(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("signals:\n  click:", "signals:\n  clik:", "did you mean 'click'?"),
-        ("grain: impression", "grains: impression", "did you mean 'grain'?"),
-    ],
-)
-def test_a_misspelt_policy_is_named_with_the_nearest_word(
-    problem: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    old: str,
-    new: str,
-    words: str,
-) -> None:
-    policy = problem.parents[2] / "policies" / "raw_click.yaml"
-    assert old in policy.read_text()
-    policy.write_text(policy.read_text().replace(old, new))
-    assert run(monkeypatch, "policies", "check", "--problem", problem) == 2
-    error = capsys.readouterr().err
-    assert "raw_click.yaml" in error
-    assert words in error
-    assert "Traceback" not in error
-
-
-def wrong(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that wrong usage is answered with."""
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    return line
-
-
-def test_a_misspelt_problem_file_is_named_with_the_nearest(
-    problem: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    misspelt = problem.with_name("product_serch.yaml")
-    assert run(monkeypatch, "run", "--problem", misspelt) == 2
-    line = wrong(capsys)
-    assert f"error: {misspelt}: there is no such file" in line
-    assert "did you mean 'product_search.yaml'?" in line
-
-
-def test_a_misspelt_policy_of_a_run_is_named_with_the_nearest(
-    problem: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, "run", "--problem", problem, "--policies", "raw_click,coec_clik") == 2
-    assert "'coec_clik' is not active; did you mean 'coec_click'?" in wrong(capsys)
-
-
-@pytest.mark.parametrize(
-    ("days", "words"),
-    [
-        ("yesterday", "--days: expected FROM..TO such as 2026-10-01..2026-10-07, found"),
-        ("2026-10-01", "expected FROM..TO"),
-        ("2026-10-01..2026-13-01", "month must be in 1..12"),
-        ("2026-10-07..2026-10-01", "2026-10-07 is after 2026-10-01"),
-    ],
-)
-def test_days_that_are_none_are_refused(
-    problem: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    days: str,
-    words: str,
-) -> None:
-    assert run(monkeypatch, "labels", "--problem", problem, "--days", days) == 2
-    line = wrong(capsys)
-    assert line.startswith("error: --days")
-    assert words in line
-
-
-@pytest.mark.parametrize(
-    ("as_of", "words"),
-    [
-        ("yesterday", "--as-of: 'yesterday': Invalid isoformat string"),
-        ("2026-10-08T12:00", "--as-of: found '2026-10-08T12:00' without a zone, expected a date"),
-        ("2026-13-01", "month must be in 1..12"),
-    ],
-)
-def test_a_time_that_is_none_is_refused(
-    problem: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    as_of: str,
-    words: str,
-) -> None:
-    assert run(monkeypatch, "labels", "--problem", problem, "--as-of", as_of) == 2
-    assert words in wrong(capsys)
-
-
-@pytest.mark.parametrize(
     ("as_of", "moment"),
     [
         ("2026-10-08", "2026-10-08T00:00:00+00:00"),
@@ -256,26 +160,43 @@ def test_a_build_as_of_some_time_reads_no_logs(
     assert "No such option" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [["ingest"], ["quarantine", "replay"]])
-def test_a_workspace_that_cannot_be_written_is_named(
-    problem: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    command: list[str],
+def test_the_printed_serve_command_can_be_pasted_and_holds_no_path_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = problem / "below a file"
-    monkeypatch.setenv("LABEL_PLATFORM_DATA", str(folder))
-    assert run(monkeypatch, *command, "--problem", problem) == 2
-    said = wrong(capsys)
-    assert f"workspace {folder}: found Not a directory, expected a folder" in said
-    assert "name another one by LABEL_PLATFORM_DATA" in said
+    monkeypatch.setenv("PATH", f"/first of all:{os.environ['PATH']}")
+    show = "import os; print(os.environ['PATH']); print(os.environ['STORE'])"
+    programs = tmp_path / "a folder"
+    command = ServeCommand((sys.executable, "-c", show), {"STORE": 'it\'s "here"'}, programs)
+    line = command.as_shell_line()
+    assert os.environ["PATH"] not in line
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=True)
+    path, store = done.stdout.splitlines()
+    assert path == f"{programs}:{os.environ['PATH']}" == command.environment()["PATH"]
+    assert store == 'it\'s "here"' == command.environment()["STORE"]
 
 
-def simulate(
-    monkeypatch: pytest.MonkeyPatch, out: Path, *more: str, scenario: str = "product_search"
-) -> int:
-    small = ["--days", "1", "--lists-per-day", "5"]
-    return run(monkeypatch, "simulate", scenario, "--out", out, *small, *more)
+def test_a_reason_that_estimators_share_is_said_once() -> None:
+    values = [
+        TargetValue(name, 1.0, 0.9, 1.1, 50, 20, 0.1, 0.0, 0.0, 3.0, verdict, reason)
+        for name, verdict, reason in (
+            ("snips", "no_overlap", "few lists; few clicks"),
+            ("ips", "ok", ""),
+            ("clipped", "no_overlap", "few lists; few clicks; much is clipped"),
+            ("doubly_robust", "no_overlap", "few lists; few clicks; much is clipped"),
+        )
+    ]
+    assert refusals_in_words(Side("logged", 10, 20, estimates=tuple(values))) == [
+        "no_overlap, so what stands in brackets is no answer: few lists; few clicks",
+        "no_overlap of clipped, doubly robust: much is clipped",
+    ]
+    assert refusals_in_words(Side("logged", 10, 20, estimates=(values[1],))) == []
+
+
+def test_names_that_hold_commas_are_told_apart() -> None:
+    assert nearest("x", ["b", "a"]) == "valid: a, b"
+    assert nearest("lambdaran", ["pointwise, weight one", "lambdarank"]) == (
+        "did you mean 'lambdarank'? valid: 'lambdarank', 'pointwise, weight one'"
+    )
 
 
 @pytest.mark.parametrize("scenario", ["product_search", "short_video"])
@@ -295,31 +216,3 @@ def test_logs_are_simulated_once_and_never_written_over(
     assert line.startswith(f"error: simulate {scenario}: ")
     assert "exists: remove it or simulate into another folder" in line
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "words"),
-    [
-        ("--logger", "wek", "'weak'"),
-        ("--days", "0", "--days"),
-        ("--randomized-share", "1.5", "--randomized-share"),
-        ("--start-date", "tomorrow", "tomorrow"),
-        ("--lists", "5", "No such option"),
-    ],
-)
-@pytest.mark.parametrize("scenario", ["product_search", "short_video"])
-def test_wrong_settings_of_a_simulation_write_nothing(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    scenario: str,
-    option: str,
-    value: str,
-    words: str,
-) -> None:
-    out = tmp_path / "shop"
-    assert simulate(monkeypatch, out, option, value, scenario=scenario) == 2
-    error = capsys.readouterr().err
-    assert words in error
-    assert "Traceback" not in error
-    assert not out.exists()

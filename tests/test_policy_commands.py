@@ -144,3 +144,76 @@ def test_health_without_labels_says_what_builds_them(
     code, _, said = commands.answer("health", "--policies", "raw_clik")
     assert code == 2
     assert "raw_clik is not used by the problem; did you mean 'raw_click'? valid: " in said
+
+
+SLICES = "slices: [device, query_frequency, new_items]"
+
+
+def change(commands: Commands, before: str, after: str) -> None:
+    text = commands.problem.read_text()
+    assert text.count(before) == 1
+    commands.problem.write_text(text.replace(before, after))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (
+            "slices: [device, devise]",
+            (
+                "product_search: evaluation: slices: entry 2: 'devise' is no column of the "
+                "impressions; did you mean 'device'? valid: "
+            ),
+        ),
+        ("slices: [device, device]", "product_search: evaluation: slices: 'device' stands twice"),
+        (
+            "outcomes: tests.csv",
+            (
+                "product_search: evaluation: outcomes: {folder}/tests.csv: there is no such file; "
+                "expected a CSV, relative to the problem file"
+            ),
+        ),
+        ("outcomes: empty.csv", "{folder}/empty.csv"),
+        ("slicing: [device]", "evaluation.slicing: unknown key"),
+    ],
+)
+def test_what_a_comparison_refuses_is_said_when_policies_are_checked(
+    commands: Commands, wrong: str, said: str
+) -> None:
+    folder = commands.problem.parent
+    (folder / "empty.csv").write_text("")
+    change(commands, SLICES, wrong)
+    code, shown, complained = commands.answer("check", "raw_click")
+    assert (code, "fine" in shown) == (2, False)
+    assert said.format(folder=folder) in complained
+
+
+def test_slices_that_the_log_may_have_pass(commands: Commands) -> None:
+    # f_price may be a column by the pattern f_*; list_length and purchases are, in any log
+    change(commands, SLICES, "slices: [device, f_price, list_length, purchase, new_items]")
+    assert commands.answer("check", "affine_click")[:2] == (0, "1 policy is fine: affine_click")
+
+
+@pytest.mark.parametrize(("fits", "warned"), [(2, True), (4, True), (5, False)])
+def test_few_fits_are_warned_of(commands: Commands, fits: int, warned: bool) -> None:  # noqa: FBT001
+    change(commands, "fits: 5,", f"fits: {fits},")
+    code, shown, _ = commands.answer("check", "affine_click")
+    assert code == 0
+    words = f"warning: product_search: training.fits: {fits} trainings on resampled logs tell"
+    assert shown.count(words) == int(warned)
+    assert shown.count("warning:") == int(warned)
+    assert shown.endswith("1 policy is fine: affine_click")
+
+
+def test_a_binary_loss_is_refused_by_line(commands: Commands, tmp_path: Path) -> None:
+    draft = tmp_path / "draft.yaml"
+    draft.write_text(
+        "name: draft\ngrain: impression\nsignals: {click: {gain: 0.3}}\nrankers:\n"
+        "  - {objective: pointwise}\n  - {objective: pointwise, loss: binary}\n"
+    )
+    code, _, said = commands.answer("check", str(draft))
+    assert code == 2
+    assert (
+        "draft.yaml: line 6: rankers.1.loss: binary takes labels of 0 and 1, and signals.click."
+        "gain makes labels of 0.3"
+    ) in said

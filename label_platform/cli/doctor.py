@@ -5,12 +5,21 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
 
-from label_platform.cli.options import JsonOption, ProblemOption, console, problem_path
+from label_platform.cli.options import (
+    DAGSTER_PORT,
+    MLFLOW_PORT,
+    DagsterPortOption,
+    JsonOption,
+    MlflowPortOption,
+    ProblemOption,
+    console,
+    problem_path,
+)
 
 if TYPE_CHECKING:
     from label_platform.first_contact.doctor import Finding
@@ -23,8 +32,8 @@ _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 @app.command("doctor")
 def doctor_command(
     problem: ProblemOption = None,
-    dagster_port: Annotated[int, typer.Option(min=1, max=65535, help="As in ui.")] = 3000,
-    mlflow_port: Annotated[int, typer.Option(min=1, max=65535, help="As in ui.")] = 5000,
+    dagster_port: DagsterPortOption = DAGSTER_PORT,
+    mlflow_port: MlflowPortOption = MLFLOW_PORT,
     as_json: JsonOption = False,
 ) -> None:
     """Look at software, machine, folders, ports and a problem file; exit code 1 on a problem.

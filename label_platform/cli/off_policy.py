@@ -13,6 +13,7 @@ from label_platform.cli.options import (
     console,
     day_range,
     errors,
+    problem_path,
 )
 from label_platform.strict_yaml import ConfigurationError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _DEFAULT_CLIP = 0.01
+_BETWEEN_REASONS = "; "
 _HEAD = ("lists", "estimator", "value", "95% interval", "clicks worth", "log worth", "verdict")
 
 
@@ -60,18 +62,22 @@ def off_policy_command(  # noqa: PLR0913, PLR0917 - options of a command line
 ) -> None:
     """The value of a ranking that was not shown, with its interval and whether the log can tell.
 
-    Exit code 1: no estimate passes its gates.
+    Exit code 1: no estimate from the old ranker's lists passes its gates.
 
     Example: label-platform off-policy --target uniform
     """
-    from label_platform.pipeline.off_policy import Question, off_policy_value
+    from label_platform.pipeline.context import Project
+    from label_platform.pipeline.off_policy import Question, off_policy_value, require_known
     from label_platform.pipeline.session import Session
+    from label_platform.pipeline.workspace import Workspace
 
     _check(policy, ranker, target, clip)
+    question = Question(policy, ranker, target, propensities, curve, day_range(days), clip)
+    project = Project.load(problem_path(problem), Workspace.from_environment(), logs)
+    require_known(project, question)
     shown = errors if as_json else console
     session = Session.start(problem, logs, policy, day_range(days), shown)
     session.run("propensities" if policy is None else "rankers")
-    question = Question(policy, ranker, target, propensities, curve, day_range(days), clip)
     with session.project.open() as context:
         found = off_policy_value(context, question)
     if as_json:
@@ -141,9 +147,28 @@ def _explain(found: "OffPolicyReport") -> None:
         _say(f"{name}: logging propensities: {words}; intervals over {side.unit}")
         largest = max(value.max_weight for value in side.estimates)
         _say(f"{name}: the largest weight is {largest:,.1f} times the mean one")
-        reasons = dict.fromkeys(value.reason for value in side.estimates if not value.is_answer)
-        for reason in reasons:
-            _say(f"{name}: no_overlap, so what stands in brackets is no answer: {reason}")
+        for line in refusals_in_words(side):
+            _say(f"{name}: {line}")
+
+
+def refusals_in_words(side: "Side") -> list[str]:
+    """Why what stands in brackets is no answer: each reason once, with its estimators."""
+    refused = [value for value in side.estimates if not value.is_answer]
+    about: dict[str, list[str]] = {}
+    for value in refused:
+        for reason in value.reason.split(_BETWEEN_REASONS):
+            about.setdefault(reason, []).append(value.estimator.replace("_", " "))
+    found: dict[tuple[str, ...], list[str]] = {}
+    for reason, estimators in about.items():
+        found.setdefault(tuple(estimators), []).append(reason)
+    of_all = tuple(value.estimator.replace("_", " ") for value in refused)
+    lines = []
+    for whose, reasons in found.items():
+        said = "no_overlap, so what stands in brackets is no answer"
+        if whose != of_all:
+            said = f"no_overlap of {', '.join(whose)}"
+        lines.append(f"{said}: {'; '.join(reasons)}")
+    return lines
 
 
 def _number(value: float) -> str:

@@ -14,6 +14,8 @@ console = Console()
 errors = Console(stderr=True)
 
 DEFAULT_PROBLEM = "product_search.yaml"
+DAGSTER_PORT = 3000
+MLFLOW_PORT = 5000
 
 ProblemOption = Annotated[
     Path | None,
@@ -41,6 +43,16 @@ AsOfOption = Annotated[
 ]
 AllowRefusedOption = Annotated[
     bool, typer.Option("--allow-refused", help="A refused policy is shown, but is not an error.")
+]
+ExamplesDayOption = Annotated[
+    datetime | None,
+    typer.Option("--day", formats=["%Y-%m-%d"], help="The examples of this day."),
+]
+DagsterPortOption = Annotated[
+    int, typer.Option("--dagster-port", min=1, max=65535, help="Port of Dagster's pages.")
+]
+MlflowPortOption = Annotated[
+    int, typer.Option("--mlflow-port", min=1, max=65535, help="Port of MLflow's pages.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
 

@@ -28,21 +28,30 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@app.command("run")
-def run_command(
-    problem: ProblemOption = None,
-    logs: LogsOption = None,
-    policies: PoliciesOption = None,
-    days: DaysOption = None,
-    as_of: AsOfOption = None,
-    allow_refused: AllowRefusedOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """The whole chain; without --problem on simulated product search, simulated if need be.
+def _add_step(name: str, until: str, words: str, example: str = "") -> None:
+    """A command that builds all up to a table."""
 
-    Example: label-platform run --policies raw_click,coec_multi_signal
-    """
-    run_until("comparisons", problem, logs, policies, days, as_of, allow_refused, as_json)
+    def command(
+        problem: ProblemOption = None,
+        logs: LogsOption = None,
+        policies: PoliciesOption = None,
+        days: DaysOption = None,
+        as_of: AsOfOption = None,
+        allow_refused: AllowRefusedOption = False,
+        as_json: JsonOption = False,
+    ) -> None:
+        run_until(until, problem, logs, policies, days, as_of, allow_refused, as_json)
+
+    command.__doc__ = f"{words}\n\nExample: label-platform {name} {example}".rstrip()
+    app.command(name)(command)
+
+
+_add_step(
+    "run",
+    "comparisons",
+    "The whole chain; without --problem on simulated product search, simulated if need be.",
+    "--policies raw_click,coec_multi_signal",
+)
 
 
 @app.command("ingest")
@@ -59,22 +68,6 @@ def ingest_command(
     Example: label-platform ingest
     """
     run_until("impressions", problem, logs, policies, days, None, allow_refused, as_json)
-
-
-def _add_step(name: str, until: str, words: str) -> None:
-    def command(
-        problem: ProblemOption = None,
-        logs: LogsOption = None,
-        policies: PoliciesOption = None,
-        days: DaysOption = None,
-        as_of: AsOfOption = None,
-        allow_refused: AllowRefusedOption = False,
-        as_json: JsonOption = False,
-    ) -> None:
-        run_until(until, problem, logs, policies, days, as_of, allow_refused, as_json)
-
-    command.__doc__ = f"{words}\n\nExample: label-platform {name}"
-    app.command(name)(command)
 
 
 _add_step("examples", "examples", "Up to the training examples of every policy.")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -120,14 +119,14 @@ def serve_command(
     from label_platform.problem import load_problem
 
     name = load_problem(problem_path(problem)).name
-    command, environment = serve_command_of(Workspace.from_environment(), name, model, port)
+    command = serve_command_of(Workspace.from_environment(), name, model, port)
     if print_only:
-        set_here = [f"{key}={shlex.quote(text)}" for key, text in environment.items()]
-        print(" ".join([*set_here, shlex.join(command)]))  # noqa: T201 - the command's result
+        print(command.as_shell_line())  # noqa: T201 - the command's result
         return
     if not port_is_free(port):
         raise ConfigurationError(f"--port: port {port} is taken on this machine; choose another")
-    os.execve(command[0], command, {**os.environ, **environment})  # noqa: S606 - our own command
+    program, arguments = command.arguments[0], command.arguments
+    os.execve(program, arguments, command.environment())  # noqa: S606 - our own command
 
 
 def _day(option: str, text: str | None) -> date | None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from label_platform.cli.options import JsonOption, ProblemOption, console, errors, problem_path
+from label_platform.cli.options import (
+    ExamplesDayOption,
+    JsonOption,
+    ProblemOption,
+    console,
+    errors,
+    problem_path,
+)
 
 if TYPE_CHECKING:
     from label_platform.pipeline.search import SearchReport
@@ -40,10 +46,7 @@ def search_command(
         float | None,
         typer.Option("--timeout-s", min=0.001, help="End what is under way after so many seconds."),
     ] = None,
-    day: Annotated[
-        datetime | None,
-        typer.Option("--day", formats=["%Y-%m-%d"], help="The examples of this day."),
-    ] = None,
+    day: ExamplesDayOption = None,
     problem: ProblemOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -59,7 +62,7 @@ def search_command(
     from label_platform.pipeline.workspace import Workspace
 
     project = Project.load(problem_path(problem), Workspace.from_environment())
-    chosen: date | None = day.date() if day else None
+    chosen = day.date() if day else None
     with project.open() as context, _bar(errors if as_json else console, trials) as show:
         report = search_ranker(
             context,

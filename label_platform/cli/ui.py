@@ -1,19 +1,24 @@
 """label-platform ui: Dagster and MLflow in the browser."""
 
-from typing import Annotated
-
 import typer
 from rich.markup import escape
 
-from label_platform.cli.options import console, errors
+from label_platform.cli.options import (
+    DAGSTER_PORT,
+    MLFLOW_PORT,
+    DagsterPortOption,
+    MlflowPortOption,
+    console,
+    errors,
+)
 
 app = typer.Typer()
 
 
 @app.command("ui")
 def ui_command(
-    dagster_port: Annotated[int, typer.Option(help="Port of Dagster's pages.")] = 3000,
-    mlflow_port: Annotated[int, typer.Option(help="Port of MLflow's pages.")] = 5000,
+    dagster_port: DagsterPortOption = DAGSTER_PORT,
+    mlflow_port: MlflowPortOption = MLFLOW_PORT,
 ) -> None:
     """Dagster and MLflow in the browser, on this machine only; Ctrl-C ends both.
 

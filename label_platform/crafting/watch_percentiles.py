@@ -53,27 +53,43 @@ where points <= {MOST_POINTS} or slot_before is null or slot <> slot_before or i
 def percentile_label_sql(spec: WatchTime, watched: str, statistics: str) -> str:
     """The impressions with their ``label``: on a line between the w that were seen.
 
+    A join as of w sorts all rows. So where a bin has few points rows are first looked up by w
+    itself. Nearly all are found if logs have whole or tenths of seconds; only others are sorted.
+
     Args:
         spec: says how many bins there are at most.
         watched: the impressions to label.
         statistics: ``label_statistics``.
     """
     return f"""(
-    select
-        binned.*,
-        case when binned.w <= points.at or points.next_at is null then points.value
-            else points.value + (points.next_value - points.value)
-                * ((binned.w - points.at) / (points.next_at - points.at)) end as label
-    from {binned_sql(spec, watched, statistics)} as binned
-    asof join (
+    with points as materialized (
         select
             cast(bucket as {BUCKET}) as bucket, "at", value,
             case when lag("at") over by_w is null then cast('-infinity' as double)
                 else "at" end as start,
             lead("at") over by_w as next_at,
-            lead(value) over by_w as next_value
+            lead(value) over by_w as next_value,
+            count(*) over (partition by bucket) <= {MOST_POINTS // 2} as is_coarse
         from {statistics}
         where statistic = '{PERCENTILE}'
         window by_w as (partition by bucket order by "at")
-    ) as points on binned.bucket = points.bucket and binned.w >= points.start
+    ),
+
+    looked_up as materialized (
+        select binned.* exclude (d), points.value as label
+        from {binned_sql(spec, watched, statistics)} as binned
+        left join (select bucket, "at", value from points where is_coarse) as points
+            on binned.bucket = points.bucket and binned.w = points."at"
+    )
+
+    select * from looked_up where label is not null
+    union all
+    select
+        binned.* replace (
+            case when binned.w <= points.at or points.next_at is null then points.value
+                else points.value + (points.next_value - points.value)
+                    * ((binned.w - points.at) / (points.next_at - points.at)) end as label
+        )
+    from (select * from looked_up where label is null) as binned
+    asof join points on binned.bucket = points.bucket and binned.w >= points.start
 )"""

@@ -5,15 +5,8 @@ from label_platform.evaluation.agreement_with_outcomes import (
     agreement,
     unmatched,
 )
-from label_platform.evaluation.arms import (
-    Arm,
-    ArmEvaluation,
-    Effort,
-    Side,
-    SideCache,
-    evaluate_arm,
-    fit_side,
-)
+from label_platform.evaluation.arm_evaluations import Arm, ArmEvaluation, Side
+from label_platform.evaluation.arms import Effort, SideCache, evaluate_arm, fit_side
 from label_platform.evaluation.bootstrap import bootstrap_ratios, bootstrap_weights
 from label_platform.evaluation.calibration import Calibration, calibration_of
 from label_platform.evaluation.comparison import compare

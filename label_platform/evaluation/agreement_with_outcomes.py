@@ -26,6 +26,7 @@ from scipy.special import betaincinv, stdtrit
 from label_platform.evaluation.outcomes import Outcome
 from label_platform.evaluation.verdict import in_words
 from label_platform.evaluation.yardsticks import ALL
+from label_platform.strict_yaml import listed
 
 MIN_OUTCOMES = 3
 CONFIDENCE = 0.95
@@ -122,9 +123,9 @@ def _mismatch(outcome: Outcome, rankers: dict[str, list[str]], baseline: str) ->
         return f"{outcome.policy} is not in the comparison"
     own = rankers[outcome.policy]
     if outcome.ranker and outcome.ranker not in own:
-        return f"{outcome.policy} has no ranker {outcome.ranker!r}, only {', '.join(own)}"
+        return f"{outcome.policy} has no ranker {outcome.ranker!r}, only {listed(own)}"
     if not outcome.ranker and len(own) > 1:
-        return f"names none of the rankers of {outcome.policy}: {', '.join(own)}"
+        return f"names none of the rankers of {outcome.policy}: {listed(own)}"
     return ""
 
 

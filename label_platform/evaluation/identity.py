@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from label_platform.evaluation.arms import Arm, ArmEvaluation, Effort, fit_side
+from label_platform.evaluation.arm_evaluations import Arm, ArmEvaluation
+from label_platform.evaluation.arms import Effort, fit_side
 from label_platform.evaluation.comparison import compare
 from label_platform.evaluation.log_checks import LogCheck
 from label_platform.evaluation.panel import Panel

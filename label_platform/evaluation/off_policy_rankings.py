@@ -1,5 +1,6 @@
 """What a target has to rank so that a log can judge it, and what the log says of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
@@ -19,6 +20,9 @@ from label_platform.evaluation.off_policy.intervals import MIN_UNITS
 from label_platform.evaluation.off_policy_pool import PoolError, PoolSource, QueryPools
 from label_platform.evaluation.shown_lists import ShownLists
 from label_platform.evaluation_settings import OffPolicyEstimator
+
+SAME_NUMBER = "the same number as "
+"""How the reason begins for which an estimator is not judged beside another."""
 
 Source = Literal["as_shown", "shuffled"] | PoolSource
 
@@ -124,3 +128,33 @@ def rankings_for(estimator: OffPolicyEstimator, shown: ShownLists) -> Rankings:
         return Rankings.of_lists(shown)
     everything = np.ones(len(shown.lists), dtype=np.bool_)
     return Rankings.of_pools(QueryPools.of(shown), everything).with_relevance()
+
+
+def repeated_estimator(
+    estimator: OffPolicyEstimator, earlier: Iterable[OffPolicyEstimator], rankings: Rankings
+) -> OffPolicyEstimator | None:
+    """The first of other estimators that gives each target the same value, whatever was clicked.
+
+    On lists as they were shown rho is the examination of the item's own position. Then SNIPS
+    divides by the discounts of what has a propensity, which are all of them where every item has
+    one, and that leaves IPS. Clipping leaves IPS where no rho is below the clip. Both are known
+    before any click or score is seen, so that a comparison may leave one of two out.
+
+    Args:
+        estimator: its name.
+        earlier: the names of those that are judged already, in their order.
+        rankings: what both rank.
+
+    Returns:
+        Its name; None where no value is given twice by construction.
+    """
+    if rankings.source != "as_shown":
+        return None
+    logged = rankings.logged
+    alike: set[OffPolicyEstimator] = {"ips"}
+    if logged.supported.all():
+        alike.add("snips")
+    if (logged.expected[logged.supported] >= DEFAULT_CLIP).all():
+        alike.add("clipped")
+    found = (each for each in earlier if each in alike and estimator in alike)
+    return next(found, None)

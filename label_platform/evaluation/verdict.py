@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from label_platform.evaluation.off_policy_rankings import SAME_NUMBER
 from label_platform.evaluation.shown_feedback import SHOWN_PREFIX
 from label_platform.evaluation.yardsticks import ALL
 
@@ -85,7 +86,8 @@ class ArmVerdict:
             parts.append(f"no answer from {_listed([name for name, _ in self.refused])}")
         parts += _of_slices("better", self.better_slices, self.better)
         parts += _of_slices("worse", self.worse_slices, self.worse)
-        if self.better and not any(map(_decides, self.better)):
+        supported = (*self.better, *(name for name, _ in self.better_slices))
+        if self.better and not any(map(_decides, supported)):
             parts.append("nothing that a real log has supports it")
         return "; ".join(parts)
 
@@ -113,7 +115,12 @@ def verdicts(table: pd.DataFrame, baseline: str) -> tuple[ArmVerdict, ...]:
                 better=tuple(name for name, *_ in _said(whole, _BETTER)),
                 worse=tuple(name for name, *_ in _said(whole, _WORSE)),
                 undecided=tuple(name for name, *_ in _said(whole, "no difference shown")),
-                refused=tuple((name, reason) for name, _, _, reason in _said(whole, _REFUSED)),
+                refused=tuple(
+                    (name, reason)
+                    for name, _, _, reason in _said(whole, _REFUSED)
+                    # the other one's answer is this one's
+                    if not reason.startswith(SAME_NUMBER)
+                ),
                 better_slices=tuple((name, part) for name, part, *_ in _said(parts, _BETTER)),
                 worse_slices=tuple((name, part) for name, part, *_ in _said(parts, _WORSE)),
                 is_baseline=any(verdict == _BASELINE for _, _, verdict, _ in whole),

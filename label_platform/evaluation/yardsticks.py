@@ -14,7 +14,12 @@ from label_platform.evaluation.click_auc import stratified_auc
 from label_platform.evaluation.evidence import Evidence
 from label_platform.evaluation.metrics import Floats, dcg_at_k
 from label_platform.evaluation.off_policy_pool import PoolError
-from label_platform.evaluation.off_policy_rankings import Rankings, rankings_for
+from label_platform.evaluation.off_policy_rankings import (
+    SAME_NUMBER,
+    Rankings,
+    rankings_for,
+    repeated_estimator,
+)
 from label_platform.evaluation.shown_lists import ShownLists
 from label_platform.evaluation_settings import EvaluationSettings, OffPolicyEstimator
 from label_platform.propensity import PropensityCurve
@@ -187,7 +192,8 @@ def click_yardsticks(
         curve: of the last training day, or None.
         refused: why the curve must not be used; by default the curve's own refusal.
         settings: which off-policy estimators there are; the first is ``off_policy_dcg``, others
-            ``off_policy_dcg_<estimator>``.
+            ``off_policy_dcg_<estimator>``. One that gives each ranking the number of another is
+            refused: it would count as a finding of its own.
     """
     randomized = shown.chosen(shown.randomized)
     if shown.are_single_items:
@@ -220,16 +226,22 @@ def _off_policy(
     elif curve.verdict.is_refusal:
         refused = refused or f"{curve.verdict}: {curve.reason}"
     found: list[Yardstick] = []
+    judged: dict[OffPolicyEstimator, str] = {}
     for name, estimator in _off_policy_names(settings).items():
+        reason, rankings = refused, None
         try:
             rankings = None if refused else rankings_for(estimator, shown)
         except PoolError as error:
-            found.append(RefusedYardstick(name, str(error), evidence=shown.evidence))
+            reason = str(error)
+        if rankings is not None:
+            same = repeated_estimator(estimator, judged, rankings)
+            reason = "" if same is None else f"{SAME_NUMBER}{judged[same]}, of every ranking"
+        if rankings is None or reason:
+            found.append(RefusedYardstick(name, reason, evidence=shown.evidence))
             continue
+        judged[estimator] = name
         found.append(
-            RefusedYardstick(name, refused, evidence=shown.evidence)
-            if rankings is None
-            else OffPolicyDcg(
+            OffPolicyDcg(
                 rankings, shown.evidence, name, estimator=estimator, cutoff=settings.cutoff
             )
         )

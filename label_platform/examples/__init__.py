@@ -21,6 +21,7 @@ from label_platform.examples.finish import (
     finished_sql,
     needs_finish,
 )
+from label_platform.examples.random_catalogue import drawn_sql
 from label_platform.examples.refused import refused_counts_sql, refused_draws_sql
 from label_platform.examples.relations import ExampleRelations
 from label_platform.examples.split import Split, SplitError, split_days
@@ -39,6 +40,7 @@ __all__ = [
     "bounds_sql",
     "dense_scale",
     "dense_weights_sql",
+    "drawn_sql",
     "evaluation_rows_sql",
     "examples_sql",
     "finished_sql",

@@ -29,18 +29,21 @@ def feature_list_sql(
     return "".join(f",\n    {column}" for column in columns)
 
 
-def item_join_sql(relations: ExampleRelations, rows: str, join: str = "left") -> str:
+def item_join_sql(
+    relations: ExampleRelations, rows: str, join: str = "left", *, dated: bool = False
+) -> str:
     """The join to the version of each item that was valid when it was shown.
 
     Args:
         relations: the items, and whether any of their columns is wanted.
         rows: the name of rows with item_id and shown_at.
         join: left keeps rows whose item was not in the catalogue yet, inner drops them.
+        dated: whether items are asked if they were there, though none of their columns is wanted.
 
     Raises:
         ValueError: columns of items are wanted where there are no items.
     """
-    if not relations.item_feature_columns:
+    if not relations.item_feature_columns and not dated:
         return ""
     if relations.items is None:
         wanted = ", ".join(relations.item_feature_columns)

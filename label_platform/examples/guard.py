@@ -20,13 +20,16 @@ NEAR_DUPLICATE = "near duplicate of a positive"
 
 
 def rewarded_sql(relations: ExampleRelations, part: Part) -> str:
-    """SQL of a part's rewarded impressions, with their logged features."""
+    """SQL of a part's rewarded impressions, with their logged features and what these hang on."""
     labels, signals = relations.of(part)
     logged = feature_list_sql(relations, "signals", stored=False)
+    user = ""
+    if any(table.of == "user" for table in relations.feature_tables):
+        user = "\n    signals.user_key,"
     return f"""select
     signals.impression_id as positive_id,
     signals.request_id,
-    signals.query_id,
+    signals.query_id,{user}
     signals.item_id,
     signals.shown_at{logged}
 from {labels} as labels

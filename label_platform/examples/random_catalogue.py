@@ -15,9 +15,13 @@ weight of every item is then that of uniform draws. Draws that the guard refuses
 which raises the chance of all others of that list by one factor, for popular items are refused more
 often. So weights are divided by their mean over the block: each draw weighs ``weight`` on average,
 and within a list items have in expectation the shares they have under uniform draws.
+
+Features are what the item would have had in the list: those of the items table and of feature
+tables as of the moment at which the list was shown, of its query and its user.
 """
 
 from label_platform.examples.columns import feature_list_sql, item_join_sql
+from label_platform.examples.feature_tables import with_feature_tables_sql
 from label_platform.examples.guard import (
     NOT_YET,
     SHOWN,
@@ -100,6 +104,26 @@ def refused_random_sql(
     return refused_sql(_looked_at(block, negatives, relations), "train", "random")
 
 
+def drawn_sql(block: RandomCatalogue, relations: ExampleRelations) -> str:
+    """SQL of all draws as if they had been shown: item_id, shown_at, excluded_reason (null).
+
+    What a draw would see is looked at by it, before any row is made.
+
+    Raises:
+        ValueError: there is no items table.
+    """
+    if relations.items is None:
+        raise ValueError("negatives.random needs the items table")
+    return f"""(with rewarded as (
+    {rewarded_sql(relations, "train")}
+),
+
+{_drawn(block, relations)}
+
+select item_id, shown_at, cast(null as varchar) as excluded_reason
+from drawn)"""
+
+
 def _looked_at(block: RandomCatalogue, negatives: Negatives, relations: ExampleRelations) -> str:
     if relations.items is None:
         raise ValueError("negatives.random needs the items table")
@@ -107,8 +131,10 @@ def _looked_at(block: RandomCatalogue, negatives: Negatives, relations: ExampleR
     tolerance = negatives.near_duplicates
     known = known_ctes(features, part="train", standardised=tolerance > 0)
     filled = features.filled_sql("dated") if tolerance > 0 else ""
-    # without item features nothing is taken from the items table, nor is it asked about dates
-    not_yet = "items.item_id is null" if relations.item_feature_columns else "false"
+    # without features of items nothing is taken from their table, nor is it asked about dates
+    dated = bool(relations.columns_of_items)
+    not_yet = "items.item_id is null" if dated else "false"
+    catalogue = item_join_sql(relations, "drawn", dated=dated)
     reasons = {NOT_YET: "candidates.is_not_yet", SHOWN: "candidates.is_shown"}
     return f"""with {known},
 
@@ -123,7 +149,7 @@ dated as (
         drawn.*,
         {not_yet} as is_not_yet,
         shown.item_id is not null as is_shown{feature_list_sql(relations, "drawn", logged=False)}
-    from drawn{item_join_sql(relations, "drawn")}
+    from {with_feature_tables_sql("drawn", relations.feature_tables)} as drawn{catalogue}
     left join (
         select distinct request_id, item_id from {relations.signals_train}
     ) as shown
@@ -143,7 +169,9 @@ def _drawn(block: RandomCatalogue, relations: ExampleRelations) -> str:
     """CTE ``drawn``, with those that it needs."""
     draws = block.per_positive * _SPARE_DRAWS
     digits = f"substr(md5(concat('random|', rewarded.positive_id, '|', draw)), 1, {_HEX_DIGITS})"
-    once = ""
+    once, user = "", ""
+    if any(table.of == "user" for table in relations.feature_tables):
+        user = "\n        rewarded.user_key,"
     if block.draw == "uniform":
         once = """
     qualify row_number() over (
@@ -156,7 +184,7 @@ draws as (
     select
         rewarded.positive_id,
         rewarded.request_id,
-        rewarded.query_id,
+        rewarded.query_id,{user}
         rewarded.shown_at,
         draw,
         cast('0x' || {digits} as bigint) % (select cast(sum(share) as bigint) from shares) as number

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from label_platform.examples.feature_tables import JoinedTable
+
 Part = Literal["train", "validate"]
 
 
@@ -17,8 +19,9 @@ class ExampleRelations:
         signals_validate: those of the validation days.
         items: the ``items`` table with every version of an item; None if there is none.
         propensities: the curve that examined rows are weighted by; None if there is none.
-        feature_columns: columns of ``impression_signals``.
+        feature_columns: columns of ``impression_signals``, those of feature tables among them.
         item_feature_columns: columns of ``items``.
+        feature_tables: what is joined to items that no list showed, as it is to those it did.
     """
 
     labels_train: str
@@ -29,6 +32,13 @@ class ExampleRelations:
     propensities: str | None = None
     feature_columns: tuple[str, ...] = ()
     item_feature_columns: tuple[str, ...] = ()
+    feature_tables: tuple[JoinedTable, ...] = ()
+
+    @property
+    def columns_of_items(self) -> tuple[str, ...]:
+        """The features that an item has whoever is shown it."""
+        tables = (table.columns for table in self.feature_tables if table.of == "item")
+        return (*self.item_feature_columns, *(name for names in tables for name in names))
 
     def of(self, part: Part) -> tuple[str, str]:
         """The labels and the signals of a part."""

@@ -16,8 +16,8 @@ class Features:
 
     Attributes:
         relations: where they come from.
-        logged: whether those of the impression are among them; an item that no list showed has
-            those of the items table alone.
+        logged: whether those of the impression are among them; an item that no list showed is
+            told by those of items alone.
     """
 
     relations: ExampleRelations
@@ -26,8 +26,9 @@ class Features:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns they are made of."""
-        logged = self.relations.feature_columns if self.logged else ()
-        return (*logged, *self.relations.item_feature_columns)
+        if not self.logged:
+            return self.relations.columns_of_items
+        return (*self.relations.feature_columns, *self.relations.item_feature_columns)
 
     def statistics_sql(self) -> str:
         """SQL of one row: mean and standard deviation of each feature over the training rows."""

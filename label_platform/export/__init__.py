@@ -1,5 +1,6 @@
 """Training examples as files that other programs learn from."""
 
+from label_platform.export.codes import describe_codes
 from label_platform.export.facts import Facts, gather_facts
 from label_platform.export.labels import LabelScale, parse_scale
 from label_platform.export.limits import Finding, findings
@@ -14,6 +15,7 @@ __all__ = [
     "Finding",
     "LabelScale",
     "Target",
+    "describe_codes",
     "findings",
     "gather_facts",
     "parse_scale",

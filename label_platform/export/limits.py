@@ -7,6 +7,7 @@ from typing import Literal
 from label_platform.export.facts import Facts
 from label_platform.export.labels import LabelScale
 from label_platform.export.targets import Target
+from label_platform.ranking.feature_codes import MOST_VALUES
 
 LARGEST_LIGHTGBM_GROUP = 10_000
 LARGEST_EXPONENTIAL_GRADE = 31
@@ -39,7 +40,7 @@ def findings(
         target: the program.
         facts: of the rows.
         scale: of the labels.
-        left_out: features that are not numbers.
+        left_out: features of text that are not written.
         ranks: whether it is to learn from pairs or lists.
     """
     errors = [Finding("error", text) for text in _errors(target, facts, scale, ranks=ranks)]
@@ -86,8 +87,9 @@ def _warnings(
     *,
     ranks: bool,
 ) -> Iterator[str]:
-    if left_out and target.name not in {"trec", "parquet"}:
-        yield f"{len(left_out)} features are text and are left out: {', '.join(left_out)}"
+    if left_out:
+        many = f" of more than {MOST_VALUES:,} values" if target.text == "codes" else ""
+        yield f"{len(left_out)} features are text{many} and are left out: {', '.join(left_out)}"
     if facts.missing and target.missing_is_zero:
         worst = max(facts.missing, key=lambda name: facts.missing[name])
         yield (

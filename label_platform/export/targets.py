@@ -18,6 +18,8 @@ class Target:
         labels: numbers, or whole grades from 0 on.
         largest_grade: the largest that it takes; None for any.
         weights: for each row, for each group, or not at all.
+        text: whether features of text are written as codes, as they are, or left out, since
+            their codes would be read as magnitudes.
         missing_is_zero: whether a value that is left out counts as 0.
         reader: who reads it, for people.
     """
@@ -29,6 +31,7 @@ class Target:
     labels: LabelKind
     largest_grade: int | None
     weights: Literal["row", "group", "none"]
+    text: Literal["codes", "as_is", "left_out"]
     missing_is_zero: bool
     reader: str
 
@@ -48,6 +51,7 @@ TARGETS = {
             "number",
             None,
             "row",
+            "codes",
             missing_is_zero=False,
             reader="lightgbm config=train.conf, or lightgbm.Dataset",
         ),
@@ -59,6 +63,7 @@ TARGETS = {
             "number",
             None,
             "group",
+            "codes",
             missing_is_zero=False,
             reader="sklearn.datasets.load_svmlight_file, then xgboost.DMatrix(..., qid=...)",
         ),
@@ -70,6 +75,7 @@ TARGETS = {
             "number",
             None,
             "none",
+            "left_out",
             missing_is_zero=True,
             reader="svm_rank_learn",
         ),
@@ -81,6 +87,7 @@ TARGETS = {
             "grade",
             31,
             "none",
+            "left_out",
             missing_is_zero=True,
             reader="RankLib -train",
         ),
@@ -92,6 +99,7 @@ TARGETS = {
             "grade",
             None,
             "none",
+            "as_is",
             missing_is_zero=False,
             reader="trec_eval, ir_measures",
         ),
@@ -103,6 +111,7 @@ TARGETS = {
             "number",
             None,
             "row",
+            "as_is",
             missing_is_zero=False,
             reader="anything that reads Parquet",
         ),

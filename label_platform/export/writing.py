@@ -1,13 +1,16 @@
 """Examples as lines of text, made and written by the engine."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from label_platform.export.codes import coded_rows, places_of_codes, write_codes
 from label_platform.export.labels import LEVELS, LabelScale
 from label_platform.export.targets import Target
 from label_platform.lake import Engine, quote_identifier, quote_literal
+from label_platform.ranking import NUMBERS_ONLY, FeatureCodes
 
 _ORDER = "group_id, position nulls last, item_id, impression_id nulls last"
 _SEPARATOR = "\x01"
@@ -21,9 +24,10 @@ class Export:
     Attributes:
         target: for which program.
         scale: of the labels.
-        features: numeric feature columns, of which the first is number 1.
+        features: feature columns, of which the first is number 1.
         ranks: whether the program is to learn from pairs or lists.
         train: relation of the training rows, which scale the labels.
+        codes: of those features that are text and are written as codes.
     """
 
     target: Target
@@ -31,6 +35,7 @@ class Export:
     features: tuple[str, ...]
     ranks: bool
     train: str
+    codes: FeatureCodes = NUMBERS_ONLY
 
 
 def write_part(engine: Engine, export: Export, rows: str, part: str, folder: Path) -> list[str]:
@@ -44,7 +49,7 @@ def write_part(engine: Engine, export: Export, rows: str, part: str, folder: Pat
         folder: an existing folder.
     """
     name = export.target.file_of(part)
-    scaled = _scaled(export, rows)
+    scaled = _scaled(export, coded_rows(engine, rows, export.codes))
     if export.target.name == "parquet":
         query = f"select * exclude (group_number) from {scaled} order by {_ORDER}"
         _copy(engine, query, folder / name, "parquet")
@@ -52,7 +57,10 @@ def write_part(engine: Engine, export: Export, rows: str, part: str, folder: Pat
     writer = {"lightgbm": _lightgbm, "xgboost": _xgboost, "trec": _qrels}.get(
         export.target.name, _svmlight
     )
-    return writer(engine, export, scaled, folder / name)
+    names = writer(engine, export, scaled, folder / name)
+    if part == "train" and export.codes.vocabularies:
+        names.append(write_codes(export.codes, folder))
+    return names
 
 
 def _scaled(export: Export, rows: str) -> str:
@@ -68,8 +76,11 @@ def _scaled(export: Export, rows: str) -> str:
 
 
 def _lightgbm(engine: Engine, export: Export, rows: str, path: Path) -> list[str]:
-    columns = ", ".join(map(quote_identifier, export.features))
-    query = f"select label, {columns} from {rows} order by {_ORDER}"
+    columns = "".join(
+        f", {quote_identifier(column)} as {quote_identifier(name)}"
+        for column, name in zip(export.features, _header(export.features), strict=True)
+    )
+    query = f"select label{columns} from {rows} order by {_ORDER}"
     # LightGBM reads an empty field as 0
     _copy(engine, query, path, "csv, header true, delimiter ',', nullstr 'nan'")
     _lines(engine, _of_rows("cast(weight as varchar)", rows), Path(f"{path}.weight"))
@@ -79,12 +90,30 @@ def _lightgbm(engine: Engine, export: Export, rows: str, path: Path) -> list[str
         names.append(f"{path.name}.query")
     if path.stem == "train":
         lines = ["task = train", f"data = {path.name}", "header = true", "label_column = 0"]
+        if export.codes.vocabularies:
+            places = places_of_codes(export.features, export.codes)
+            lines.append(f"categorical_feature = {','.join(map(str, places))}")
         lines.append(f"objective = {'lambdarank' if export.ranks else 'regression'}")
         if export.ranks:
             largest = export.scale.largest or LEVELS - 1
             lines.append(f"label_gain = {','.join(map(str, range(largest + 1)))}")
         (path.parent / "train.conf").write_text("\n".join(lines) + "\n")
         names.append("train.conf")
+    return names
+
+
+def _header(features: Sequence[str]) -> list[str]:
+    """Features as LightGBM can name them, all different.
+
+    Of some characters it makes underscores, in models but not in files, and then takes the feature
+    for missing; of others it makes an error.
+    """
+    names: list[str] = []
+    for feature in features:
+        name = re.sub(r'[\s",:\[\]{}]', "_", feature)
+        while name in {*names, "label"}:
+            name += "_"
+        names.append(name)
     return names
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from label_platform.evaluation import ALL, CHECKS, ArmVerdict, verdicts
 from label_platform.evaluation.promotion import judge_arms
+from label_platform.evaluation_settings import ENOUGH_FITS
 from label_platform.lake import Partition
 from label_platform.pipeline.comparison_checks import DISAGREEING
 from label_platform.pipeline.context import Context
@@ -27,7 +28,6 @@ from label_platform.report import (
     render_page,
 )
 
-_ENOUGH_FITS = 5
 _FEATURES = 8
 """The most that are shown of a ranker."""
 
@@ -177,11 +177,11 @@ def _checks(noted: Mapping[str, Any]) -> Iterator[Check]:
     if noted.get(MISSING):
         yield Check(passed=False, text=f"evaluation days without a log: {noted[MISSING]}")
     fits = int(noted["fits"])
-    if fits < _ENOUGH_FITS:
+    if fits < ENOUGH_FITS:
         yield Check(
             passed=False,
             text=f"{fits} trainings on resampled logs tell little of how far they spread, needed "
-            f"{_ENOUGH_FITS} (training.fits)",
+            f"{ENOUGH_FITS} (training.fits)",
         )
     for text in noted.get(DISAGREEING, ()):
         yield Check(passed=False, text=f"a bootstrap finds another error: {text}")

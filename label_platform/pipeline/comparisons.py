@@ -32,6 +32,8 @@ VERDICTS = "verdicts"
 """The attribute of a comparison that holds a sentence per policy and ranker."""
 AGREEMENT = "agreement_with_online_tests"
 """The attribute that holds which yardstick has agreed with online tests."""
+LEFT_OUT = "online_tests_left_out"
+"""The attribute that holds the online tests that say nothing of the comparison, and why."""
 
 
 def comparisons_recipe(context: Context, partition: Partition) -> dict[str, Any]:
@@ -118,7 +120,7 @@ def _agreement(context: Context, table: pd.DataFrame) -> dict[str, Any]:
     outcomes, baseline = read_outcomes(path), context.problem.policies.baseline
     return {
         AGREEMENT: [asdict(each) for each in agreement(table, outcomes, baseline)],
-        "online_tests_left_out": list(unmatched(table, outcomes, baseline)),
+        LEFT_OUT: list(unmatched(table, outcomes, baseline)),
     }
 
 

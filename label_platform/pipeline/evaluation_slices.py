@@ -1,5 +1,6 @@
 """The columns that slices are made of, and whether their parts came together as they should."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from label_platform.evaluation import (
@@ -13,9 +14,13 @@ from label_platform.evaluation import (
 )
 from label_platform.examples import Split
 from label_platform.lake import Partition, quote_identifier
+from label_platform.logs.contract import is_named_by, layout
 from label_platform.pipeline.context import Context
+from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
 
+_ADDED = ("list_length", "first_clicked_position", "last_clicked_position", "excluded_reason")
+"""The columns that impressions get beside those of their log."""
 _PARTS_SHOWN = 100
 """Of a column's values, or of days, those with the most lists are looked at."""
 
@@ -28,21 +33,41 @@ def slices_recipe(context: Context, split: Split) -> dict[str, Any]:
     """
     slices = context.problem.evaluation.slices
     known = context.require(Partition("impression_signals", split.evaluate[-1])).columns
-    for number, name in enumerate(slices):
-        if name not in known and name not in COMPUTED:
-            raise ConfigurationError(
-                f"{context.problem.name}: evaluation: slices: entry {number + 1}: {name!r} is no "
-                f"column of the impressions; {nearest(name, [*known, *COMPUTED])}"
-            )
-        if name in slices[:number]:
-            raise ConfigurationError(
-                f"{context.problem.name}: evaluation: slices: {name!r} stands twice"
-            )
+    wrong = wrong_slices(context.problem, known)
+    if wrong:
+        raise ConfigurationError("\n".join(wrong))
     learned = set(slices) & set(COMPUTED)
     return {
         "columns": slices,
         "learned_from": context.contents("impression_signals", split.train) if learned else {},
     }
+
+
+def wrong_slices(problem: Problem, columns: Iterable[str] = ()) -> list[str]:
+    """The slices that a comparison refuses, a line each.
+
+    Args:
+        problem: with its slices.
+        columns: of the impressions. Without any, those that the problem says they will have, by
+            patterns too: what only a log can say passes.
+    """
+    known, patterns = list(columns), problem.features
+    if known:
+        patterns = ()
+    else:
+        signals = [each for name in problem.signals for each in (name, f"{name}_delay_s")]
+        known = [*layout("impressions", problem.ids, {}), *_ADDED, *problem.context, *signals]
+    slices, wrong = problem.evaluation.slices, []
+    key = f"{problem.name}: evaluation: slices"
+    for number, name in enumerate(slices):
+        if name not in {*known, *COMPUTED} and not is_named_by(name, patterns):
+            hint = nearest(name, [*known, *COMPUTED])
+            wrong.append(
+                f"{key}: entry {number + 1}: {name!r} is no column of the impressions; {hint}"
+            )
+        elif name in slices[:number]:
+            wrong.append(f"{key}: {name!r} stands twice")
+    return wrong
 
 
 def with_segments(context: Context, split: Split, shown: str) -> str:

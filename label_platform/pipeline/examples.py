@@ -18,6 +18,7 @@ from label_platform.examples import (
 )
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.feature_leaks import refuse_leaks_of_draws
 from label_platform.pipeline.feature_tables import shown_with_features
 from label_platform.pipeline.finishing import finished_examples
 from label_platform.pipeline.propensity_judgment import may_use
@@ -69,6 +70,7 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
     policy = context.project.policy(partition.policy)
     split = context.split(partition.day)
     relations = example_relations(context, policy, split)
+    refuse_leaks_of_draws(context, policy, relations)
     query, fitted = examples_sql(policy, context.problem, relations), Fitted()
     if needs_finish(policy):
         features = (*relations.feature_columns, *relations.item_feature_columns)
@@ -126,6 +128,7 @@ def example_relations(context: Context, policy: Policy, split: Split) -> Example
         propensities=examination_curve(context, policy, split.train[-1]),
         feature_columns=features.shown,
         item_feature_columns=features.item,
+        feature_tables=context.feature_tables.tables,
     )
 
 

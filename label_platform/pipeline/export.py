@@ -1,6 +1,7 @@
 """A policy's examples -> a folder of files for another program."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ from label_platform.export import (
     Export,
     Finding,
     Target,
+    describe_codes,
     findings,
     gather_facts,
     parse_scale,
@@ -19,8 +21,9 @@ from label_platform.export import (
 )
 from label_platform.lake import MissingPartitionError, Partition
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.rankers import ranker_features, stored_rankers
+from label_platform.pipeline.rankers import ranker_features, stored_examples, stored_rankers
 from label_platform.policy import Policy, label_version, policy_version
+from label_platform.ranking import FeatureCodes, TrainingError
 from label_platform.strict_yaml import ConfigurationError, nearest
 
 MANIFEST = "export.json"
@@ -78,15 +81,20 @@ def export_examples(
         raise ConfigurationError(f"--out: {folder} is there already, expected an empty folder")
     partition = Partition("examples", _day(context, chosen, day), chosen.name)
     ranks = not pointwise and any(each.objective != "pointwise" for each in chosen.rankers)
-    numeric, text = _features(context, partition)
+    features = _features(context, partition, to)
     stored = context.lake.scan("examples", [partition.day], chosen.name)
     weighted = {
         part: f"(select * from {stored} where part = '{part}' and weight > 0)" for part in _PARTS
     }
     scale = parse_scale(labels or (to.ranking_scale if ranks else to.scale))
-    export = Export(to, scale, numeric, ranks, weighted["train"])
-    facts = {part: gather_facts(context.engine, rows, numeric) for part, rows in weighted.items()}
-    found = {part: findings(to, facts[part], scale, text, ranks=ranks) for part in _PARTS}
+    export = Export(to, scale, features.written, ranks, weighted["train"], features.codes)
+    facts = {
+        part: gather_facts(context.engine, rows, features.numbers)
+        for part, rows in weighted.items()
+    }
+    found = {
+        part: findings(to, facts[part], scale, features.left_out, ranks=ranks) for part in _PARTS
+    }
     report = ExportReport(folder, {}, found)
     if report.is_refused:
         return report
@@ -135,12 +143,39 @@ def _day(context: Context, policy: Policy, day: date | None) -> date:
     return day
 
 
-def _features(context: Context, partition: Partition) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The features that are numbers, and those that are text."""
+@dataclass(frozen=True)
+class _Features:
+    """The features of a policy's examples, and what becomes of them."""
+
+    written: tuple[str, ...]
+    numbers: tuple[str, ...]
+    left_out: tuple[str, ...]
+    codes: FeatureCodes
+
+
+def _features(context: Context, partition: Partition, to: Target) -> _Features:
     types = context.require(partition).columns
-    names = ranker_features(context, partition)
-    text = tuple(name for name in names if types[name] == "VARCHAR")
-    return tuple(name for name in names if name not in text), text
+    every = ranker_features(context, partition)
+    text = tuple(name for name in every if types[name] == "VARCHAR")
+    codes = _codes(context, partition, text if to.text == "codes" else ())
+    kept = text if to.text == "as_is" else codes.vocabularies
+    left_out = tuple(name for name in text if name not in kept)
+    return _Features(
+        written=tuple(name for name in every if name not in left_out),
+        numbers=tuple(name for name in every if name not in text),
+        left_out=left_out,
+        codes=codes,
+    )
+
+
+def _codes(context: Context, partition: Partition, text: tuple[str, ...]) -> FeatureCodes:
+    """Those of the policy's own rankers; without the features that have too many values."""
+    examples = stored_examples(context, partition)
+    found: dict[str, tuple[str, ...]] = {}
+    for name in text:
+        with suppress(TrainingError):
+            found |= FeatureCodes.of(examples, [name]).vocabularies
+    return FeatureCodes(found)
 
 
 def _runs(
@@ -170,6 +205,7 @@ def _manifest(
     found: dict[str, list[Finding]],
 ) -> dict[str, Any]:
     """What the files were made from, and what was lost on the way."""
+    coded = describe_codes(export.target.name, export.features, export.codes)
     return {
         "problem": context.problem.name,
         "policy": policy.name,
@@ -182,5 +218,6 @@ def _manifest(
         "labels": export.scale.title,
         "learns_from": "lists" if export.ranks else "rows",
         "features": {str(number): name for number, name in enumerate(export.features, start=1)},
+        **({"text_features": coded} if export.codes.vocabularies else {}),
         "warnings": {part: [each.text for each in texts] for part, texts in found.items()},
     }

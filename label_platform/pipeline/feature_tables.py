@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from label_platform.examples import (
     JoinedTable,
-    leaks_sql,
     with_feature_tables_sql,
     wrong_rows_sql,
 )
@@ -24,6 +23,7 @@ from label_platform.lake import (
 )
 from label_platform.logs import UserKeys
 from label_platform.logs.contract import is_named_by
+from label_platform.pipeline.feature_leaks import refuse_leaks
 from label_platform.problem import FeatureTable, Problem
 from label_platform.strict_yaml import ConfigurationError, nearest
 
@@ -47,10 +47,6 @@ _NUMBERS = (
     "DECIMAL",
     "BOOLEAN",
 )
-
-
-class FeatureLeakError(RuntimeError):
-    """Training or evaluation rows would see what was only known after the impression."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def shown_with_features(context: "Context", days: Sequence[date]) -> str:
     """
     found = context.feature_tables
     signals = context.lake.scan("impression_signals", list(days))
-    _refuse_leaks(context, days, found)
+    refuse_leaks(context, days)
     return with_feature_tables_sql(signals, found.tables)
 
 
@@ -255,30 +251,3 @@ def _keep_user_keys(problem: Problem, engine: Engine, source: _Source) -> str | 
     known = f"feature_table_{source.name}_users"
     engine.register(known, pa.table({"user_id": ids, "key": [keys.key(user) for user in ids]}))
     return quote_identifier(known)
-
-
-def _refuse_leaks(context: "Context", days: Sequence[date], found: FeatureTables) -> None:
-    """Look at each day's impressions once, whatever number of policies they train."""
-    for day in days:
-        checked = (found.version, context.content("impression_signals", day))
-        if checked in context.project.checked_days:
-            continue
-        for table in found.tables:
-            if table.says_when_known:
-                _refuse_leak(context, day, table)
-        context.project.checked_days.add(checked)
-
-
-def _refuse_leak(context: "Context", day: date, table: JoinedTable) -> None:
-    signals = context.lake.scan("impression_signals", [day])
-    facts: tuple[Any, ...] = context.engine.row(leaks_sql(signals, table))
-    impressions, leaks, key, valid_from, known_at, shown_at = facts
-    if leaks:
-        settings = context.problem.feature_tables[table.name]
-        whose = "a user" if table.of == "user" else f"{settings.key_column} {key}"
-        raise FeatureLeakError(
-            f"{context.problem.name}: feature_tables.{table.name}: leak: {leaks:,} of "
-            f"{impressions:,} impressions of {day} would see what was only known after them: the "
-            f"row of {whose} valid from {valid_from} was known at {known_at}, the item was shown "
-            f"at {shown_at}; write {settings.valid_from} so that no row holds before it is known"
-        )

@@ -1,6 +1,7 @@
 """impression_signals of an old log + propensities -> the value of a target that was not shown."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -12,12 +13,14 @@ from label_platform.evaluation.off_policy_targets import ListTargets, Scorer, Wa
 from label_platform.evaluation_settings import OffPolicyEstimator
 from label_platform.examples import SplitError, evaluation_rows_sql
 from label_platform.lake import Partition
-from label_platform.pipeline.context import Context
+from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.examples import feature_columns
 from label_platform.pipeline.feature_tables import shown_with_features
 from label_platform.pipeline.rankers import stored_rankers
 from label_platform.policy import click_signal
 from label_platform.propensity import PropensityCurve
+from label_platform.propensity.choice import COMBINED
+from label_platform.propensity_settings import ESTIMATORS as ESTIMATORS_OF_EXAMINATION
 from label_platform.ranking import FeatureCodes, Ranker
 from label_platform.strict_yaml import ConfigurationError, nearest
 
@@ -76,13 +79,46 @@ class OffPolicyReport:
         }
 
 
+def require_known(project: Project, question: Question) -> None:
+    """Refuse what a problem and its policies alone show to be wrong, before anything is built.
+
+    Raises:
+        ConfigurationError: there is no such policy, ranker or estimator.
+    """
+    if question.curve is not None:
+        estimators = (COMBINED, *ESTIMATORS_OF_EXAMINATION)
+        if question.curve not in estimators:
+            hint = nearest(question.curve, estimators)
+            raise ConfigurationError(f"--curve: {question.curve!r} is no estimator; {hint}")
+    if question.policy is None:
+        return
+    known = [policy.name for policy in project.policies]
+    if question.policy not in known:
+        raise ConfigurationError(
+            f"--policy: {question.policy!r} is no policy of {project.problem.name}; "
+            f"{nearest(question.policy, known)}"
+        )
+    _require_ranker(question, [spec.title for spec in project.policy(question.policy).rankers])
+
+
+def _require_ranker(question: Question, titles: Iterable[str]) -> None:
+    if question.ranker is not None and question.ranker not in titles:
+        raise ConfigurationError(
+            f"--ranker: {question.policy} has no {question.ranker!r}; "
+            f"{nearest(question.ranker, titles)}"
+        )
+
+
 def off_policy_value(context: Context, question: Question) -> OffPolicyReport:
     """Judge a target by a log of another ranker.
 
     Raises:
         ConfigurationError: the target or curve is unknown, not built, or does not fit the log.
     """
-    ranker = None if question.policy is None else _ranker(context, question)
+    require_known(context.project, question)
+    ranker = None
+    if question.policy is not None:
+        question, ranker = _with_ranker(context, question)
     days = _days(context, question)
     features = _features(context, days) if ranker is None else ranker.feature_names
     curve, curve_in_words = _curve(context, days[-1], question.curve)
@@ -133,7 +169,7 @@ def _of_choices(
 def _title(question: Question) -> str:
     if question.policy is None:
         return f"{question.target} policy"
-    return f"ranker of {question.policy}" + (f", {question.ranker}" if question.ranker else "")
+    return f"ranker of {question.policy}, {question.ranker}"
 
 
 def _days(context: Context, question: Question) -> tuple[date, ...]:
@@ -157,13 +193,9 @@ def _features(context: Context, days: tuple[date, ...]) -> tuple[str, ...]:
     return found.every
 
 
-def _ranker(context: Context, question: Question) -> Ranker:
+def _with_ranker(context: Context, question: Question) -> tuple[Question, Ranker]:
+    """The question with the ranker's title, and the ranker; the policy's first by default."""
     name = str(question.policy)
-    known = [policy.name for policy in context.project.policies]
-    if name not in known:
-        raise ConfigurationError(
-            f"--policy: {name!r} is no policy of {context.problem.name}; {nearest(name, known)}"
-        )
     partition = Partition("rankers", context.log_days[-1], name)
     if context.lake.manifest(partition) is None:
         raise ConfigurationError(
@@ -171,13 +203,10 @@ def _ranker(context: Context, question: Question) -> Ranker:
             "says why not"
         )
     trained = {spec.title: ranker for spec, ranker in stored_rankers(context, partition)}
-    if question.ranker is None:
-        return next(iter(trained.values()))
-    if question.ranker not in trained:
-        raise ConfigurationError(
-            f"--ranker: {name} has no {question.ranker!r}; {nearest(question.ranker, trained)}"
-        )
-    return trained[question.ranker]
+    title = question.ranker or context.project.policy(name).rankers[0].title
+    asked = replace(question, ranker=title)
+    _require_ranker(asked, trained)
+    return asked, trained[title]
 
 
 def _curve(

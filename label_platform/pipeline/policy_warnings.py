@@ -1,4 +1,4 @@
-"""Tells people what their policies may say, and perhaps do not mean."""
+"""Tells people what their policies and problem may say, and perhaps do not mean."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -6,17 +6,46 @@ from datetime import date
 from rich.console import Console
 from rich.markup import escape
 
-from label_platform.lake import quote_identifier
+from label_platform.evaluation import read_outcomes
+from label_platform.evaluation_settings import ENOUGH_FITS
+from label_platform.lake import Partition, quote_identifier
+from label_platform.pipeline.comparisons import outcomes_path
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.evaluation_slices import wrong_slices
 from label_platform.policy import Policy, unseen_values, warnings_of
 from label_platform.problem import Problem
+from label_platform.strict_yaml import ConfigurationError
 
 Days = tuple[date, date] | None
 
 
 def print_policy_warnings(console: Console, policies: Iterable[Policy], problem: Problem) -> None:
-    """Each warning once, with the policies that it is about."""
+    """Each warning once, with the policies that it is about; then what the problem is warned of.
+
+    Raises:
+        ConfigurationError: what the problem says of evaluation is such that a comparison of these
+            policies would be refused, said before hours of work.
+    """
     _print(console, {policy.name: warnings_of(policy, problem) for policy in policies})
+    _print(console, {problem.name: _of_training(problem)})
+    outcomes = outcomes_path(problem)
+    if outcomes is not None:
+        read_outcomes(outcomes)
+    wrong = wrong_slices(problem)
+    if wrong:
+        raise ConfigurationError("\n".join(wrong))
+
+
+def _of_training(problem: Problem) -> list[str]:
+    fits = problem.training.fits
+    if fits >= ENOUGH_FITS:
+        return []
+    said = (
+        f"training.fits: {fits} trainings on resampled logs tell little of how far they spread, "
+        "which the intervals of a comparison carry: they are wide, and differences are seldom "
+        f"shown; write {ENOUGH_FITS} or more, or take it as a quick look"
+    )
+    return [said]
 
 
 def print_unseen_values(
@@ -24,6 +53,12 @@ def print_unseen_values(
 ) -> None:
     """Each value of a segment that occurs in none of the labelled impressions."""
     _print(console, {policy.name: unseen_in(context, policy, days) for policy in policies})
+    built = context.lake.days("impression_signals")
+    manifest = context.lake.manifest(Partition("impression_signals", max(built))) if built else None
+    if manifest is not None:
+        # of slices by a pattern of features only the log can tell; each line names the problem
+        lines = wrong_slices(context.problem, manifest.columns)
+        _print(console, {"not compared": lines})
 
 
 def unseen_in(context: Context, policy: Policy, days: Days = None) -> list[str]:

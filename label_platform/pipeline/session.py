@@ -1,8 +1,8 @@
 """One run from the command line: simulated logs where there are none, progress, what came out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +24,7 @@ from label_platform.logs.simulators import (
 from label_platform.pipeline import terminal
 from label_platform.pipeline.comparison_page import existing_page
 from label_platform.pipeline.comparisons import outcomes_path
-from label_platform.pipeline.context import Context, Project
+from label_platform.pipeline.context import Project
 from label_platform.pipeline.policy_warnings import print_policy_warnings, print_unseen_values
 from label_platform.pipeline.run import RunSummary, instance_of, run_chain
 from label_platform.pipeline.workspace import Workspace
@@ -51,12 +51,14 @@ class Outcome:
         comparison: the comparison's rows; empty before the comparison.
         page: the comparison's page; None before the comparison.
         as_of: what was ingested later was left out; None in a live build.
+        noted: what the comparison's build noted; nothing before the comparison.
     """
 
     summary: RunSummary
     comparison: pd.DataFrame
     page: Path | None = None
     as_of: datetime | None = None
+    noted: Mapping[str, Any] = field(default_factory=dict)
 
     def exit_code(self, *, allow_refused: bool) -> int:
         """0 if all went well; files that could not be read are a failure, refused policies too.
@@ -171,7 +173,7 @@ class Session:
         project = self.project
         with instance_of(project) as instance, self._bars() as show:
             summary = run_chain(project, instance, until=until, days=self.days, on_work=show)
-        outcome = Outcome(summary, *self._comparison(until), project.as_of)
+        outcome = self._outcome(summary, until)
         self._print(outcome)
         return outcome
 
@@ -186,50 +188,46 @@ class Session:
             with project.open() as context:
                 print_unseen_values(console, context, project.policies, self.days)
         terminal.print_comparison(console, outcome.comparison, project.problem.policies.baseline)
+        terminal.print_agreement(console, outcome.noted)
         if outcome.page is not None:
             console.print(f"its page: {outcome.page}", highlight=False, soft_wrap=True)
         terminal.print_failures(console, summary)
         store = TrackingStore(project.workspace.mlflow_folder, project.problem.name)
         terminal.print_end(console, summary, store)
         if len(outcome.comparison):
-            self._print_titles(store, is_new=bool(summary.built.get("comparisons")))
+            self._print_titles(store, outcome)
         if project.as_of is not None:
             terminal.print_view(console, project)
 
-    def _print_titles(self, store: TrackingStore, *, is_new: bool) -> None:
-        """Who is champion and why, and where MLflow shows the comparison.
-
-        Args:
-            store: of the problem.
-            is_new: whether the comparison was made just now, and decided; since an older one,
-                people may have decided otherwise.
-        """
-        with self.project.open() as context:
-            day = self._compared_days(context)[-1]
-            tracked = context.require(Partition("comparisons", day)).attributes
-        link = store.link(run_id=tracked["mlflow_run"])
-        if is_new:
-            words = tracked.get("promotion", "this comparison decided on no titles")
-        else:
+    def _print_titles(self, store: TrackingStore, outcome: Outcome) -> None:
+        """Who is champion and why, and where MLflow shows the comparison."""
+        link = store.link(run_id=outcome.noted["mlflow_run"])
+        if outcome.summary.built.get("comparisons"):
+            words = outcome.noted.get("promotion", "this comparison decided on no titles")
+        else:  # since an older comparison decided, people may have decided otherwise
             champion = store.registry.champion()
             words = f"champion is {champion.name}" if champion else "nobody is champion"
         said = f"{escape(words)}; the comparison: {link}"
         self.console.print(said, highlight=False, soft_wrap=True)
 
-    def _comparison(self, until: str) -> tuple[pd.DataFrame, Path | None]:
-        """The last comparison's rows, and its page."""
+    def _outcome(self, summary: RunSummary, until: str) -> Outcome:
+        """What was built, with the last comparison where one was asked for."""
+        found = Outcome(summary, pd.DataFrame(), as_of=self.project.as_of)
         if until != "comparisons":
-            return pd.DataFrame(), None
+            return found
         with self.project.open() as context:
-            days = self._compared_days(context)
+            days = [day for day in context.lake.days("comparisons") if day <= self.days[1]]
             if not days:
-                return pd.DataFrame(), None
+                return found
             partition = Partition("comparisons", days[-1])
-            relation = context.lake.scan("comparisons", days[-1:])
-            return context.engine.frame(f"from {relation}"), existing_page(context, partition)
-
-    def _compared_days(self, context: Context) -> list[date]:
-        return [day for day in context.lake.days("comparisons") if day <= self.days[1]]
+            return replace(
+                found,
+                comparison=context.engine.frame(
+                    f"from {context.lake.scan('comparisons', days[-1:])}"
+                ),
+                page=existing_page(context, partition),
+                noted=context.require(partition).attributes,
+            )
 
     @contextmanager
     def _bars(self) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from label_platform.logs.contract import is_named_by
 from label_platform.policy.check_features import check_features, feature_warnings
 from label_platform.policy.check_grading import grading_warnings
+from label_platform.policy.check_loss import check_loss, loss_warnings
 from label_platform.policy.check_negatives import check_negatives
 from label_platform.policy.check_rankers import check_rankers, ranker_warnings
 from label_platform.policy.check_segments import (
@@ -42,6 +43,7 @@ def check_policy(policy: Policy, problem: Problem) -> None:
         *_days(policy),
         *check_negatives(policy, problem),
         *check_rankers(policy),
+        *check_loss(policy, problem),
         *check_features(problem),
         *_auxiliary(policy, problem),
         *check_teacher(policy, problem),
@@ -74,6 +76,7 @@ def warnings_of(policy: Policy, problem: Problem) -> list[str]:
         *segment_warnings(policy),
         *grading_warnings(policy),
         *ranker_warnings(policy),
+        *loss_warnings(policy, problem),
         *feature_warnings(problem),
     ]
 

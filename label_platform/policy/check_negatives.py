@@ -156,14 +156,12 @@ def _random(policy: Policy, problem: Problem) -> Iterator[str]:
             f"{key}: an item that was not shown has no features of an impression, and their "
             f"absence would give it away; this problem's features are such: {named}"
         )
-    if problem.feature_tables:
-        named = ", ".join(problem.feature_tables)
+    of_items = any(table.of == "item" for table in problem.feature_tables.values())
+    if not problem.item_features and not of_items:
         yield (
-            f"{key}: feature_tables are joined to what was shown, and their absence would give an "
-            f"item away that was not; this problem's are: {named}"
+            f"{key}: an item that was not shown needs the problem's item_features or one of its "
+            "feature_tables of items, it has none"
         )
-    if not problem.item_features:
-        yield f"{key}: an item that was not shown needs the problem's item_features, it has none"
     for number, ranker in enumerate(policy.rankers):
         if ranker.uses_position_feature:
             yield (

@@ -52,6 +52,19 @@ def test_d2q_by_hand(engine: Engine, impressions: Register) -> None:
     assert found == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("points", [3, 2500])
+def test_d2q_is_the_same_whether_looked_up_or_joined_as_of(
+    engine: Engine, impressions: Register, points: int
+) -> None:
+    # bins with few points are looked up by w, others are not
+    fitted = impressions([(10, each / 8) for each in range(points)])
+    asked = [0, 1 / 16, 1 / 8, 3 / 16, 2 / 8, points]
+    other = impressions([(10, each) for each in asked], "asked")
+    found = labels(engine, policy("d2q", bins=1), other, fitted)
+    expected = [0.5, 1, 1.5, 2, 2.5, points - 0.5]
+    assert [found[key] * points for key in range(6)] == pytest.approx(expected, abs=2e-3)
+
+
 def test_d2q_of_what_was_not_fitted_is_that_of_the_nearest(
     engine: Engine, impressions: Register
 ) -> None:

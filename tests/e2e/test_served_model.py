@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from label_platform.policy import RankerSpec
@@ -27,7 +28,11 @@ from tests.e2e.conftest import PROJECT, Installation
 
 pytestmark = pytest.mark.e2e
 
-FEATURES = ("f_match", "f_price", "f rare/ünicode")
+NUMBERS = ("f_match", "f_price", "f rare/ünicode")
+FEATURES = (*NUMBERS, "f_hue")
+HUES = ("", "3", "Grün", "blue", "nan", "red")
+TEXTS = (*HUES, "never seen", " red", "RED", "Gru\u0308n", "null", "3.0", "2026-10-06", None)
+"""Those of training, others that look like them, and none."""
 LARGEST = float(np.finfo(np.float32).max)
 AWKWARD = (
     0.1,
@@ -59,9 +64,12 @@ def ranker() -> Ranker:
     finite = np.where(np.isfinite(awkward), awkward, np.nan)
     features = {
         name: np.where(rng.random(rows) < 0.3, rng.choice(finite, rows), rng.random(rows))
-        for name in FEATURES
+        for name in NUMBERS
     }
-    wanted = np.nan_to_num(features["f_match"], nan=0.4) + rng.random(rows) / 2
+    hue = rng.integers(0, len(HUES) + 1, rows)
+    texts = [*HUES, None]
+    features["f_hue"] = pa.array([texts[number] for number in hue], pa.string())
+    wanted = np.nan_to_num(features["f_match"], nan=0.4) + hue % 2 / 5 + rng.random(rows) / 2
     examples = pa.table(
         {
             "part": ["train"] * rows,
@@ -145,13 +153,29 @@ def ask(address: str, body: dict[str, Any]) -> list[float]:
         return list(json.load(answer)["predictions"])
 
 
-def rows_to_score() -> list[list[float | None]]:
+def rows_to_score() -> list[list[float | str | None]]:
     rng = np.random.default_rng(12)
     plain = rng.normal(size=(300, 3)).tolist()
     stored = rng.random((300, 3), dtype=np.float32).astype(float).tolist()
     awkward = [list(rng.permutation(np.array(AWKWARD, dtype=object))[:3]) for _ in range(300)]
     same = [[each] * 3 for each in AWKWARD]
-    return [*plain, *stored, *awkward, *same]
+    numbers = [*plain, *stored, *awkward, *same]
+    texts = rng.permutation(np.array(TEXTS, dtype=object).repeat(len(numbers) // len(TEXTS) + 1))
+    rows = [[*row, text] for row, text in zip(numbers, texts, strict=False)]
+    return [*rows, *([0.5, 0.5, 0.5, text] for text in TEXTS)]
+
+
+def as_table(rows: Sequence[Sequence[float | str | None]]) -> pa.Table:
+    *numbers, texts = zip(*rows, strict=True)
+    values = [[np.nan if each is None else each for each in column] for column in numbers]
+    columns = dict(zip(NUMBERS, np.array(values, dtype=np.float64), strict=True))
+    return pa.table(columns | {"f_hue": pa.array(texts, pa.string())})
+
+
+def csv_field(value: float | str | None) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    return "" if value is None else repr(float(value))
 
 
 def batch_scores(installation: Installation, source: Path) -> np.ndarray:
@@ -166,43 +190,63 @@ def test_http_and_batch_give_the_same_scores(
 ) -> None:
     rows = rows_to_score()
     served_scores = ask(address, {"dataframe_split": {"columns": FEATURES, "data": rows}})
-    numbers = [[np.nan if each is None else each for each in row] for row in rows]
-    columns = dict(zip(FEATURES, np.array(numbers, dtype=np.float64).T, strict=True))
-    expected = ranker.score(pa.table(columns))
+    table = as_table(rows)
+    expected = ranker.score(table)
     assert len(np.unique(expected)) > 300
     np.testing.assert_array_equal(served_scores, expected)
 
     parquet = installation.folder / "rows.parquet"
-    pd.DataFrame(columns).to_parquet(parquet)
+    pq.write_table(table, parquet)
     np.testing.assert_array_equal(batch_scores(installation, parquet), expected)
+    # an empty field of CSV is an empty text, where text is expected
+    with_text = [number for number, row in enumerate(rows) if row[-1] is not None]
     csv = installation.folder / "rows.csv"
-    lines = [",".join("" if each is None else repr(float(each)) for each in row) for row in rows]
+    lines = [",".join(map(csv_field, rows[number])) for number in with_text]
     csv.write_text("\n".join([",".join(FEATURES), *lines, ""]))
-    np.testing.assert_array_equal(batch_scores(installation, csv), expected)
+    np.testing.assert_array_equal(batch_scores(installation, csv), expected[with_text])
     # JSON itself has no infinities
-    finite = [n for n, row in enumerate(numbers) if not np.isinf(row).any()]
+    finite = [n for n, row in enumerate(rows) if not {float("inf"), float("-inf")} & {*row}]
     jsonl = installation.folder / "rows.jsonl"
     records = [dict(zip(FEATURES, rows[number], strict=True)) for number in finite]
     jsonl.write_text("".join(json.dumps(each) + "\n" for each in records))
     np.testing.assert_array_equal(batch_scores(installation, jsonl), expected[finite])
 
 
+def test_text_is_scored_by_the_vocabulary_of_training(address: str, ranker: Ranker) -> None:
+    same = [0.5, 0.5, 0.5]
+    records = [dict(zip(FEATURES, [*same, text], strict=True)) for text in TEXTS]
+    scores = dict(zip(TEXTS, ask(address, {"dataframe_records": records}), strict=True))
+    codes = [[*same, HUES.index(text) if text in HUES else np.nan] for text in TEXTS]
+    assert list(scores.values()) == ranker.score(np.array(codes)).tolist()
+    assert min(scores[text] for text in HUES[1::2]) > max(scores[text] for text in HUES[::2])
+    assert {scores[text] for text in TEXTS if text not in HUES} == {scores[None]}
+    assert scores[None] != scores["blue"]
+
+
 def test_rows_alone_columns_in_any_order_and_no_values_at_all(address: str, ranker: Ranker) -> None:
-    rows = rows_to_score()[:5]
-    table = pd.DataFrame(rows, columns=FEATURES)
-    expected = ranker.score(table.astype(float))
+    every = rows_to_score()
+    rows = [*every[:5], *every[-5:]]
+    assert rows[-1][-1] is None
+    expected = ranker.score(as_table(rows))
     for number, row in enumerate(rows):
         turned = dict(reversed(list(zip(FEATURES, row, strict=True))))
         assert ask(address, {"dataframe_records": [turned]}) == [expected[number]]
     nothing = ask(address, {"dataframe_records": [dict.fromkeys(FEATURES)]})
-    assert nothing == ranker.score(np.full((1, 3), np.nan)).tolist()
+    assert nothing == ranker.score(np.full((1, len(FEATURES)), np.nan)).tolist()
 
 
 def test_whole_numbers_and_position_change_nothing(address: str, ranker: Ranker) -> None:
-    row = dict.fromkeys(FEATURES, 1)
-    expected = ranker.score(np.ones((1, 3))).tolist()
+    row = {**dict.fromkeys(NUMBERS, 1), "f_hue": "red"}
+    expected = ranker.score(as_table([[1, 1, 1, "red"]])).tolist()
     assert ask(address, {"dataframe_records": [row]}) == expected
     assert ask(address, {"dataframe_records": [row | {"position": 7}]}) == expected
+
+
+def test_a_number_in_place_of_text_is_refused(address: str) -> None:
+    with pytest.raises(HTTPError) as refused:
+        ask(address, {"dataframe_records": [dict.fromkeys(FEATURES, 3)]})
+    assert refused.value.code == 400
+    assert "f_hue" in refused.value.read().decode()
 
 
 def test_a_missing_column_is_named(address: str) -> None:

@@ -58,10 +58,28 @@ def table_of(*cells: tuple[str, str, str]) -> pd.DataFrame:
         ),
         ([("off_policy_dcg", "all", REFUSED)], "no answer: 3 clicks"),
         (
+            [
+                ("off_policy_dcg", "all", BETTER),
+                ("off_policy_dcg_ips", "all", "refused: the same number as off_policy_dcg, of"),
+            ],
+            "better than raw_click on 1 of 1 yardstick (the off-policy estimate)",
+        ),
+        (
             [("true_ndcg_at_10", "all", BETTER), ("off_policy_dcg", "all", SAME)],
             (
                 "better than raw_click on 1 of 2 yardsticks (true relevance); the off-policy "
                 "estimate cannot tell; nothing that a real log has supports it"
+            ),
+        ),
+        (
+            [
+                ("true_ndcg_at_10", "all", BETTER),
+                ("off_policy_dcg", "all", SAME),
+                ("off_policy_dcg", "device=mobile", BETTER),
+            ],
+            (
+                "better than raw_click on 1 of 2 yardsticks (true relevance); the off-policy "
+                "estimate cannot tell; better for device=mobile on the off-policy estimate"
             ),
         ),
         ([("y", "all", "baseline")], "the baseline that the others are compared with"),

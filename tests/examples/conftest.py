@@ -42,6 +42,7 @@ SIGNALS = """
     cast(max(case when click > 0 then position end) over (partition by request_id) as integer)
         as last_clicked_position,
     cast(nullif(excluded_reason, '') as varchar) as excluded_reason,
+    cast(user_key as varchar) as user_key,
     cast(f_price as double) as f_price
 """
 
@@ -76,6 +77,7 @@ class Shop:
                 "click": 1 if position in clicked else 0,
                 "purchase": 0,
                 "excluded_reason": "",
+                "user_key": "u1",
                 "f_price": 10.0 * item_id,
             }
             self.shown.setdefault(day, []).append(row | columns)

@@ -75,7 +75,9 @@ def test_nothing_to_learn_from_is_an_error(to: str) -> None:
         ("ranklib", {}, "warning", "labels become 5 grades"),
         ("trec", {"ids_with_spaces": 2}, "error", "2 rows have such ids"),
         ("trec", {"repeated_items": 3}, "warning", "the highest grade counts"),
-        ("xgboost", {"left_out": ("brand", "colour")}, "warning", "left out: brand, colour"),
+        ("svmrank", {"left_out": ("brand", "hue")}, "warning", "2 features are text and are left"),
+        ("ranklib", {"left_out": ("brand",)}, "warning", "and are left out: brand"),
+        ("xgboost", {"left_out": ("id",)}, "warning", "text of more than 10,000 values and are"),
         ("lightgbm", {"largest_group": 1}, "warning", "there is nothing to rank"),
     ],
 )

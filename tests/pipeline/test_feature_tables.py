@@ -11,18 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from label_platform.examples import drawn_sql
 from label_platform.lake import Engine, Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.evaluations import evaluations_recipe
-from label_platform.pipeline.examples import examples_recipe
-from label_platform.pipeline.feature_tables import (
-    FeatureLeakError,
-    read_feature_tables,
-    shown_with_features,
-)
+from label_platform.pipeline.examples import example_relations, examples_recipe
+from label_platform.pipeline.feature_leaks import FeatureLeakError, refuse_leaks_of_draws
+from label_platform.pipeline.feature_tables import read_feature_tables, shown_with_features
 from label_platform.pipeline.rankers import ranker_features, stored_rankers
 from label_platform.pipeline.scoring.choice import ChosenRanker
 from label_platform.pipeline.scoring.score import score_day
+from label_platform.policy import Negatives, RandomCatalogue
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 from tests.pipeline.conftest import DAYS, Installation
@@ -238,3 +237,36 @@ def test_csv_files_are_read(shop: Installation) -> None:
         [table] = context.feature_tables.tables
         rows = context.engine.rows(f"select key_, clicks from {table.relation} as rows order by 1")
     assert rows == [(1, 3.0), (2, 4.0)]
+
+
+def test_what_only_a_random_item_would_see_too_early_is_refused(shop: Installation) -> None:
+    """A row that holds from the moment of a list that drew its item, and is known a bit later."""
+    with shop.project().open() as context:
+        split = context.split(LAST)
+        plain = context.project.policy(POLICY)
+        policy = plain.model_copy(update={"negatives": Negatives(random=RandomCatalogue())})
+        drawn = drawn_sql(RandomCatalogue(), example_relations(context, policy, split))
+        shown = context.lake.scan("impression_signals", list(split.train))
+        item, moment = context.engine.row(
+            f"select item_id, shown_at from {drawn} as drawn where not exists (select 1 from"
+            f" {shown} as shown where shown.item_id = drawn.item_id"
+            " and shown.shown_at = drawn.shown_at) order by shown_at, item_id limit 1"
+        )
+    since = pd.Timestamp(moment)
+    row = {"item_id": [item], "valid_from": [since], "stock": [1.0]}
+    just_after = since + pd.Timedelta("1us")
+    with_table(shop, of="item", path="features/items.parquet")
+    for known, leaks in ((since, False), (just_after, True)):
+        write(shop, "items.parquet", pd.DataFrame(row | {"known_at": [known]}))
+        with shop.project().open() as context:
+            relations = example_relations(context, policy, split)  # no impression sees it early
+            refuse_leaks_of_draws(context, plain, relations)  # this policy draws nothing
+            if not leaks:
+                refuse_leaks_of_draws(context, policy, relations)
+                continue
+            words = (
+                rf"product_search: feature_tables\.queries: leak: 1 of [\d,]+ items that {POLICY} "
+                rf"draws for negatives\.random would see .*: the row of item_id {item} valid from "
+            )
+            with pytest.raises(FeatureLeakError, match=words):
+                refuse_leaks_of_draws(context, policy, relations)

@@ -128,7 +128,7 @@ def test_what_cannot_be_judged_is_named(finished: Installation) -> None:
     questions = {
         "--policy: 'coec' is no policy of product_search": Question(policy="coec"),
         "--ranker: coec_click has no 'best'; valid: ": Question(policy="coec_click", ranker="best"),
-        "--curve: 'affin' was not estimated": Question(target="uniform", curve="affin"),
+        "--curve: 'affine' was not estimated": Question(target="uniform", curve="affine"),
         "--days: none of these days has anything to judge by": Question(
             target="uniform", days=(date(1999, 1, 1), date(1999, 1, 2))
         ),

@@ -181,7 +181,7 @@ def test_a_logged_day_is_scored_with_the_items_of_then(
         ),
         (
             {"policy": "coec_click", "title": "lambdarank"},
-            "--ranker: coec_click has no ranker 'lambdarank'; valid: pointwise",
+            "--ranker: coec_click has no ranker 'lambdarank'; valid: 'pointwise, ",
         ),
         ({"policy": "coec_click", "model": "3"}, "--model and --policy: found both"),
         ({"title": "pointwise"}, "--ranker goes with --policy"),

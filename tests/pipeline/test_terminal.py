@@ -8,7 +8,12 @@ from rich.console import Console
 
 from label_platform.logs.delays import DelayEstimate, Percentile
 from label_platform.pipeline.delays import SignalDelays
-from label_platform.pipeline.terminal import duration, print_comparison, print_delays
+from label_platform.pipeline.terminal import (
+    duration,
+    print_agreement,
+    print_comparison,
+    print_delays,
+)
 
 
 def shown(width: int = 100) -> tuple[Console, StringIO]:
@@ -81,6 +86,76 @@ def test_a_slice_is_shown_where_it_says_something_else() -> None:
         "coec_multi_signal, lambdarank: better than raw_click on 1 of 1 yardstick (the randomised "
         "slice); worse for device=mobile on the randomised slice"
     )
+
+
+def refused(policy: str, ranker: str, reason: str) -> dict[str, object]:
+    """A row of a yardstick that gives this ranker no answer."""
+    nothing = dict.fromkeys(("value", "ci_low", "ci_high", "difference", "p_value"))
+    names = {"policy": policy, "ranker": ranker, "yardstick": "off_policy_dcg"}
+    return ROW | nothing | names | {"verdict": f"refused: {reason}", "reason": reason}
+
+
+def lines_of(*rows: dict[str, object]) -> list[str]:
+    console, text = shown(300)
+    print_comparison(console, pd.DataFrame(rows), "raw_click")
+    return text.getvalue().splitlines()
+
+
+def test_a_reason_for_no_answer_is_said_once_with_its_rankers() -> None:
+    lines = lines_of(
+        refused("a", "lambdarank", "too few clicks"),
+        refused("a", "pointwise, weight one", "too few clicks"),
+        refused("b", "lambdarank", "too few clicks"),
+        refused("b", "pointwise", "no common lists"),
+        ROW | {"policy": "c", "ranker": "lambdarank", "yardstick": "off_policy_dcg"},
+    )
+    said, words = lines[: lines.index("In words")], lines[lines.index("In words") :]
+    assert "  a ('lambdarank', 'pointwise, weight one'); b (lambdarank): too few clicks" in said
+    assert "  b (pointwise): no common lists" in said
+    assert "\n".join(said).count("too few clicks") == 1
+    assert sum("no answer" in line for line in said) == 4  # the rows of the table
+    assert words[1:] == [
+        "c, lambdarank: better than raw_click on 1 of 1 yardstick (the off-policy estimate)",
+        "a, lambdarank; a, pointwise, weight one; b, lambdarank: no answer: too few clicks",
+        "b, pointwise: no answer: no common lists",
+    ]
+
+
+def test_a_yardstick_without_any_answer_has_no_table() -> None:
+    lines = lines_of(
+        refused("a", "lambdarank", "too few clicks"), refused("b", "pointwise", "too few clicks")
+    )
+    start = lines.index("off_policy_dcg: no answer")
+    assert lines[start + 1] == "  every ranker: too few clicks"
+    assert lines[start + 2].startswith("± is")
+
+
+def test_a_missing_baseline_is_a_reason_and_the_value_still_stands() -> None:
+    reason = "no difference: no baseline was evaluated"
+    row = {"ranker": "lambdarank", "difference": None, "reason": reason, "p_value": None}
+    lines = lines_of(ROW | row | {"verdict": f"refused: {reason}"})
+    (cells,) = [line.split() for line in lines if "0.5000" in line]
+    assert cells == ["coec_multi_signal", "lambdarank", "0.5000", "±0.1000", "no", "answer"]
+    assert f"  coec_multi_signal (lambdarank): {reason}" in lines
+
+
+def test_agreement_with_online_tests_is_a_sentence_each() -> None:
+    console, text = shown(100)
+    print_agreement(console, {"mlflow_run": "1"})
+    assert not text.getvalue()
+    print_agreement(
+        console,
+        {
+            "agreement_with_online_tests": [{"words": "off-policy and clicks [A/B]: same sign"}],
+            "online_tests_left_out": ["t2: tested against ips_click, not raw_click"],
+        },
+    )
+    assert text.getvalue().splitlines() == [
+        "",
+        "Agreement with online tests",
+        "off-policy and clicks [A/B]: same sign",
+        "left out: t2: tested against ips_click, not raw_click",
+    ]
 
 
 @pytest.mark.parametrize(

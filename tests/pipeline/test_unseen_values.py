@@ -6,8 +6,10 @@ from typer.testing import CliRunner
 
 from label_platform.cli.application import app
 from label_platform.lake import Partition
+from label_platform.pipeline.evaluation_slices import wrong_slices
 from label_platform.pipeline.policy_warnings import Days, unseen_in
 from label_platform.policy import Policy, load_policy
+from label_platform.problem import Problem
 from tests.pipeline.conftest import DAYS, Installation
 from tests.pipeline.test_policy_diff_command import answer
 
@@ -80,7 +82,7 @@ def test_the_commands_warn(
     assert (code, built.count(f"warning: {WARNING}")) == (0, 1)
     put(signals, "'tv'", "null")
     code, shown, _ = answer(monkeypatch, capsys, signals, "mine", command="check")
-    assert (code, "warning" in shown) == (0, False)
+    assert (code, "warning: mine" in shown) == (0, False)
 
 
 def test_it_is_said_when_labels_are_built(
@@ -96,3 +98,25 @@ def test_it_is_said_when_labels_are_built(
     assert done.output.count(f"warning: mine: {WARNING}; they have: desktop, mobile") == 1
     done = CliRunner().invoke(app, ["labels", *problem, *days, "--policies", "raw_click"])
     assert (done.exit_code, "occurs in none" in done.output) == (0, False)
+
+
+def test_slices_by_a_pattern_of_features_are_held_against_the_log(signals: Installation) -> None:
+    with signals.project().open() as context:
+        scan = context.lake.scan("impression_signals", [SECOND])
+        every = context.engine.schema(scan)
+        problem = context.problem
+    # what impressions have is known before there are any
+    assert wrong_slices(sliced(problem, *every)) == []
+    assert wrong_slices(sliced(problem, *every), every) == []
+    # f_* may mean it, but this log has none
+    guessed = sliced(problem, "f_guessed")
+    assert wrong_slices(guessed) == []
+    (line,) = wrong_slices(guessed, every)
+    assert line.startswith(
+        "product_search: evaluation: slices: entry 1: 'f_guessed' is no column of the impressions"
+    )
+
+
+def sliced(problem: Problem, *names: str) -> Problem:
+    settings = problem.evaluation.model_copy(update={"slices": names})
+    return problem.model_copy(update={"evaluation": settings})

@@ -260,23 +260,6 @@ def test_what_is_right_passes(problem: Problem, make_policy: MakePolicy, changes
     assert refusal_of(make_policy(**changes), problem) == ""
 
 
-def test_random_negatives_need_features_of_items_alone(
-    tmp_path: Path, make_problem: Callable[..., Problem], make_policy: MakePolicy
-) -> None:
-    only_items = make_problem(features=[])
-    policy = make_policy(**negatives(random={}))
-    check_policy(policy, only_items)
-    by_position = make_policy(**negatives(random={}), **rankers(position="feature"))
-    with pytest.raises(ConfigurationError) as refusal:
-        check_policy(by_position, only_items)
-    assert without_lines(refusal.value) == (
-        f"{tmp_path / 'mine.yaml'}: negatives.random: an item that was not shown has no position, "
-        "which rankers.0.position: feature makes a feature"
-    )
-    with pytest.raises(ConfigurationError, match="needs the problem's item_features, it has none"):
-        check_policy(policy, make_problem(features=[], item_features=[]))
-
-
 def test_hard_negatives_by_features_need_features(
     tmp_path: Path, make_problem: Callable[..., Problem], make_policy: MakePolicy
 ) -> None:
@@ -290,12 +273,3 @@ def test_hard_negatives_by_features_need_features(
     check_policy(make_policy(**negatives(hard={"by": "rank"})), without)
     for one in ({"features": []}, {"item_features": []}):
         check_policy(make_policy(**negatives(hard={})), make_problem(**one))
-
-
-def test_draws_by_popularity_need_items_too(
-    make_problem: Callable[..., Problem], make_policy: MakePolicy
-) -> None:
-    policy = make_policy(**negatives(random={"draw": "popularity"}, near_duplicates=0.1))
-    check_policy(policy, make_problem(features=[]))
-    with pytest.raises(ConfigurationError, match="needs the problem's item_features, it has none"):
-        check_policy(policy, make_problem(features=[], item_features=[]))

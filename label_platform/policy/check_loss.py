@@ -1,0 +1,175 @@
+"""Whether labels are 0 and 1 alone, which ``loss: binary`` takes, as far as the policy says it.
+
+What the policy's own keys make other labels of is refused. What depends on the log, such as
+whether two signals ever come for one impression, is a warning: training looks at the labels.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from label_platform.policy.label_spec import (
+    DualPositives,
+    FirstOf,
+    Quantiles,
+    SignalGain,
+    Thresholds,
+)
+from label_platform.policy.propensities import falls_back
+from label_platform.policy.signals import click_signal
+from label_platform.policy.spec import Policy
+from label_platform.policy.training_spec import RankerSpec
+from label_platform.problem import Problem
+
+Gains = Mapping[str, SignalGain]
+
+
+@dataclass(frozen=True)
+class _Cause:
+    """A key that makes labels other than 0 and 1.
+
+    Attributes:
+        words: the key and what it makes.
+        is_sure: it does so whatever the log holds.
+        instead: what to write.
+    """
+
+    words: str
+    is_sure: bool = True
+    instead: str = "use loss: squared, or grading with one threshold"
+
+
+def check_loss(policy: Policy, problem: Problem) -> Iterator[str]:
+    """Rankers with ``loss: binary`` whose labels are not 0 and 1, a line each, naming the key."""
+    for number, ranker in _binary(policy):
+        for cause in _causes(policy, problem, ranker):
+            if cause.is_sure:
+                yield (
+                    f"rankers.{number}.loss: binary takes labels of 0 and 1, and {cause.words}; "
+                    f"{cause.instead}"
+                )
+
+
+def loss_warnings(policy: Policy, problem: Problem) -> Iterator[str]:
+    """Rankers with ``loss: binary`` whose labels may be others than 0 and 1."""
+    for number, ranker in _binary(policy):
+        for cause in _causes(policy, problem, ranker):
+            if not cause.is_sure:
+                yield (
+                    f"rankers.{number}.loss: binary takes labels of 0 and 1, and {cause.words}: "
+                    "training refuses a label that is neither"
+                )
+
+
+def _binary(policy: Policy) -> Iterator[tuple[int, RankerSpec]]:
+    for number, ranker in enumerate(policy.rankers):
+        # other objectives are refused for having a loss at all
+        if ranker.loss == "binary" and not ranker.compares_within_lists:
+            yield number, ranker
+
+
+def _causes(policy: Policy, problem: Problem, ranker: RankerSpec) -> Iterator[_Cause]:
+    if policy.grading == "continuous":
+        yield from _ungraded(policy, problem)
+    else:
+        yield from _graded(policy)
+    if ranker.auxiliary != "none" and policy.auxiliary is not None:
+        # the auxiliary label is neither debiased nor graded
+        gains, combine = policy.auxiliary.signals, policy.auxiliary.combine
+        of_gains = _gains("auxiliary.signals", gains, gains, combine, problem)
+        for cause in (*_grain(policy), *of_gains):
+            yield replace(cause, instead="use loss: squared")
+
+
+def _graded(policy: Policy) -> Iterator[_Cause]:
+    if isinstance(policy.grading, Thresholds):
+        said, highest = "thresholds", len(policy.grading.thresholds)
+    elif isinstance(policy.grading, Quantiles):
+        said, highest = "quantiles", policy.grading.quantiles - 1
+    else:
+        return
+    if highest > 1:
+        yield _Cause(f"grading.{said} makes grades from 0 to {highest}")
+
+
+def _ungraded(policy: Policy, problem: Problem) -> Iterator[_Cause]:
+    if policy.teacher is not None:
+        yield _Cause("teacher.share puts a share of a model's score into them")
+    if policy.watch_time is not None:
+        if policy.watch_time.label != "pc":
+            yield _Cause(f"watch_time.label {policy.watch_time.label} makes any numbers")
+        return
+    yield from _debiased(policy)
+    if policy.delay.immature == "reweight":
+        yield _Cause(
+            "delay.immature: reweight divides by the share of feedback that has come", is_sure=False
+        )
+    if isinstance(policy.combine, DualPositives):
+        return
+    yield from _gains("signals", policy.signals, policy.signals, policy.combine, problem)
+    for number, segment in enumerate(policy.segments):
+        key, every = f"segments.{number}.signals", {**policy.signals, **segment.signals}
+        if segment.signals:
+            yield from _gains(key, segment.signals, every, policy.combine, problem)
+
+
+def _debiased(policy: Policy) -> Iterator[_Cause]:
+    debias = policy.debias
+    if debias.method in {"none", "posterior"} or debias.into == "weight":
+        yield from _grain(policy)
+        return
+    what = "divides labels by P(examined)"
+    if falls_back(policy):
+        unless = "unless debias.on_refusal falls back to none"
+        yield _Cause(f"debias.method {debias.method} {what}, {unless}", is_sure=False)
+    else:
+        yield _Cause(f"debias.method {debias.method} {what}")
+
+
+def _grain(policy: Policy) -> Iterator[_Cause]:
+    if policy.grain == "query_item":
+        yield _Cause("grain query_item makes rates of what was shown more than once", is_sure=False)
+
+
+def _gains(
+    key: str,
+    own: Gains,
+    every: Gains,
+    combine: str | FirstOf | DualPositives,
+    problem: Problem,
+) -> Iterator[_Cause]:
+    """What gains make of signals that come alone, and of several that come together.
+
+    Args:
+        key: where ``own`` stands in the policy.
+        own: the gains to look at.
+        every: all that count beside them.
+        combine: how those that came are put together.
+        problem: knows the signals.
+    """
+    counted = [
+        name
+        for name, gain in every.items()
+        if name in problem.signals
+        and (gain.gain > 0 or (gain.gain < 0 and (combine != "max" or len(every) == 1)))
+        and (not isinstance(combine, FirstOf) or name in combine.first)
+    ]
+    for name, gain in own.items():
+        if name not in counted:
+            continue
+        if problem.signals[name].of is not None:
+            words = f"{key}.{name} is what {problem.signals[name].of} is described by, any number"
+            yield _Cause(words, is_sure=False)
+            continue
+        # people click on what they then do nothing else with
+        is_sure = name == click_signal(problem) or len(counted) == 1
+        alone = f"where {name} comes alone"
+        if gain.gain != 1:
+            yield _Cause(f"{key}.{name}.gain makes labels of {gain.gain:g} {alone}", is_sure)
+        if gain.quality is not None and gain.quality.shape != "minimum":
+            shape = f"{key}.{name}.quality.shape {gain.quality.shape}"
+            yield _Cause(f"{shape} makes labels between 0 and {gain.gain:g} {alone}", is_sure)
+    if combine == "sum" and len(counted) > 1 and all(every[name].gain == 1 for name in counted):
+        yield _Cause(
+            f"{key} add up where {' and '.join(counted)} come together (combine: max does not)",
+            is_sure=False,
+        )
