@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,11 +14,19 @@ import pytest
 
 from label_platform.logs.simulators import ProductSearchSettings, simulate_product_search
 from label_platform.pipeline.workspace import Workspace
+from tests.made_once import made_once
 
 PROJECT = Path(__file__).parents[2]
 LABEL_PLATFORM = Path(sys.executable).with_name("label-platform")
 NETWORK_WATCH = Path(__file__).with_name("network_watch")
 SMALL = ProductSearchSettings(lists_per_day=1200, n_queries=300, n_unseen_queries=100)
+
+LONGEST_FIRST = ("test_kill.py", "test_run.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that no process is left with one at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST_FIRST)
 
 
 @dataclass(frozen=True)
@@ -68,17 +77,43 @@ class Installation:
         }
 
 
-def installed(folder: Path) -> Installation:
-    """The problem files and policies, copied to a folder, with small logs beside them."""
+def installed(folder: Path, logs: ProductSearchSettings = SMALL) -> Installation:
+    """The problem files and policies, copied to a folder, with small logs beside them.
+
+    How precise the numbers are is nobody's concern here: fits, trees and replicates are few.
+    """
     shutil.copytree(PROJECT / "data" / "problems", folder / "data" / "problems")
     shutil.copytree(PROJECT / "policies", folder / "policies")
-    simulate_product_search(SMALL, folder / "data" / "simulated" / "product_search")
+    problem = folder / "data" / "problems" / "product_search.yaml"
+    shipped, quick = "fits: 5, rounds: 100}", "fits: 2, rounds: 20}"
+    text = problem.read_text()
+    assert text.count(shipped) == 1
+    problem.write_text(text.replace(shipped, quick) + "propensity:\n  replicates: 20\n")
+    simulate_product_search(logs, folder / "data" / "simulated" / "product_search")
     return Installation(folder)
+
+
+def _run_whole_chain(folder: Path) -> None:
+    done = installed(folder).run("run")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    installation = installed(tmp_path_factory.mktemp("installation"))
-    done = installation.run("run")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return installation
+    """What a run has built: to be looked at, and to be copied, also by another process."""
+    return Installation(made_once(tmp_path_factory, "finished", _run_whole_chain))
+
+
+def copied(finished: Installation, folder: Path) -> Installation:
+    """The same in another folder, to be changed."""
+    shutil.copytree(finished.folder, folder, dirs_exist_ok=True)
+    copy = Installation(folder)
+    places = {"experiments": "artifact_location", "runs": "artifact_uri"}
+    with sqlite3.connect(copy.workspace.mlflow_folder / "mlflow.db") as connection:
+        for table, column in places.items():
+            connection.execute(
+                f"update {table} set {column} = replace({column}, ?, ?)",
+                (str(finished.folder), str(folder)),
+            )
+    connection.close()
+    return copy

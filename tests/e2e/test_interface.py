@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from label_platform.pipeline.servers import Servers, serving
-from tests.e2e.conftest import Installation
+from tests.e2e.conftest import Installation, copied
 
 pytestmark = pytest.mark.e2e
 
@@ -60,8 +60,9 @@ def ask(servers: Servers, query: str, variables: dict[str, Any] | None = None) -
 
 
 @pytest.fixture(scope="module")
-def servers(finished: Installation) -> Iterator[Servers]:
-    with serving(finished.workspace, free_port(), free_port()) as running:
+def servers(finished: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    shown = copied(finished, tmp_path_factory.mktemp("shown"))
+    with serving(shown.workspace, free_port(), free_port()) as running:
         yield running
 
 

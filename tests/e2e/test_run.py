@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from label_platform.pipeline.context import Project
 from label_platform.pipeline.definitions import project_definitions
 from label_platform.pipeline.run import dagster_instance
 from label_platform.tracking import TrackingStore
-from tests.e2e.conftest import NETWORK_WATCH, Installation, installed
+from tests.e2e.conftest import NETWORK_WATCH, SMALL, Installation, copied, installed
 
 pytestmark = pytest.mark.e2e
 
@@ -45,17 +46,24 @@ def runs_of(installation: Installation) -> list[str]:
     return [run.data.tags.get("policy", "") for run in runs]
 
 
-def test_a_second_run_builds_nothing(finished: Installation) -> None:
-    before = finished.content_hashes()
+@pytest.fixture(scope="module")
+def used(finished: Installation, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """A copy in which commands that build nothing are typed."""
+    return copied(finished, tmp_path_factory.mktemp("used"))
+
+
+def test_a_second_run_builds_nothing(used: Installation) -> None:
+    before = used.content_hashes()
     assert {path.split("/")[0] for path in before} >= {"impressions", "labels", "comparisons"}
-    assert finished.run_json("run")["built"] == {}
-    assert finished.content_hashes() == before
+    assert used.run_json("run")["built"] == {}
+    assert used.content_hashes() == before
 
 
-def test_a_run_reaches_for_no_network(finished: Installation) -> None:
-    watched = finished.run("policies", "list")
+def test_a_run_reaches_for_no_network(finished: Installation, used: Installation) -> None:
+    watched = used.run("policies", "list")
     assert watched.returncode == 0
-    assert not finished.network_log.exists(), finished.network_log.read_text()
+    for each in (finished, used):
+        assert not each.network_log.exists(), each.network_log.read_text()
 
 
 def test_the_watch_would_see_a_network_call(tmp_path: Path) -> None:
@@ -75,9 +83,10 @@ def test_a_run_from_nothing_gives_the_same_contents(finished: Installation, tmp_
     assert again.content_hashes() == finished.content_hashes()
 
 
-def test_a_changed_gain_rebuilds_one_policy_and_nothing_else(tmp_path: Path) -> None:
-    installation = installed(tmp_path)
-    installation.run_json("run")
+def test_a_changed_gain_rebuilds_one_policy_and_nothing_else(
+    finished: Installation, tmp_path: Path
+) -> None:
+    installation = copied(finished, tmp_path)
     before = installation.content_hashes()
     runs_before = runs_of(installation)
     assert stale_assets(installation) == set()
@@ -111,9 +120,9 @@ def test_a_changed_gain_rebuilds_one_policy_and_nothing_else(tmp_path: Path) -> 
 
 
 def test_a_refused_policy_does_not_keep_the_others(tmp_path: Path) -> None:
-    installation = installed(tmp_path)
+    installation = installed(tmp_path, replace(SMALL, lists_per_day=400))
     problem = installation.workspace.problems / "product_search.yaml"
-    problem.write_text(problem.read_text() + "propensity: {min_clicks: 1000000}\n")
+    problem.write_text(problem.read_text() + "  min_clicks: 1000000\n")
     done = installation.run("run", "--policies", "raw_click,coec_click")
     assert done.returncode == 1
     assert "refused coec_click" in done.stdout
@@ -136,9 +145,9 @@ def test_a_refused_policy_does_not_keep_the_others(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage_is_one_line_and_code_2(
-    finished: Installation, arguments: tuple[str, ...], words: str
+    used: Installation, arguments: tuple[str, ...], words: str
 ) -> None:
-    done = finished.run(*arguments)
+    done = used.run(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr

@@ -13,6 +13,7 @@ import yaml
 
 from label_platform.first_contact.guess import Proposal, look_at, write_problem
 from label_platform.problem import Problem, load_problem
+from tests.pictures import leave_blank
 
 PROJECT = Path(__file__).parents[2]
 SAMPLES = PROJECT.parent / "shared" / "data"
@@ -61,6 +62,12 @@ def guess(where: Path | str, path: Path, today: date = TODAY) -> Guessed:
     proposal = look_at(str(where), path, "mine", today)
     write_problem(proposal, path)
     return Guessed(proposal, path)
+
+
+@pytest.fixture(autouse=True)
+def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chains that run here are about what was guessed; nobody looks at pictures."""
+    leave_blank(monkeypatch)
 
 
 @pytest.fixture

@@ -16,15 +16,19 @@ Guess = Callable[..., Guessed]
 
 
 def labelled(found: Guessed, folder: Path) -> tuple[RunSummary, int]:
-    """What a run up to labels did, and how many labels raw clicks have."""
+    """What a run up to labels did, and how many labels raw clicks have: one per impression."""
     project = Project.load(found.path, Workspace(folder / "data"))
     with quiet_instance() as instance:
         summary = run_chain(project, instance, until="labels")
     assert summary.broken == {}
+    assert "raw_click" not in summary.refused
     lake = project.workspace.lake(project.problem.name)
     with project.open() as context:
         scan = lake.scan("labels", lake.days("labels", "raw_click"), "raw_click")
-        (count,) = context.engine.row(f"select count(*) from {scan}")
+        count, clicked = context.engine.row(f"select count(*), sum(label) from {scan}")
+        shown = context.lake.scan("impressions", lake.days("impressions"))
+        assert context.engine.row(f"select count(*) from {shown}") == (count,)
+    assert 0 < clicked < count
     return summary, count
 
 

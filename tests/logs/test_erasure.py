@@ -133,17 +133,20 @@ def test_an_id_is_found_in_texts_however_it_is_written(shop: "Shop", user: str) 
         assert (refused.raw or "").count("(erased)") == 2
 
 
-@pytest.mark.parametrize(
-    "spelling", ["BOB-\u00c9@Example.com", "bob-\\u00E9@example.com", "bob-%C3%A9%40example.com"]
-)
-def test_an_id_is_found_in_any_case_and_escape(shop: "Shop", spelling: str) -> None:
-    record = shop.impression(position=0, query_text="?")
-    shop.write("impressions.jsonl", json.dumps(record, ensure_ascii=False).replace("?", spelling))
+def test_an_id_is_found_in_any_case_and_escape(shop: "Shop") -> None:
+    spellings = [
+        "BOB-\u00c9@Example.com",
+        "bob-\\u00E9@example.com",
+        "bob-%C3%A9%40example.com",
+    ]
+    record = json.dumps(shop.impression(position=0, query_text="?"))
+    shop.write("impressions.jsonl", *(record.replace("?", each) for each in spellings))
     shop.write("interactions.jsonl", shop.event())
     shop.ingest(user_ids="keyed")
-    assert erase(shop, "bob-\u00e9@example.com").mentions == 1
-    raw = refused_records(shop.engine, shop.lake)[0].raw or ""
-    assert json.loads(raw)["query_text"] == "(erased)"
+    assert erase(shop, "bob-\u00e9@example.com").mentions == len(spellings)
+    left = refused_records(shop.engine, shop.lake)
+    texts = [json.loads(each.raw or "")["query_text"] for each in left]
+    assert texts == ["(erased)"] * len(spellings)
 
 
 def test_an_id_that_the_reason_cuts_goes_too(shop: "Shop") -> None:

@@ -2,10 +2,8 @@
 
 import gzip
 import json
-import os
 import shutil
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
-from filelock import FileLock
 from mlflow import MlflowClient
 
 from label_platform.lake import Manifest, Partition
@@ -26,6 +23,8 @@ from label_platform.pipeline.run import run_chain
 from label_platform.pipeline.steps import build_partition
 from label_platform.pipeline.workspace import Workspace
 from label_platform.tracking import TrackingStore
+from tests.made_once import made_once
+from tests.pictures import leave_blank
 
 PROJECT = Path(__file__).parents[2]
 PROBLEM = "product_search"
@@ -207,22 +206,6 @@ def _build(folder: Path, ingested: Path, migrated: Path) -> None:
     assert (summary.refused, summary.broken) == ({}, {})
 
 
-def made_once(
-    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
-) -> Path:
-    """A folder that is filled once, also where several processes share the tests."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, done = shared / name, shared / f"{name}.done"
-    with FileLock(shared / f"{name}.lock"):
-        if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            make(folder)
-            done.touch()
-    return folder
-
-
 @pytest.fixture(scope="session")
 def ingested_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "ingested", _install)
@@ -241,6 +224,18 @@ def built_once(
     return made_once(
         tmp_path_factory, "built", lambda folder: _build(folder, ingested_once, migrated_once)
     )
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Pictures are drawn in this test, as they are in what `finished` and `built` hold."""
+
+
+@pytest.fixture(autouse=True)
+def blank_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test builds itself gets blank pictures, unless it asks for `drawn`."""
+    if "drawn" not in request.fixturenames:
+        leave_blank(monkeypatch)
 
 
 @pytest.fixture

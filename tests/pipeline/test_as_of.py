@@ -59,6 +59,7 @@ def utc_day(moment: str | int) -> str:
 @pytest.fixture
 def punctual(ingested: Installation) -> Installation:
     """Logs of six days whose records arrived when they happened, ingested."""
+    ingested.change_problem({"propensity.estimators": ["randomized"]})
     shutil.rmtree(ingested.workspace.lake(PROBLEM).folder)
     write_arrivals(ingested, lambda _day: True)
     ingested.ingest()

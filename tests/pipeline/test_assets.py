@@ -74,6 +74,7 @@ def test_what_is_up_to_date_is_not_built_again(built: Installation) -> None:
     ("table", "name"),
     [(("propensities", ""), "propensity_curve"), (("labels", "coec_click"), "label_histogram")],
 )
+@pytest.mark.usefixtures("drawn")
 def test_a_picture_stands_beside_the_numbers(
     built: Installation, table: tuple[str, str], name: str
 ) -> None:

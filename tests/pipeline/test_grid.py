@@ -4,6 +4,7 @@ import json
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from label_platform.pipeline.context import Context
@@ -39,6 +40,7 @@ def printed(found: DayPropensities) -> str:
     return text.getvalue()
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_grid_names_slots_wherever_the_curve_is_shown(
     ingested: Installation, tmp_path: Path
 ) -> None:

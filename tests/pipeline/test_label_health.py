@@ -130,6 +130,7 @@ def test_the_policys_limits_decide_and_rebuild_nothing(built: Installation) -> N
         assert not is_stale(context, Partition("examples", DAYS[-1], "coec_click"))
 
 
+@pytest.mark.usefixtures("drawn")
 def test_dagster_shows_the_warning_the_numbers_and_the_figure(built: Installation) -> None:
     built.change_policy("raw_click", {"health": {"positive_share": [0.5, 1.0]}})
     built.forget("labels", DAYS[-1], policy="raw_click")

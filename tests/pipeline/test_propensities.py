@@ -167,6 +167,7 @@ def in_a_row(output: str) -> str:
     return " ".join(output.split())
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_command_prints_writes_a_picture_and_json(
     built: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from datetime import date
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from label_platform.pipeline.run import RunSummary, run_chain
 from tests.pipeline.conftest import DAYS, PROBLEM, Installation, day, quiet_instance
@@ -35,6 +36,7 @@ def run(installation: Installation, until: str) -> RunSummary:
         return run_chain(installation.project(), instance, until=until)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_days_on_which_nothing_happened_stop_nobody(ingested: Installation) -> None:
     """The first day, and the last training day, whose labels and curve MLflow is shown."""
     empty = (day(1), day(3))

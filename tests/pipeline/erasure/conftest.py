@@ -20,7 +20,9 @@ from label_platform.lake import Engine, Lake
 from label_platform.logs import Erasure, UserKeys, erase_user
 from label_platform.logs.privacy import SECRET_VARIABLE
 from label_platform.pipeline.run import run_chain
-from tests.pipeline.conftest import PROBLEM, Installation, made_once, quiet_instance
+from tests.made_once import made_once
+from tests.pictures import leave_blank
+from tests.pipeline.conftest import PROBLEM, Installation, quiet_instance
 
 SECRET = "kept out of the lake"  # noqa: S105 - a test's
 # those of the simulation with the most lists
@@ -70,13 +72,14 @@ def _build(folder: Path, ingested: Path, migrated: Path, *, without: str = "") -
     shutil.rmtree(installation.workspace.lake(PROBLEM).folder)
     shutil.copytree(migrated, installation.workspace.mlflow_folder)
     _rename(installation.logs, without=without)
-    installation.change_problem({"user_ids": "keyed"})
+    installation.change_problem({"user_ids": "keyed", "propensity.estimators": ["randomized"]})
     if not without:
         # a refused record of somebody else, who asks about the user
         broken = {"request_id": 10**9, "item_id": 1, "signal": "click", "occurred_at": "?"}
         installation.add_events("broken", broken | {"note": f"mail to {USER}!", "user_id": OTHER})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(SECRET_VARIABLE, SECRET)
+        leave_blank(patch)
         run(installation)
 
 
@@ -147,9 +150,12 @@ def traces(shop: Installation, *wanted: str) -> list[tuple[str, str]]:
                 continue
             content = path.read_bytes().decode(errors="replace")
             if path.suffix == ".parquet":
-                columns = engine.schema(f"read_parquet('{path}')")
-                for column in columns:
-                    rows = engine.rows(f"select \"{column}\" from read_parquet('{path}')")
-                    content += "\n".join(str(value) for (value,) in rows)
+                # values may be compressed: every row is looked at as the text of all its columns
+                rows = f"select whole_row::varchar as text from read_parquet('{path}') as whole_row"
+                contained = ", ".join(f"bool_or(contains(text, '{each}'))" for each in wanted)
+                held = engine.row(f"select {contained} from ({rows})")
+                content += "\n".join(
+                    text for text, there in zip(wanted, held, strict=True) if there
+                )
             found += [(str(path), text) for text in wanted if text in content]
     return found
