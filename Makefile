@@ -22,7 +22,7 @@ ui: .venv/installed ## Dagster and MLflow in the browser, on this machine only (
 	@$(BIN)/label-platform ui
 
 test: .venv/installed-dev ## the tests
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 check: .venv/installed-dev ## style, types, import boundaries
 	$(BIN)/ruff check .
@@ -31,7 +31,7 @@ check: .venv/installed-dev ## style, types, import boundaries
 	$(BIN)/lint-imports --no-logo
 
 e2e: .venv/installed-dev ## whole-product runs: command line, daemon, kill -9, browser
-	$(BIN)/python -m pytest -q -m e2e -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -m e2e -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: .venv/installed-dev ## speed and statistical-quality benchmarks (long)
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

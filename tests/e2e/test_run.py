@@ -122,7 +122,7 @@ def test_a_changed_gain_rebuilds_one_policy_and_nothing_else(
 def test_a_refused_policy_does_not_keep_the_others(tmp_path: Path) -> None:
     installation = installed(tmp_path, replace(SMALL, lists_per_day=400))
     problem = installation.workspace.problems / "product_search.yaml"
-    problem.write_text(problem.read_text() + "  min_clicks: 1000000\n")
+    problem.write_text(problem.read_text() + "propensity: {min_clicks: 1000000}\n")
     done = installation.run("run", "--policies", "raw_click,coec_click")
     assert done.returncode == 1
     assert "refused coec_click" in done.stdout
