@@ -46,9 +46,24 @@ _EXAMPLE_COLUMNS = frozenset(
         "origin",
         "shown_at",
         "examination_probability",
+        "curve_position",
+        "trust_offset",
+        "is_dense",
+        "auxiliary_label",
+        "prediction_share",
+        "information",
+        "row_id",
+        "prediction",
+        "teacher_score",
+        "key_",
+        "from_",
+        "known_",
     }
 )
 """Columns that the platform itself gives to examples, or uses on the way to them."""
+
+_OWN_PREFIX = "_own_"
+"""All other columns that queries make beside features start so."""
 
 RESERVED_COLUMNS = _EXAMPLE_COLUMNS | _IMPRESSION_COLUMNS
 """Names that no feature can have."""
@@ -100,7 +115,8 @@ def resolve_features(
         ConfigurationError: a glob that matches nothing, or a name that is already taken.
     """
     outcomes = {name for signal in problem.signals for name in (signal, f"{signal}_delay_s")}
-    logged = sorted(set(signal_columns) - _IMPRESSION_COLUMNS - outcomes)
+    signals = set(signal_columns)
+    logged = sorted(signals - _IMPRESSION_COLUMNS - outcomes)
     stored = sorted(set(item_columns) - _ITEM_COLUMNS)
     lines: list[str] = []
     found = FeatureColumns(
@@ -109,24 +125,32 @@ def resolve_features(
     )
     lines.extend(
         f"features: {name!r} is a name that the platform uses itself; rename it"
-        for name in sorted(RESERVED_COLUMNS.intersection(found.impression + found.item))
+        for name in found.impression + found.item
+        if _is_reserved(name)
     )
     lines.extend(
         f"item_features: {name!r} is logged with the impression too; rename one"
-        for name in sorted(set(found.impression).intersection(found.item))
+        for name in found.item
+        if name.lower() in {each.lower() for each in found.impression}
     )
-    taken = {*RESERVED_COLUMNS, *outcomes, *found.impression, *found.item}
+    # a table's columns are joined to all that impressions have, whether features or not
+    taken = {name.lower() for name in (*signals, *outcomes, *found.impression, *found.item)}
     for table in joined:
         lines.extend(
-            f"feature_tables.{table.name}: the name {name!r} is taken, by the platform, a signal "
-            "or another feature; rename the column, or name the others by columns"
+            f"feature_tables.{table.name}: the name {name!r} is taken, by the platform, a signal, "
+            "the impressions or another feature; rename the column, or name the others by columns"
             for name in table.columns
-            if name in taken
+            if _is_reserved(name) or name.lower() in taken
         )
-        taken.update(table.columns)
+        taken.update(name.lower() for name in table.columns)
     if lines:
         raise ConfigurationError("\n".join(f"{problem.name}: {line}" for line in lines))
     return replace(found, joined=tuple(name for table in joined for name in table.columns))
+
+
+def _is_reserved(name: str) -> bool:
+    """Names of columns are the same in capitals and in small letters."""
+    return name.lower() in RESERVED_COLUMNS or name.lower().startswith(_OWN_PREFIX)
 
 
 def _matching(

@@ -27,7 +27,7 @@ def rewarded_sql(relations: ExampleRelations, part: Part) -> str:
     if any(table.of == "user" for table in relations.feature_tables):
         user = "\n    signals.user_key,"
     return f"""select
-    signals.impression_id as positive_id,
+    signals.impression_id as _own_positive_id,
     signals.request_id,
     signals.query_id,{user}
     signals.item_id,
@@ -82,8 +82,8 @@ def looked_at_ctes(
     """The candidates that were looked at, as CTE ``looked_at``, with the reason of a refusal.
 
     Args:
-        features: those of the CTE ``candidates``, which also has positive_id, query_id, item_id
-            and draw, a number that orders the candidates of a positive.
+        features: those of the CTE ``candidates``, which also has query_id, item_id,
+            _own_positive_id and _own_draw, a number that orders the candidates of a positive.
         tolerance: within which candidates are near duplicates.
         per_positive: how many a positive needs.
         reasons: conditions over candidates that come before those that always hold.
@@ -98,20 +98,21 @@ judged as (
         candidates.*,
         case{told}
             when known.item_id is not null then '{POSITIVE}'
-            when alike.draw is not null then '{NEAR_DUPLICATE}'
-        end as reason
+            when alike._own_draw is not null then '{NEAR_DUPLICATE}'
+        end as _own_reason
     from candidates
     left join known
         on candidates.query_id = known.query_id and candidates.item_id = known.item_id
     left join alike
-        on candidates.positive_id = alike.positive_id and candidates.draw = alike.draw
+        on candidates._own_positive_id = alike._own_positive_id
+        and candidates._own_draw = alike._own_draw
 ),
 
 looked_at as (
     select * from judged
-    qualify count(case when reason is null then 1 end) over (
-        partition by positive_id
-        order by draw
+    qualify count(case when _own_reason is null then 1 end) over (
+        partition by _own_positive_id
+        order by _own_draw
         rows between unbounded preceding and 1 preceding
     ) < {per_positive}
 )"""
@@ -130,16 +131,16 @@ def _alike_cte(features: Features, tolerance: float) -> str:
         alike = features.alike_sql("candidates", "known_alike", tolerance)
     if features.names and tolerance > 0:
         cell = features.cell_sql(tolerance)
-        candidates = f"(select *, {cell} as cell from candidates cross join statistics)"
+        candidates = f"(select *, {cell} as _own_cell from candidates cross join statistics)"
         known = f"""(
-        select *, {cell} + step as cell
+        select *, {cell} + _own_step as _own_cell
         from known_alike
         cross join statistics
-        cross join (values (-1), (0), (1)) as steps(step)
+        cross join (values (-1), (0), (1)) as steps(_own_step)
     )"""
-        cells = " and candidates.cell = known_alike.cell"
+        cells = " and candidates._own_cell = known_alike._own_cell"
     return f"""alike as (
-    select distinct candidates.positive_id, candidates.draw
+    select distinct candidates._own_positive_id, candidates._own_draw
     from {candidates} as candidates
     inner join {known} as known_alike
         on candidates.query_id = known_alike.query_id{cells}
@@ -157,6 +158,6 @@ select
     request_id as group_id,
     item_id,
     '{origin}' as origin,
-    reason
+    _own_reason as reason
 from looked_at
-where reason is not null"""
+where _own_reason is not null"""

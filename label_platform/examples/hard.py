@@ -24,7 +24,7 @@ def hard_impressions_sql(
 
 select distinct impression_id
 from looked_at
-where reason is null"""
+where _own_reason is null"""
 
 
 def refused_hard_sql(
@@ -55,7 +55,10 @@ list_rows as (
 ),
 
 pairs as (
-    select other.*, positive.impression_id as positive_id, {distance} as distance
+    select
+        other.*,
+        positive.impression_id as _own_positive_id,
+        {distance} as _own_distance
     from list_rows as positive
     inner join list_rows as other on positive.request_id = other.request_id
     cross join statistics
@@ -66,8 +69,9 @@ candidates as (
     select
         *,
         row_number() over (
-            partition by positive_id order by distance, position, impression_id
-        ) as draw
+            partition by _own_positive_id
+            order by _own_distance, position, impression_id
+        ) as _own_draw
     from pairs
 ),
 

@@ -59,7 +59,7 @@ def origins_sql(negatives: Negatives, rows: str, hard: str | None = None) -> str
         cases.append(above)
     if negatives.skip_next is not None:
         cases.append(
-            f"when raw_label = 0 and position <= clicked_above + {negatives.skip_next.depth} "
+            f"when raw_label = 0 and position <= _own_clicked_above + {negatives.skip_next.depth} "
             "then 'skip_next'"
         )
     if negatives.skip_above is None:
@@ -84,7 +84,7 @@ def _with_click_above(rows: str) -> str:
         partition by request_id
         order by position
         range between unbounded preceding and 1 preceding
-    ) as clicked_above
+    ) as _own_clicked_above
 from {rows}"""
 
 

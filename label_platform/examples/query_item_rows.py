@@ -45,9 +45,9 @@ select
     kept.item_id,
     cast(null as uuid) as impression_id,
     cast(null as integer) as position,
-    round(kept.gain_sum / kept.expected_examinations, 6) as label,
+    round(kept._own_gain_sum / kept.expected_examinations, 6) as label,
     round(cast({weight} as double), 6) as weight,
-    round(kept.clicks / kept.impressions, 6) as raw_label,
+    round(kept._own_clicks / kept.impressions, 6) as raw_label,
     round(kept.impressions * cast({weight} as double), 6) as raw_weight,
     kept.impressions,
     kept.expected_examinations,
@@ -80,10 +80,10 @@ def _cells(policy: Policy, labels: str) -> str:
     select
         query_id,
         item_id,
-        {_sum(policy, "gain_sum")} as gain_sum,
+        {_sum(policy, "gain_sum")} as _own_gain_sum,
         {_sum(policy, "expected_examinations")} as expected_examinations,
         cast(sum(impressions) as bigint) as impressions,
-        cast(sum(clicks) as double) as clicks{summed}
+        cast(sum(clicks) as double) as _own_clicks{summed}
     from {labels}
     group by query_id, item_id
 )"""
@@ -120,7 +120,7 @@ def _never_examined(policy: Policy) -> tuple[str, str]:
     if block is None:
         return "true", "1"
     # only cells without gain: feedback, good or bad, shows that somebody looked
-    never = "cells.gain_sum = 0 and cells.expected_examinations < " + repr(block.below)
+    never = "cells._own_gain_sum = 0 and cells.expected_examinations < " + repr(block.below)
     sampled = sampled_sql("cells.query_id, '|', cells.item_id", block.rate, "never_examined")
     weight = f"case when {never} then {1 / block.rate!r} else 1 end"
     return f"(not ({never}) or {sampled})", weight.replace("cells.", "kept.")

@@ -45,20 +45,20 @@ _CORRECTION = "decimal(18, 9)"
 _KEPT = f"""corrected as (
     select
         *,
-        cast(uniform_chance / chance as {_CORRECTION}) as own_correction
+        cast(_own_uniform_chance / _own_chance as {_CORRECTION}) as _own_own_correction
     from looked_at
-    where reason is null
+    where _own_reason is null
 ),
 
 kept as (
     select
         *,
-        sum(own_correction) over (partition by request_id, item_id)
-            / (select avg(own_correction) from corrected) as correction,
-        count(*) over (partition by request_id, item_id) as times
+        sum(_own_own_correction) over (partition by request_id, item_id)
+            / (select avg(_own_own_correction) from corrected) as _own_correction,
+        count(*) over (partition by request_id, item_id) as _own_times
     from corrected
     qualify row_number() over (
-        partition by request_id, item_id order by positive_id, draw
+        partition by request_id, item_id order by _own_positive_id, _own_draw
     ) = 1
 )"""
 """CTEs: a row per list and item that passed the guard, with how often and how likely it was."""
@@ -73,9 +73,9 @@ def random_rows_sql(
         ValueError: there is no items table.
     """
     features = feature_list_sql(relations, "kept", items="kept")
-    correction = "kept.times"
+    correction = "kept._own_times"
     if block.draw == "popularity" and block.log_q:
-        correction = "kept.correction"
+        correction = "kept._own_correction"
     return f"""{_looked_at(block, negatives, relations)},
 
 {_KEPT}
@@ -105,23 +105,25 @@ def refused_random_sql(
 
 
 def drawn_sql(block: RandomCatalogue, relations: ExampleRelations) -> str:
-    """SQL of all draws as if they had been shown: item_id, shown_at, excluded_reason (null).
+    """SQL of the draws as if they had been shown: item_id, shown_at, excluded_reason (null).
 
-    What a draw would see is looked at by it, before any row is made.
+    What a draw would see is looked at by it, before any row is made. Items that were not in the
+    catalogue yet are left out, as the guard drops them.
 
     Raises:
         ValueError: there is no items table.
     """
     if relations.items is None:
         raise ValueError("negatives.random needs the items table")
+    in_catalogue = item_join_sql(relations, "drawn", "inner", dated=_is_dated(relations))
     return f"""(with rewarded as (
     {rewarded_sql(relations, "train")}
 ),
 
 {_drawn(block, relations)}
 
-select item_id, shown_at, cast(null as varchar) as excluded_reason
-from drawn)"""
+select drawn.item_id, drawn.shown_at, cast(null as varchar) as excluded_reason
+from drawn{in_catalogue})"""
 
 
 def _looked_at(block: RandomCatalogue, negatives: Negatives, relations: ExampleRelations) -> str:
@@ -131,11 +133,11 @@ def _looked_at(block: RandomCatalogue, negatives: Negatives, relations: ExampleR
     tolerance = negatives.near_duplicates
     known = known_ctes(features, part="train", standardised=tolerance > 0)
     filled = features.filled_sql("dated") if tolerance > 0 else ""
-    # without features of items nothing is taken from their table, nor is it asked about dates
-    dated = bool(relations.columns_of_items)
+    dated = _is_dated(relations)
     not_yet = "items.item_id is null" if dated else "false"
     catalogue = item_join_sql(relations, "drawn", dated=dated)
-    reasons = {NOT_YET: "candidates.is_not_yet", SHOWN: "candidates.is_shown"}
+    columns = feature_list_sql(relations, "drawn", logged=False)
+    reasons = {NOT_YET: "candidates._own_is_not_yet", SHOWN: "candidates._own_is_shown"}
     return f"""with {known},
 
 rewarded as (
@@ -147,8 +149,8 @@ rewarded as (
 dated as (
     select
         drawn.*,
-        {not_yet} as is_not_yet,
-        shown.item_id is not null as is_shown{feature_list_sql(relations, "drawn", logged=False)}
+        {not_yet} as _own_is_not_yet,
+        shown.item_id is not null as _own_is_shown{columns}
     from {with_feature_tables_sql("drawn", relations.feature_tables)} as drawn{catalogue}
     left join (
         select distinct request_id, item_id from {relations.signals_train}
@@ -165,10 +167,16 @@ candidates as (
 {looked_at_ctes(features, tolerance, block.per_positive, reasons)}"""
 
 
+def _is_dated(relations: ExampleRelations) -> bool:
+    """Without features of items nothing is taken from their table, nor is it asked about dates."""
+    return bool(relations.columns_of_items)
+
+
 def _drawn(block: RandomCatalogue, relations: ExampleRelations) -> str:
     """CTE ``drawn``, with those that it needs."""
     draws = block.per_positive * _SPARE_DRAWS
-    digits = f"substr(md5(concat('random|', rewarded.positive_id, '|', draw)), 1, {_HEX_DIGITS})"
+    key = "concat('random|', rewarded._own_positive_id, '|', _own_draw)"
+    digits = f"substr(md5({key}), 1, {_HEX_DIGITS})"
     once, user = "", ""
     if any(table.of == "user" for table in relations.feature_tables):
         user = "\n        rewarded.user_key,"
@@ -176,20 +184,20 @@ def _drawn(block: RandomCatalogue, relations: ExampleRelations) -> str:
         once = """
     qualify row_number() over (
         partition by draws.request_id, catalogue.item_id
-        order by draws.positive_id, draws.draw
+        order by draws._own_positive_id, draws._own_draw
     ) = 1"""
     return f"""{_catalogue(block, relations)}
 
 draws as (
     select
-        rewarded.positive_id,
+        rewarded._own_positive_id,
         rewarded.request_id,
         rewarded.query_id,{user}
         rewarded.shown_at,
-        draw,
+        _own_draw,
         cast('0x' || {digits} as bigint) % (select cast(sum(share) as bigint) from shares) as number
     from rewarded
-    cross join range({draws}) as numbers(draw)
+    cross join range({draws}) as numbers(_own_draw)
 ),
 
 drawn as (
@@ -220,7 +228,7 @@ catalogue as (
         item_id,
         cast(sum(share) over (order by item_id rows unbounded preceding) as bigint) - share
             as first_number,
-        share / sum(share) over () as chance,
-        1 / count(*) over () as uniform_chance
+        share / sum(share) over () as _own_chance,
+        1 / count(*) over () as _own_uniform_chance
     from shares
 ),"""

@@ -21,6 +21,7 @@ class ExampleRelations:
         propensities: the curve that examined rows are weighted by; None if there is none.
         feature_columns: columns of ``impression_signals``, those of feature tables among them.
         item_feature_columns: columns of ``items``.
+        text_columns: those of both that are text, not numbers.
         feature_tables: what is joined to items that no list showed, as it is to those it did.
     """
 
@@ -32,6 +33,7 @@ class ExampleRelations:
     propensities: str | None = None
     feature_columns: tuple[str, ...] = ()
     item_feature_columns: tuple[str, ...] = ()
+    text_columns: frozenset[str] = frozenset()
     feature_tables: tuple[JoinedTable, ...] = ()
 
     @property

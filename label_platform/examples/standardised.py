@@ -1,4 +1,7 @@
-"""Features as numbers that can be compared: standardised over what training days showed."""
+"""Features that can be compared: numbers standardised over what training days showed, and text.
+
+Another text is one standard deviation away, and never a near duplicate.
+"""
 
 from dataclasses import dataclass
 
@@ -12,7 +15,7 @@ _BIT_MORE = 1 + 1e-9
 
 @dataclass(frozen=True)
 class Features:
-    """The features that likeness is told by, as columns feature_0, feature_1 ...
+    """The features that likeness is told by, as columns _own_feature_0, _own_feature_1 ...
 
     Attributes:
         relations: where they come from.
@@ -31,14 +34,16 @@ class Features:
         return (*self.relations.feature_columns, *self.relations.item_feature_columns)
 
     def statistics_sql(self) -> str:
-        """SQL of one row: mean and standard deviation of each feature over the training rows."""
+        """SQL of one row: mean and standard deviation of each number over the training rows."""
         relations = self.relations
         columns = ",\n    ".join(
-            f"avg({_number(name)}) as mean_{number}, stddev_pop({_number(name)}) as sd_{number}"
+            f"avg({_number(name)}) as _own_mean_{number}, "
+            f"stddev_pop({_number(name)}) as _own_sd_{number}"
             for number, name in enumerate(self.names)
+            if not self._is_text(name)
         )
         return f"""select
-    {columns}
+    {columns or "1"}
 from (
     select signals.item_id{feature_list_sql(relations, "signals")}
     from {relations.signals_train} as signals{item_join_sql(relations, "signals")}
@@ -46,14 +51,15 @@ from (
 )"""
 
     def filled_sql(self, rows: str) -> str:
-        """The features to select, each after a comma: what is not known counts as the mean.
+        """The features to select, each after a comma.
+
+        A number that is not known counts as the mean, a text that is not as one of its own.
 
         Args:
             rows: the name of rows with the features' own names, beside ``statistics``.
         """
         return "".join(
-            f",\n    coalesce({_number(name, rows)}, statistics.mean_{number}, 0) "
-            f"as feature_{number}"
+            f",\n    {self._filled(number, name, rows)} as _own_feature_{number}"
             for number, name in enumerate(self.names)
         )
 
@@ -63,14 +69,15 @@ from (
         It is rounded, so that equal distances are equal in whatever order sums were added.
         """
         terms = [
-            f"coalesce(pow(({left}.feature_{number} - {right}.feature_{number})"
-            f" / nullif(statistics.sd_{number}, 0), 2), 0)"
-            for number in range(len(self.names))
+            f"cast({one} is distinct from {other} as double)"
+            if self._is_text(name)
+            else f"coalesce(pow(({one} - {other}) / nullif(statistics._own_sd_{number}, 0), 2), 0)"
+            for number, name, one, other in self._pairs(left, right)
         ]
         return f"round({' + '.join(terms)}, 9)"
 
     def alike_sql(self, left: str, right: str, tolerance: float) -> str:
-        """Whether each feature of two rows is within so many standard deviations.
+        """Whether each feature of two rows is within so many deviations, and text the same.
 
         Args:
             left: the name of rows, beside ``statistics``.
@@ -83,15 +90,36 @@ from (
                 f"{left}.{name} is not distinct from {right}.{name}" for name in names
             )
         return " and ".join(
-            f"abs({left}.feature_{number} - {right}.feature_{number})"
-            f" <= {tolerance * _BIT_MORE!r} * coalesce(statistics.sd_{number}, 0)"
-            for number in range(len(self.names))
+            f"{one} is not distinct from {other}"
+            if self._is_text(name)
+            else f"abs({one} - {other})"
+            f" <= {tolerance * _BIT_MORE!r} * coalesce(statistics._own_sd_{number}, 0)"
+            for number, name, one, other in self._pairs(left, right)
         )
 
     def cell_sql(self, tolerance: float) -> str:
-        """Which stretch of the first feature, a bit longer than the tolerance, a row lies in."""
-        length = tolerance * _BIT_MORE * 1.01
-        return f"coalesce(floor(feature_0 / nullif({length!r} * statistics.sd_0, 0)), 0)"
+        """Which stretch of the first number, a bit longer than the tolerance, a row lies in."""
+        numbers = [number for number, name in enumerate(self.names) if not self._is_text(name)]
+        if not numbers:
+            return "0"
+        length, first = tolerance * _BIT_MORE * 1.01, numbers[0]
+        stretch = f"nullif({length!r} * statistics._own_sd_{first}, 0)"
+        return f"coalesce(floor(_own_feature_{first} / {stretch}), 0)"
+
+    def _is_text(self, name: str) -> bool:
+        return name in self.relations.text_columns
+
+    def _filled(self, number: int, name: str, rows: str) -> str:
+        if self._is_text(name):
+            return f"{rows}.{quote_identifier(name)}"
+        return f"coalesce({_number(name, rows)}, statistics._own_mean_{number}, 0)"
+
+    def _pairs(self, left: str, right: str) -> list[tuple[int, str, str, str]]:
+        """Number, name, and the columns of both rows, of each feature."""
+        return [
+            (number, name, f"{left}._own_feature_{number}", f"{right}._own_feature_{number}")
+            for number, name in enumerate(self.names)
+        ]
 
 
 def _number(name: str, rows: str | None = None) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from label_platform.examples import FeatureColumns, resolve_features
+from label_platform.examples import FeatureColumns, JoinedTable, resolve_features
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 
@@ -96,3 +96,27 @@ def test_names_that_are_taken_are_told_together() -> None:
     ]
     with pytest.raises(ConfigurationError, match=r"item_features: 'item_\*' matches .* are none"):
         resolve_features(problem(item_features=["item_*"]), SIGNAL_COLUMNS, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "is_taken"),
+    [
+        ("f_price", True),  # logged, though no glob names it
+        ("F_Price", True),  # columns are the same in capitals
+        ("Weight", True),
+        ("prediction", True),
+        ("_own_draw", True),
+        ("draw", False),
+        ("clicks", False),
+        ("platform_web", False),
+    ],
+)
+def test_names_of_a_tables_columns(name: str, is_taken: bool) -> None:  # noqa: FBT001
+    table = JoinedTable("more", "item", "rows", (name,))
+    if not is_taken:
+        found = resolve_features(problem(), SIGNAL_COLUMNS, ITEM_COLUMNS, [table])
+        assert found.joined == (name,)
+        return
+    words = f"shop: feature_tables.more: the name '{name}' is taken, by the platform, a signal"
+    with pytest.raises(ConfigurationError, match=words):
+        resolve_features(problem(), SIGNAL_COLUMNS, ITEM_COLUMNS, [table])

@@ -168,3 +168,23 @@ def test_what_was_known_later_is_seen_in_draws(
     assert (drawn["impressions"], drawn["leaks"]) == (1, leaks)
     shown = shop.engine.frame(leaks_sql(made.signals_train, TABLES[0])).iloc[0]
     assert shown["leaks"] == 0
+
+
+@pytest.mark.parametrize("kind", ["uniform", "popularity"])
+def test_items_of_later_are_not_looked_at_as_draws(
+    shop: Any,  # noqa: ANN401
+    make_policy: MakePolicy,
+    kind: str,
+) -> None:
+    """Item 6 comes on the second day: of the first day's list no row of it is made."""
+    shop.show(100, [1, 2], clicked=[1], query_id=1)
+    versions = [(6, "2026-10-01 00:00", "2026-10-02 00:00", 60.0)]
+    shop.engine.register("price_rows", rows_of(versions, "price"))
+    policy = make_policy(negatives={"random": {"per_positive": 100, "draw": kind}})
+    made = relations(shop, policy)
+    block = policy.negatives.random
+    assert block is not None
+    drawn = shop.engine.frame(leaks_sql(drawn_sql(block, made), TABLES[0])).iloc[0]
+    assert (drawn["impressions"], drawn["leaks"]) == (0, 0)
+    items = shop.engine.frame(f"select distinct item_id from {drawn_sql(block, made)} as drawn")
+    assert sorted(items["item_id"]) == [1, 2, 3, 7, 8]
