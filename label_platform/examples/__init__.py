@@ -1,6 +1,7 @@
 """Training examples: the split into days, negatives, features."""
 
-from label_platform.examples.build import examples_sql, origin_counts_sql
+from label_platform.examples.absence import absence_sql, absences
+from label_platform.examples.build import ROW_ORDER, examples_sql, origin_counts_sql
 from label_platform.examples.evaluation_rows import evaluation_rows_sql
 from label_platform.examples.feature_tables import (
     JoinedTable,
@@ -29,6 +30,7 @@ from label_platform.examples.split import Split, SplitError, split_days
 __all__ = [
     "BASE",
     "PREDICTED",
+    "ROW_ORDER",
     "TAUGHT",
     "ExampleRelations",
     "FeatureColumns",
@@ -36,6 +38,8 @@ __all__ = [
     "JoinedTable",
     "Split",
     "SplitError",
+    "absence_sql",
+    "absences",
     "base_sql",
     "bounds_sql",
     "dense_scale",

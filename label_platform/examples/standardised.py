@@ -43,7 +43,7 @@ class Features:
             if not self._is_text(name)
         )
         return f"""select
-    {columns or "1"}
+    {columns or "count(*)"}
 from (
     select signals.item_id{feature_list_sql(relations, "signals")}
     from {relations.signals_train} as signals{item_join_sql(relations, "signals")}

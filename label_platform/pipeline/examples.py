@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from label_platform.examples import (
+    ROW_ORDER,
     ExampleRelations,
     FeatureColumns,
     Fitted,
@@ -18,7 +19,7 @@ from label_platform.examples import (
 )
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.feature_leaks import refuse_leaks_of_draws
+from label_platform.pipeline.feature_leaks import refuse_absence_in_draws, refuse_leaks_of_draws
 from label_platform.pipeline.feature_tables import shown_with_features
 from label_platform.pipeline.finishing import finished_examples
 from label_platform.pipeline.propensity_judgment import may_use
@@ -27,10 +28,12 @@ from label_platform.policy import (
     examples_need_propensities,
     policy_version,
 )
+from label_platform.strict_yaml import ConfigurationError
 
 _DAY = timedelta(days=1)
 SEMANTICS = 1
 """Raised when what is fitted on training rows changes its meaning."""
+_DRAWN = "examples_with_draws"
 
 
 def feature_columns(context: Context, days: tuple[date, ...]) -> FeatureColumns:
@@ -66,7 +69,13 @@ def examples_recipe(context: Context, partition: Partition) -> dict[str, Any]:
 
 
 def build_examples(context: Context, partition: Partition) -> Manifest:
-    """Join labels, negatives and features into training rows, each with its origin."""
+    """Join labels, negatives and features into training rows, each with its origin.
+
+    Raises:
+        ConfigurationError: the policy draws from a catalogue that the logs do not have.
+        FeatureLeakError: a row would see what was only known later, or random rows are told by
+            the features that they lack.
+    """
     policy = context.project.policy(partition.policy)
     split = context.split(partition.day)
     relations = example_relations(context, policy, split)
@@ -75,6 +84,10 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
     if needs_finish(policy):
         features = (*relations.feature_columns, *relations.item_feature_columns)
         query, fitted = finished_examples(context.engine, policy, query, features)
+    if policy.negatives.random is not None:
+        context.engine.execute(f"create or replace temp table {_DRAWN} as {query}")
+        refuse_absence_in_draws(context, policy, relations, _DRAWN)
+        query = f"select * from {_DRAWN} order by {ROW_ORDER}"
     manifest = context.lake.publish(
         context.engine,
         partition,
@@ -88,6 +101,7 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
             "validate": f"{split.validate[0]} to {split.validate[-1]}",
         },
     )
+    context.engine.execute(f"drop table if exists {_DRAWN}")
     context.lake.annotate(partition, _counted(context, partition, policy, relations))
     return manifest
 
@@ -118,18 +132,37 @@ def example_relations(context: Context, policy: Policy, split: Split) -> Example
     """What a policy's training rows are made from."""
     lake = context.lake
     features = feature_columns(context, split.train)
-    item_days = context.item_days
+    items = lake.scan("items", context.item_days) if context.item_days else None
+    if policy.negatives.random is not None and items is None:
+        raise ConfigurationError(
+            f"{context.problem.name}: policy {policy.name}: negatives.random: found no table of "
+            "items in the logs to draw from, expected one: name its files by logs: items, or take "
+            "random out of the policy's negatives"
+        )
+    shown = shown_with_features(context, split.train)
     return ExampleRelations(
         labels_train=_labels(context, policy, split.train, split),
         labels_validate=_labels(context, policy, split.validate, split),
-        signals_train=shown_with_features(context, split.train),
+        signals_train=shown,
         signals_validate=shown_with_features(context, split.validate),
-        items=lake.scan("items", item_days) if item_days else None,
+        items=items,
         propensities=examination_curve(context, policy, split.train[-1]),
         feature_columns=features.shown,
         item_feature_columns=features.item,
+        text_columns=_text_columns(context, features, shown, items),
         feature_tables=context.feature_tables.tables,
     )
+
+
+def _text_columns(
+    context: Context, features: FeatureColumns, shown: str, items: str | None
+) -> frozenset[str]:
+    text: set[str] = set()
+    for names, relation in ((features.shown, shown), (features.item, items)):
+        if names and relation is not None:
+            types = context.engine.schema(relation)
+            text.update(name for name in names if types[name].startswith(("VARCHAR", "ENUM")))
+    return frozenset(text)
 
 
 def _labels(context: Context, policy: Policy, days: tuple[date, ...], split: Split) -> str:

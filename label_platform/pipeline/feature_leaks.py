@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from label_platform.examples import ExampleRelations, JoinedTable, drawn_sql, leaks_sql
+from label_platform.examples import (
+    ExampleRelations,
+    JoinedTable,
+    absence_sql,
+    absences,
+    drawn_sql,
+    leaks_sql,
+)
 from label_platform.policy import Policy
 
 if TYPE_CHECKING:
@@ -12,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class FeatureLeakError(RuntimeError):
-    """Training or evaluation rows would see what was only known after the impression."""
+    """Rows would see what was only known after the impression, or how a table was made."""
 
 
 def refuse_leaks(context: "Context", days: Sequence[date]) -> None:
@@ -49,6 +56,37 @@ def refuse_leaks_of_draws(context: "Context", policy: Policy, relations: Example
             drawn = drawn_sql(block, relations)
             words = f"items that {policy.name} draws for negatives.random"
             _refuse_leak(context, drawn, table, words)
+
+
+def refuse_absence_in_draws(
+    context: "Context", policy: Policy, relations: ExampleRelations, examples: str
+) -> None:
+    """Look whether features of items are missing in random rows, and in no others (or reversed).
+
+    Args:
+        context: the problem and the engine.
+        policy: has ``negatives.random``.
+        relations: what its examples are made from.
+        examples: a relation of its training rows.
+
+    Raises:
+        FeatureLeakError: over half of the random rows lack a feature and under a tenth of the
+            shown ones, or the other way round.
+    """
+    if not relations.columns_of_items:
+        return
+    shares = context.engine.row(absence_sql(examples, relations))
+    lines = [
+        f"{context.problem.name}: {found.source}: leak by absence: {found.column!r} is missing in "
+        f"{found.random:.1%} of the rows that {policy.name} draws for negatives.random and in "
+        f"{found.shown:.1%} of the shown ones, so its absence gives random items away; expected "
+        "values for all items of the catalogue alike, such as 0 for what was never counted: add "
+        "them, or leave the column out"
+        for found in absences(relations, shares)
+        if found.gives_away
+    ]
+    if lines:
+        raise FeatureLeakError("\n".join(lines))
 
 
 def _refuse_leak(context: "Context", signals: str, table: JoinedTable, words: str) -> None:
