@@ -188,6 +188,17 @@ def test_what_a_comparison_refuses_is_said_when_policies_are_checked(
     assert said.format(folder=folder) in complained
 
 
+def test_a_wrong_policy_and_a_wrong_slice_are_both_said(commands: Commands) -> None:
+    change(commands, SLICES, "slices: [devise, ingested_at]")
+    draft = commands.problem.parent / "draft.yaml"
+    draft.write_text("name: draft\nsignal: {}\n")
+    code, _, complained = commands.answer("check", str(draft))
+    assert code == 2
+    for words in ("draft.yaml", "entry 1: 'devise' is no column", "entry 2: 'ingested_at' is no"):
+        assert words in complained
+    assert complained.count("device, ") <= 2  # once in the hint of each
+
+
 def test_slices_that_the_log_may_have_pass(commands: Commands) -> None:
     # f_price may be a column by the pattern f_*; list_length and purchases are, in any log
     change(commands, SLICES, "slices: [device, f_price, list_length, purchase, new_items]")

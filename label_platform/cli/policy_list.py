@@ -61,7 +61,11 @@ def check_command(
     """
     from label_platform.pipeline.context import Project
     from label_platform.pipeline.policy_diff.source import read_policy
-    from label_platform.pipeline.policy_warnings import print_policy_warnings, print_unseen_values
+    from label_platform.pipeline.policy_warnings import (
+        print_policy_warnings,
+        print_unseen_values,
+        require_comparable,
+    )
     from label_platform.pipeline.workspace import Workspace
     from label_platform.policy import load_policies
     from label_platform.problem import load_problem
@@ -78,6 +82,10 @@ def check_command(
     print_policy_warnings(console, found, loaded)
     with Project(loaded, tuple(found), Workspace.from_environment()).open() as context:
         print_unseen_values(console, context, found)
+    try:
+        require_comparable(loaded)
+    except ConfigurationError as error:
+        refused.append(str(error))
     if refused:
         raise ConfigurationError("\n".join(refused))
     said = "policy is" if len(found) == 1 else "policies are"

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from label_platform.evaluation.off_policy_rankings import SAME_NUMBER
 from label_platform.evaluation.verdict import DECIDE_NOTHING
 from label_platform.evaluation.yardsticks import ALL
 
@@ -165,7 +166,8 @@ def _held(
 
 
 def _judge(arm: ArmKey, rows: pd.DataFrame) -> ArmSupport:
-    known = rows[~rows["yardstick"].str.startswith(DECIDE_NOTHING)]
+    said_before = rows["verdict"].astype(str).str.startswith(f"refused: {SAME_NUMBER}")
+    known = rows[~rows["yardstick"].str.startswith(DECIDE_NOTHING) & ~said_before]
     verdicts = known["verdict"].astype(str)
     worse = known[verdicts.str.startswith("worse")]
     of_all = known["slice"] == ALL

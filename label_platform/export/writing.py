@@ -13,6 +13,8 @@ from label_platform.lake import Engine, quote_identifier, quote_literal
 from label_platform.ranking import NUMBERS_ONLY, FeatureCodes
 
 _ORDER = "group_id, position nulls last, item_id, impression_id nulls last"
+_TAKEN = ("label", "group_id", "position", "item_id", "impression_id")
+"""A header's name is one that rows are ordered by, too: no feature may come to be called so."""
 _SEPARATOR = "\x01"
 """Stands in no line, so that a line is one column whatever it holds."""
 
@@ -111,7 +113,7 @@ def _header(features: Sequence[str]) -> list[str]:
     names: list[str] = []
     for feature in features:
         name = re.sub(r'[\s",:\[\]{}]', "_", feature)
-        while name in {*names, "label"}:
+        while name in {*names, *_TAKEN}:
             name += "_"
         names.append(name)
     return names

@@ -21,6 +21,7 @@ from label_platform.strict_yaml import ConfigurationError, nearest
 
 _ADDED = ("list_length", "first_clicked_position", "last_clicked_position", "excluded_reason")
 """The columns that impressions get beside those of their log."""
+_DROPPED = {"ingested_at"}
 _PARTS_SHOWN = 100
 """Of a column's values, or of days, those with the most lists are looked at."""
 
@@ -43,6 +44,13 @@ def slices_recipe(context: Context, split: Split) -> dict[str, Any]:
     }
 
 
+def declared_columns(problem: Problem) -> list[str]:
+    """The columns that impressions will have by what the problem says, its patterns left out."""
+    logged = set(layout("impressions", problem.ids, {})) - _DROPPED
+    signals = [each for name in problem.signals for each in (name, f"{name}_delay_s")]
+    return sorted({*logged, *_ADDED, *problem.context, *signals})
+
+
 def wrong_slices(problem: Problem, columns: Iterable[str] = ()) -> list[str]:
     """The slices that a comparison refuses, a line each.
 
@@ -55,8 +63,7 @@ def wrong_slices(problem: Problem, columns: Iterable[str] = ()) -> list[str]:
     if known:
         patterns = ()
     else:
-        signals = [each for name in problem.signals for each in (name, f"{name}_delay_s")]
-        known = [*layout("impressions", problem.ids, {}), *_ADDED, *problem.context, *signals]
+        known = declared_columns(problem)
     slices, wrong = problem.evaluation.slices, []
     key = f"{problem.name}: evaluation: slices"
     for number, name in enumerate(slices):

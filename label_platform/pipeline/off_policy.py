@@ -203,10 +203,11 @@ def _with_ranker(context: Context, question: Question) -> tuple[Question, Ranker
             "says why not"
         )
     trained = {spec.title: ranker for spec, ranker in stored_rankers(context, partition)}
-    title = question.ranker or context.project.policy(name).rankers[0].title
-    asked = replace(question, ranker=title)
-    _require_ranker(asked, trained)
-    return asked, trained[title]
+    _require_ranker(question, trained)
+    # of the policy's rankers some may have been refused
+    titles = [spec.title for spec in context.project.policy(name).rankers]
+    title = question.ranker or next(each for each in [*titles, *trained] if each in trained)
+    return replace(question, ranker=title), trained[title]
 
 
 def _curve(

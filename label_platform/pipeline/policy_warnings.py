@@ -11,7 +11,7 @@ from label_platform.evaluation_settings import ENOUGH_FITS
 from label_platform.lake import Partition, quote_identifier
 from label_platform.pipeline.comparisons import outcomes_path
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.evaluation_slices import wrong_slices
+from label_platform.pipeline.evaluation_slices import declared_columns, wrong_slices
 from label_platform.policy import Policy, unseen_values, warnings_of
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
@@ -20,14 +20,18 @@ Days = tuple[date, date] | None
 
 
 def print_policy_warnings(console: Console, policies: Iterable[Policy], problem: Problem) -> None:
-    """Each warning once, with the policies that it is about; then what the problem is warned of.
-
-    Raises:
-        ConfigurationError: what the problem says of evaluation is such that a comparison of these
-            policies would be refused, said before hours of work.
-    """
+    """Each warning once, with the policies that it is about; then what the problem is warned of."""
     _print(console, {policy.name: warnings_of(policy, problem) for policy in policies})
     _print(console, {problem.name: _of_training(problem)})
+
+
+def require_comparable(problem: Problem) -> None:
+    """Refuse what a comparison would refuse, before hours of work.
+
+    Raises:
+        ConfigurationError: the problem has slices that it cannot have, or the file of online tests
+            is not there or wrong.
+    """
     outcomes = outcomes_path(problem)
     if outcomes is not None:
         read_outcomes(outcomes)
@@ -57,7 +61,8 @@ def print_unseen_values(
     manifest = context.lake.manifest(Partition("impression_signals", max(built))) if built else None
     if manifest is not None:
         # of slices by a pattern of features only the log can tell; each line names the problem
-        lines = wrong_slices(context.problem, manifest.columns)
+        known = [*manifest.columns, *declared_columns(context.problem)]
+        lines = wrong_slices(context.problem, known)
         _print(console, {"not compared": lines})
 
 

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from label_platform.evaluation import read_outcomes
 from label_platform.lake import Partition
 from label_platform.logs.simulators import (
     ProductSearchSettings,
@@ -23,9 +22,12 @@ from label_platform.logs.simulators import (
 )
 from label_platform.pipeline import terminal
 from label_platform.pipeline.comparison_page import existing_page
-from label_platform.pipeline.comparisons import outcomes_path
 from label_platform.pipeline.context import Project
-from label_platform.pipeline.policy_warnings import print_policy_warnings, print_unseen_values
+from label_platform.pipeline.policy_warnings import (
+    print_policy_warnings,
+    print_unseen_values,
+    require_comparable,
+)
 from label_platform.pipeline.run import RunSummary, instance_of, run_chain
 from label_platform.pipeline.workspace import Workspace
 from label_platform.policy import Policy
@@ -126,9 +128,6 @@ class Session:
         path = problem or workspace.problems / f"{SIMULATED}.yaml"
         project = replace(Project.load(path, workspace, logs), as_of=as_of)
         workspace.make()
-        outcomes = outcomes_path(project.problem)
-        if outcomes is not None:
-            read_outcomes(outcomes)  # what is wrong in it is said before hours of work
         if policies is not None:
             project = replace(project, policies=_chosen(project, policies.split(",")))
         print_policy_warnings(console, project.policies, project.problem)
@@ -169,8 +168,14 @@ class Session:
         return simulate_product_search(search, out), search
 
     def run(self, until: str) -> Outcome:
-        """Build what is stale up to a table, showing how far it is, and print what came out."""
+        """Build what is stale up to a table, showing how far it is, and print what came out.
+
+        Raises:
+            ConfigurationError: a comparison is asked for, and the problem's would be refused.
+        """
         project = self.project
+        if until == "comparisons":
+            require_comparable(project.problem)
         with instance_of(project) as instance, self._bars() as show:
             summary = run_chain(project, instance, until=until, days=self.days, on_work=show)
         outcome = self._outcome(summary, until)

@@ -198,10 +198,12 @@ def test_http_and_batch_give_the_same_scores(
     parquet = installation.folder / "rows.parquet"
     pq.write_table(table, parquet)
     np.testing.assert_array_equal(batch_scores(installation, parquet), expected)
+    # an empty field of CSV is an empty text, where text is expected
+    with_text = [number for number, row in enumerate(rows) if row[-1] is not None]
     csv = installation.folder / "rows.csv"
-    lines = [",".join(map(csv_field, row)) for row in rows]
+    lines = [",".join(map(csv_field, rows[number])) for number in with_text]
     csv.write_text("\n".join([",".join(FEATURES), *lines, ""]))
-    np.testing.assert_array_equal(batch_scores(installation, csv), expected)
+    np.testing.assert_array_equal(batch_scores(installation, csv), expected[with_text])
     # JSON itself has no infinities
     finite = [n for n, row in enumerate(rows) if not {float("inf"), float("-inf")} & {*row}]
     jsonl = installation.folder / "rows.jsonl"

@@ -16,6 +16,7 @@ from label_platform.evaluation.promotion import (
 
 BETTER, WORSE = "better than raw_click", "worse than raw_click"
 NO_DIFFERENCE, REFUSED = "no difference shown", "refused: no_overlap: too few queries"
+REPEATED = "refused: the same number as off_policy_dcg, of every ranking"
 DAY = date(2026, 10, 6)
 COEC = ("coec", "lambdarank")
 
@@ -63,6 +64,10 @@ def test_support_is_better_on_some_clicks_and_worse_on_none(
         (
             {"randomized_click_dcg": NO_DIFFERENCE, "off_policy_dcg": REFUSED},
             "not supported: no difference shown on randomized_click_dcg; off_policy_dcg refused",
+        ),
+        (
+            {"off_policy_dcg": NO_DIFFERENCE, "off_policy_dcg_ips": REPEATED},
+            "not supported: no difference shown on off_policy_dcg",
         ),
         (
             {"off_policy_dcg": REFUSED},

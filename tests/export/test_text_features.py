@@ -142,6 +142,31 @@ def test_lightgbm_learns_categories_from_the_file(
     assert (as_magnitudes.predict(matrix(made.validate)) != expected).any()
 
 
+def test_a_feature_called_like_what_orders_rows_does_not_order_them(
+    engine: Engine, tmp_path: Path
+) -> None:
+    rows = pd.DataFrame(
+        {
+            "group_id": ["1", "2", "3"],
+            "position": 1,
+            "item_id": "a",
+            "impression_id": ["x", "y", "z"],
+            "label": [0.0, 1.0, 0.0],
+            "weight": [0.5, 1.0, 2.0],
+            "group id": [3.0, 2.0, 1.0],
+        }
+    )
+    engine.register("rows_train", rows)
+    export = Export(
+        TARGETS["lightgbm"], parse_scale("as_is"), ("group id",), ranks=False, train="rows_train"
+    )
+    write_part(engine, export, "rows_train", "train", tmp_path)
+    header, *lines = (tmp_path / "train.csv").read_text().split()
+    assert header == "label,group_id_"
+    assert [float(line.split(",")[1]) for line in lines] == [3, 2, 1]
+    assert (tmp_path / "train.csv.weight").read_text().split() == ["0.5", "1.0", "2.0"]
+
+
 @pytest.mark.parametrize(("seed", "learns_from"), [(4, "lists"), (5, "rows")])
 def test_xgboost_learns_categories_from_the_file(
     engine: Engine, tmp_path: Path, seed: int, learns_from: str

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet as pq
@@ -115,22 +114,13 @@ class CsvRows:
     def chunks(
         self, numbers: Sequence[str], others: Sequence[str]
     ) -> Iterator[tuple[pa.Table, int]]:
-        """Rows and the bytes read so far; columns that are no numbers are texts.
-
-        CSV has one way to write a text that is missing and one that is empty: it is read as
-        missing, since writers of tables mean that by it.
-        """
+        """Rows and the bytes read so far; columns that are no numbers are texts."""
         types = dict.fromkeys(others, pa.string()) | dict.fromkeys(numbers, pa.float64())
         try:
             with self._path.open("rb") as raw, self._reader(raw, types) as reader:
                 yield reader.schema.empty_table(), 0
                 for batch in reader:
-                    table = pa.table(batch)
-                    for name in others:
-                        place, text = table.schema.get_field_index(name), table.column(name)
-                        known = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
-                        table = table.set_column(place, name, known)
-                    yield table, raw.tell()
+                    yield pa.table(batch), raw.tell()
         except pa.ArrowInvalid as error:
             raise ConfigurationError(f"{self._path}: {self._where(str(error))}") from error
 
