@@ -53,6 +53,7 @@ def build_labels(context: Context, partition: Partition) -> Manifest:
         query,
         recipe=recipe_hash(labels_recipe(context, partition)),
         attributes={"label_version": label_version(policy, context.problem), "debiased": debiased},
+        has_text=policy.grain == "query_item",
     )
 
 

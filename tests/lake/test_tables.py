@@ -50,6 +50,33 @@ def test_content_hash_ignores_order_and_ingestion_but_no_value(lake: Lake) -> No
     assert publish(lake, f"select a as b, b as a, ingested_at from ({rows})") != first
 
 
+def test_what_is_said_of_text_changes_how_a_file_is_written_and_not_what_it_holds(
+    lake: Lake,
+) -> None:
+    partition = Partition("numbers", DAY)
+    written = []
+    with Engine() as engine:
+        for has_text in (True, False):
+            manifest = lake.publish(
+                engine,
+                partition,
+                "select range as a, (range % 6000)::double / 7 as many, range % 3 as few "
+                "from range(100_000)",
+                recipe="r",
+                has_text=has_text,
+            )
+            (file,) = lake.files([partition])
+            encodings = engine.rows(
+                "select path_in_schema, bool_or(encodings like '%DICTIONARY%') "
+                f"from parquet_metadata('{file}') group by all"
+            )
+            written.append((manifest.content_hash, dict(encodings)))
+    (with_text, free), (without_text, bounded) = written
+    assert with_text == without_text
+    assert free == {"a": False, "many": True, "few": True}
+    assert bounded == {"a": False, "many": False, "few": True}
+
+
 def test_an_appended_file_adds_its_rows_to_the_hash(lake: Lake) -> None:
     whole = publish(lake, "select range as a from range(10)", NEXT)
     with Engine() as engine:
