@@ -104,10 +104,8 @@ def serving(
     }
     store = TrackingStore(workspace.mlflow_folder, "")
     store.prepare()
-    # A shell that starts this in the background has SIGINT ignored, the servers would inherit that,
-    # and `dagster dev` then ignores SIGTERM too; a handler of ours is not inherited.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     with ExitStack() as stack:
+        stack.enter_context(_stopped_by_signals())
         commands = {
             "dagster": _dagster_command(dagster_port),
             "mlflow": _mlflow_command(store.uri, mlflow_port),
@@ -128,11 +126,12 @@ def serving(
 def serve(
     workspace: Workspace, dagster_port: int, mlflow_port: int, say: Callable[[str], None]
 ) -> None:
-    """Serve both until Ctrl-C.
+    """Serve both until Ctrl-C, or until the process is asked to end.
 
     Raises:
         ConfigurationError: a port is taken.
         ServerError: a server did not start, or ended later.
+        SystemExit: SIGTERM or SIGHUP came; the servers have ended.
     """
     say("starting Dagster and MLflow ...")
     with serving(workspace, dagster_port, mlflow_port) as servers:
@@ -159,6 +158,32 @@ def _mlflow_command(uri: str, port: int) -> list[str]:
 
 
 @contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Let whatever asks this process to end be raised, so that contexts end their servers.
+
+    A shell that starts this in the background has SIGINT ignored, the servers would inherit that,
+    and `dagster dev` then ignores SIGTERM too; a handler of ours is not inherited. SIGHUP stays
+    ignored where it is: that is what nohup is for.
+    """
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: leave,
+    }
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        handlers[signal.SIGHUP] = leave
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def _running(
     name: str, command: list[str], environment: dict[str, str], log: Path
 ) -> Iterator[Server]:
@@ -182,6 +207,7 @@ def _running(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a session to end, ever less kindly; who asks us again meanwhile hurries it."""
     for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, how)
@@ -189,7 +215,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             return
         try:
             process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, KeyboardInterrupt, SystemExit):
             continue
 
 

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from label_platform.pipeline.servers import Servers, serving
-from tests.e2e.conftest import Installation, copied
+from tests.e2e.conftest import LABEL_PLATFORM, Installation, copied
 
 pytestmark = pytest.mark.e2e
 
@@ -104,6 +106,51 @@ def test_schedule_and_sensor_are_there(servers: Servers) -> None:
     assert {each["name"] for node in nodes for each in node["sensors"]} >= {
         "product_search_stale_sensor"
     }
+
+
+def descendants(ancestor: int) -> set[int]:
+    """The processes that a process has started, and theirs."""
+    listed = subprocess.run(
+        ["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    parents = {int(child): int(parent) for child, parent in rows}
+    found, before = {ancestor}, set[int]()
+    while found != before:
+        before = found
+        found = before | {child for child, parent in parents.items() if parent in before}
+    return found - {ancestor}
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_who_ends_the_interface_ends_all_that_it_started(tmp_path: Path) -> None:
+    """As `timeout` or a container's end does it, with somebody in a hurry beside it."""
+    ports = [str(free_port()), str(free_port())]
+    command = [str(LABEL_PLATFORM), "ui", "--dagster-port", ports[0], "--mlflow-port", ports[1]]
+    environment = os.environ | {"LABEL_PLATFORM_DATA": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, start_new_session=True
+    ) as interface:
+        assert interface.stdout is not None
+        while b"Ctrl-C ends both" not in (line := interface.stdout.readline()):
+            assert line, "it ended before it served"
+        started = descendants(interface.pid)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            interface.send_signal(number)
+            time.sleep(0.5)
+        assert interface.wait(timeout=60) == 128 + signal.SIGTERM
+    assert len(started) >= len(["dagster", "webserver", "daemon", "mlflow"])
+    deadline = time.monotonic() + 20
+    while any(map(is_running, started)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not set(filter(is_running, started))
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
