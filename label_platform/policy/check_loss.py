@@ -21,6 +21,8 @@ from label_platform.policy.training_spec import RankerSpec
 from label_platform.problem import Problem
 
 Gains = Mapping[str, SignalGain]
+_ANY = "use loss: squared, or grading with one threshold"
+_WITHIN_1 = "use loss: cross_entropy, or grading with one threshold"
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,13 @@ class _Cause:
         words: the key and what it makes.
         is_sure: it does so whatever the log holds.
         instead: what to write.
+        signal: the one whose gain it is, if it is one's.
     """
 
     words: str
     is_sure: bool = True
-    instead: str = "use loss: squared, or grading with one threshold"
+    instead: str = _ANY
+    signal: str = ""
 
 
 def check_loss(policy: Policy, problem: Problem) -> Iterator[str]:
@@ -95,8 +99,11 @@ def _ungraded(policy: Policy, problem: Problem) -> Iterator[_Cause]:
     if policy.teacher is not None:
         yield _Cause("teacher.share puts a share of a model's score into them")
     if policy.watch_time is not None:
-        if policy.watch_time.label != "pc":
-            yield _Cause(f"watch_time.label {policy.watch_time.label} makes any numbers")
+        label = policy.watch_time.label
+        if label == "wt":
+            yield _Cause("watch_time.label wt makes any numbers")
+        elif label != "pc":
+            yield _Cause(f"watch_time.label {label} makes numbers from 0 to 1", instead=_WITHIN_1)
         return
     yield from _debiased(policy)
     if policy.delay.immature == "reweight":
@@ -105,7 +112,10 @@ def _ungraded(policy: Policy, problem: Problem) -> Iterator[_Cause]:
         )
     if isinstance(policy.combine, DualPositives):
         return
-    yield from _gains("signals", policy.signals, policy.signals, policy.combine, problem)
+    replaced = {name for segment in policy.segments for name in segment.signals}
+    for cause in _gains("signals", policy.signals, policy.signals, policy.combine, problem):
+        # segments may have every impression between them
+        yield replace(cause, is_sure=cause.is_sure and cause.signal not in replaced)
     for number, segment in enumerate(policy.segments):
         key, every = f"segments.{number}.signals", {**policy.signals, **segment.signals}
         if segment.signals:
@@ -153,6 +163,7 @@ def _gains(
         and (gain.gain > 0 or (gain.gain < 0 and (combine != "max" or len(every) == 1)))
         and (not isinstance(combine, FirstOf) or name in combine.first)
     ]
+    instead = _instead([every[name].gain for name in counted], combine)
     for name, gain in own.items():
         if name not in counted:
             continue
@@ -164,12 +175,20 @@ def _gains(
         is_sure = name == click_signal(problem) or len(counted) == 1
         alone = f"where {name} comes alone"
         if gain.gain != 1:
-            yield _Cause(f"{key}.{name}.gain makes labels of {gain.gain:g} {alone}", is_sure)
+            words = f"{key}.{name}.gain makes labels of {gain.gain:g} {alone}"
+            yield _Cause(words, is_sure, instead, name)
         if gain.quality is not None and gain.quality.shape != "minimum":
             shape = f"{key}.{name}.quality.shape {gain.quality.shape}"
-            yield _Cause(f"{shape} makes labels between 0 and {gain.gain:g} {alone}", is_sure)
+            words = f"{shape} makes labels between 0 and {gain.gain:g} {alone}"
+            yield _Cause(words, is_sure, instead, name)
     if combine == "sum" and len(counted) > 1 and all(every[name].gain == 1 for name in counted):
         yield _Cause(
             f"{key} add up where {' and '.join(counted)} come together (combine: max does not)",
             is_sure=False,
         )
+
+
+def _instead(gained: list[float], combine: str | FirstOf | DualPositives) -> str:
+    """What takes the labels that these gains make."""
+    highest = sum(gained) if combine == "sum" else max(gained, default=0)
+    return _WITHIN_1 if highest <= 1 and min(gained, default=0) >= 0 else _ANY

@@ -22,6 +22,7 @@ WATCH: Changes = {"label": "pc", "watch_s": "dwell_s", "duration": "f_d"}
 FALLS_BACK: Changes = {"on_refusal": {"fall_back_to": "none"}}
 TAKES = "rankers.0.loss: binary takes labels of 0 and 1, and "
 INSTEAD = "; use loss: squared, or grading with one threshold"
+WITHIN_1 = "; use loss: cross_entropy, or grading with one threshold"
 LATER = ": training refuses a label that is neither"
 CLICK: Changes = {"click": {"gain": 1}}
 DWELL: Changes = {"of": "dwell_s", "shape": "log", "cap": 60}
@@ -61,9 +62,13 @@ REFUSED: list[tuple[Changes, str]] = [
     (BINARY | {"grading": {"quantiles": 5}}, "grading.quantiles makes grades from 0 to 4"),
     (
         BINARY | {"signals": {}, "watch_time": WATCH | {"label": "pcr"}},
-        "watch_time.label pcr makes any numbers",
+        "watch_time.label pcr makes numbers from 0 to 1",
     ),
 ]
+
+
+def takes_cross_entropy(words: str) -> bool:
+    return any(part in words for part in ("0.3", "shape log", "pcr"))
 
 
 @pytest.mark.parametrize(("changes", "words"), REFUSED)
@@ -71,12 +76,22 @@ def test_what_the_policy_makes_other_labels_of_is_refused(
     problem: Problem, make_policy: MakePolicy, changes: Changes, words: str
 ) -> None:
     policy = make_policy(**changes)
-    assert refusal_of(policy, problem) == f"{policy.path}: {TAKES}{words}{INSTEAD}"
+    instead = WITHIN_1 if takes_cross_entropy(words) else INSTEAD
+    assert refusal_of(policy, problem) == f"{policy.path}: {TAKES}{words}{instead}"
     said = [ranker | {"loss": "squared"} for ranker in changes["rankers"]]
     assert refusal_of(make_policy(**changes | {"rankers": said}), problem) == ""
 
 
+ON_DEVICES: Changes = {
+    "signals": {"click": {"gain": 2}},
+    "segments": [
+        {"when": {"device": ["mobile", "desktop"]}, "signals": {"click": {"gain": 1}}},
+    ],
+}
+
 WARNED: list[tuple[Changes, str]] = [
+    # every impression may be in a segment
+    (BINARY | ON_DEVICES, "signals.click.gain makes labels of 2 where click comes alone"),
     (
         DEBIASED | {"debias": {"method": "ips"} | FALLS_BACK},
         (
@@ -202,10 +217,31 @@ def of_signals(cases: list[Changes]) -> list[Changes]:
 
 
 @pytest.mark.parametrize(
+    "changes", [case for case, words in REFUSED if "0.3" in words or "shape" in words]
+)
+def test_where_cross_entropy_is_advised_it_takes_the_labels(
+    engine: Engine,
+    make_problem: MakeProblem,
+    make_policy: MakePolicy,
+    publish: Publish,
+    curve: str,
+    changes: Changes,
+) -> None:
+    problem = make_problem(**PROBLEM)
+    said = [ranker | {"loss": "cross_entropy"} for ranker in changes["rankers"]]
+    policy = make_policy(**changes | {"rankers": said})
+    assert refusal_of(policy, problem) == ""
+    sql = compile_labels(policy, problem, LabelInputs(publish(ROWS), curve))
+    label = np.array([label for (label,) in engine.rows(f"select label from ({sql})")])
+    assert set(label) - {0, 1}
+    check_labels(label, policy.rankers[0])
+
+
+@pytest.mark.parametrize(
     ("changes", "fits"),
     [
-        *((changes, False) for changes in of_signals([case for case, _ in REFUSED + WARNED])),
-        *((changes, True) for changes in of_signals(FINE)),
+        *((changes, False) for changes in of_signals([case for case, _ in REFUSED + WARNED[1:]])),
+        *((changes, True) for changes in of_signals([BINARY | ON_DEVICES, *FINE])),
     ],
 )
 def test_training_judges_labels_alike(
