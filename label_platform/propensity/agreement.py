@@ -7,6 +7,7 @@ it shows.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -16,12 +17,14 @@ from label_platform.propensity.cells import Floats
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, is_pooled
 from label_platform.propensity.estimate import Z
 
-REFERENCES = ("pbm", "harvest_all_pairs", "randomized", "swap")
-"""What others are held against, the first that is not refused."""
+BY_CHANCE = ("randomized", "swap")
+HARVESTS = ("pbm", "harvest_all_pairs", "harvest_adjacent")
+"""Of items that rankers showed at several ranks, and right wherever a position-based model is."""
 _COMPARED = (
     *("pbm_em", "pbm_em_pyclick", "regression_em", "dual_learning", "affine"),
     *("cascade", "dbn", "sdbn", "ubm", "viewport"),
 )
+"""What assumes more: held against all of those that are not refused."""
 _SIGNIFICANCE = 0.01
 
 
@@ -80,29 +83,51 @@ def log_error(table: pd.DataFrame, suffix: str = "") -> Floats:
 def held_against(
     tables: Mapping[str, pd.DataFrame], context: Sequence[str]
 ) -> dict[str, pd.DataFrame]:
-    """The tables, those flagged that disagree with one that assumes less, or have none beside.
+    """The tables, those flagged that another estimate contradicts, or that have none beside them.
+
+    Two of one kind that disagree are both flagged: which of them is wrong is not known. An
+    estimator that assumes more is flagged if it disagrees with any that assumes less, those made
+    by chance asked first. Chance against harvests is the choice's affair.
 
     Args:
         tables: rows of the ``propensities`` table by estimator.
         context: the context columns.
     """
-    usable = [name for name in REFERENCES if name in tables and is_usable(tables[name], context)]
+    usable = [
+        name
+        for name in (*BY_CHANCE, *HARVESTS)
+        if name in tables and is_usable(tables[name], context)
+    ]
     checked = dict(tables)
+    for kind in (BY_CHANCE, HARVESTS):
+        for one, other in combinations([name for name in usable if name in kind], 2):
+            gap = widest_gap(tables[one], tables[other], context)
+            if gap is not None:
+                checked[one] = with_flag(checked[one], *_contradicted(other, gap))
+                checked[other] = with_flag(checked[other], *_contradicted(one, gap))
     for name in _COMPARED:
-        if name not in tables or not is_usable(tables[name], context):
-            continue
-        if not usable:
-            checked[name] = with_flag(
-                tables[name],
-                Verdict.UNTESTED,
-                "no estimate that assumes less was at hand to compare with",
-            )
-            continue
-        gap = widest_gap(tables[name], tables[usable[0]], context)
-        if gap is not None:
-            sentence = f"it disagrees with {usable[0]} beyond their intervals ({gap.sentence})"
-            checked[name] = with_flag(tables[name], Verdict.DISAGREEMENT, sentence)
+        if name in tables and is_usable(tables[name], context):
+            flag = _against(tables[name], {each: tables[each] for each in usable}, context)
+            checked[name] = with_flag(tables[name], *flag) if flag else tables[name]
     return checked
+
+
+def _against(
+    table: pd.DataFrame, references: Mapping[str, pd.DataFrame], context: Sequence[str]
+) -> tuple[Verdict, str] | None:
+    """What is to be said of an estimate beside those that assume less; None if they agree."""
+    if not references:
+        return Verdict.UNTESTED, "no estimate that assumes less was at hand to compare with"
+    for name, reference in references.items():
+        gap = widest_gap(table, reference, context)
+        if gap is not None:
+            return _contradicted(name, gap)
+    return None
+
+
+def _contradicted(by: str, gap: Gap) -> tuple[Verdict, str]:
+    sentence = f"it disagrees with {by} beyond their intervals ({gap.sentence})"
+    return Verdict.DISAGREEMENT, sentence
 
 
 def is_usable(table: pd.DataFrame, context: Sequence[str]) -> bool:

@@ -1,17 +1,23 @@
 """All estimators on one window of days: their curves, the tests of the model, and the answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from label_platform.propensity.agreement import held_against, with_flag
-from label_platform.propensity.choice import BY_CHANCE, HARVESTED, Choice, choose
-from label_platform.propensity.curve import PropensityCurve, Verdict
+from label_platform.propensity.agreement import BY_CHANCE, held_against, with_flag
+from label_platform.propensity.choice import HARVESTED, Choice, choose
+from label_platform.propensity.curve import (
+    REFERENCE_POSITION,
+    PropensityCurve,
+    Verdict,
+    is_pooled,
+)
 from label_platform.propensity.curves import estimate_curves
 from label_platform.propensity.findings import Finding, disagreement, flagged, model_findings
-from label_platform.propensity.log_statistics import LogStatistics
+from label_platform.propensity.log_statistics import LogStatistics, Stratum
 from label_platform.propensity.randomized import estimate_randomized
+from label_platform.propensity.strata import context_name
 from label_platform.propensity_settings import PropensitySettings
 
 
@@ -84,10 +90,40 @@ def estimate_all(
     tables |= held_against({k: v for k, v in tables.items() if k not in allowing}, context)
     choice = choose(tables, context, settings)
     if choice.table is not None:
-        tables[choice.estimator] = flagged(choice.table, choice.estimator, context, findings)
+        combined = _noted(choice.table, statistics, strata, tables)
+        tables[choice.estimator] = flagged(combined, choice.estimator, context, findings)
     if choice.gap is not None:
         findings.append(disagreement(choice.why, choice.gap.p_value))
         # which of them is wrong is not known
         for name in {choice.estimator, *BY_CHANCE, *HARVESTED} & set(tables):
             tables[name] = with_flag(tables[name], Verdict.DISAGREEMENT, choice.why)
     return Answer(tables, choice, findings, tuple(context))
+
+
+def _noted(
+    table: pd.DataFrame,
+    statistics: LogStatistics,
+    strata: Sequence[Stratum],
+    parts: Mapping[str, pd.DataFrame],
+) -> pd.DataFrame:
+    """A combined estimate, its reason with what its parts' reasons say of the log and of them."""
+    context = statistics.context
+    notes = [*statistics.notes]
+    known = set(table[list(context)].dropna().itertuples(index=False, name=None))
+    lacking = [
+        context_name(context, each.key)
+        for each in strata
+        if each.key is not None and each.key not in known
+    ]
+    if lacking:
+        notes.append(f"{'; '.join(lacking)}: too little evidence, this curve is taken")
+    contradicted = [
+        name
+        for name in (*BY_CHANCE, *HARVESTED)
+        if name in parts and (parts[name]["verdict"] == Verdict.DISAGREEMENT).any()
+    ]
+    if contradicted:
+        notes.append(f"{', '.join(contradicted)} disagree with one another")
+    speaks = is_pooled(table, context) & (table["position"] == REFERENCE_POSITION)
+    reason = table["reason"].where(~speaks, table["reason"] + "".join(f"; {n}" for n in notes))
+    return table.assign(reason=reason)

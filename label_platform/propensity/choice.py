@@ -4,7 +4,9 @@ Lists in a random order, or swapped by chance, assume least. A harvest of what r
 assumes that an item's rank changed for reasons other than its relevance. Where both are at hand
 and do not disagree, random lists and a harvest are combined by precision, as they rest on different
 lists; where they disagree beyond their intervals, the one that assumes less is shown, and flagged.
-A context that has a curve of one of them only takes that one.
+A context that has a curve of one of them only takes that one. Where neither supports an estimate
+the answer is what was on screen, if that was logged, else a refusal: a model of clicks or of
+relevance tells some curve of any log, and nothing there could tell a wrong one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from label_platform.propensity.agreement import Gap, is_usable, log_error, widest_gap
+from label_platform.propensity.agreement import (
+    BY_CHANCE,
+    HARVESTS,
+    Gap,
+    is_usable,
+    log_error,
+    widest_gap,
+)
 from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, is_pooled, lay_out
 from label_platform.propensity.estimate import Z
 from label_platform.propensity.evidence import judge_width
@@ -22,11 +31,13 @@ from label_platform.propensity.strata import context_name
 from label_platform.propensity_settings import PropensitySettings
 
 COMBINED = "combined"
-BY_CHANCE = ("randomized", "swap")
-HARVESTED = ("pbm", "harvest_all_pairs", "harvest_adjacent", "pbm_em")
+HARVESTED = (*HARVESTS, "pbm_em")
 """Of items that rankers showed at several ranks. regression_em is none of them: it answers without
 any change of rank, by what its features say, which is wrong where ranks follow the rest."""
-OTHERS = ("affine", "ubm", "dbn", "sdbn", "cascade", "regression_em", "dual_learning", "viewport")
+MEASURED = "viewport"
+"""Places on screen are looked at, not inferred."""
+ASSUMED = ("affine", "ubm", "dbn", "sdbn", "cascade", "regression_em", "dual_learning")
+"""They answer whatever the log holds, so that they are taken only by name."""
 _LEAST_ERROR = 1e-9
 """The reference position has none; it is set to 1 in the end."""
 _DIGITS = 6
@@ -67,7 +78,7 @@ def choose(
         raise ValueError("no estimator was run, so that none can be chosen")
     if settings.estimator != "auto":
         return Choice(settings.estimator, "the problem names it")
-    by_chance = _first_usable(BY_CHANCE, tables, context)
+    by_chance = _first_usable(_least_flagged(BY_CHANCE, tables, context), tables, context)
     harvested = _first_usable(HARVESTED, tables, context)
     if by_chance and harvested:
         return _of_two(by_chance, harvested, tables, context, settings)
@@ -79,14 +90,42 @@ def choose(
             "lists made by chance" if by_chance else "items that rankers showed at several ranks"
         )
         return Choice(chosen, f"it rests on {basis}{missing}")
-    other = _first_usable(OTHERS, tables, context)
-    if other:
-        return Choice(other, "neither lists made by chance nor changes of rank support an estimate")
-    ordered = (*BY_CHANCE, *HARVESTED, *OTHERS, *tables)
+    return _without_either(tables, context)
+
+
+def _without_either(tables: Mapping[str, pd.DataFrame], context: Sequence[str]) -> Choice:
+    """The answer where neither lists made by chance nor changes of rank support an estimate."""
+    ordered = (*BY_CHANCE, *HARVESTED, MEASURED, *ASSUMED, *tables)
     shown = next(name for name in ordered if name in tables)
+    if _first_usable([MEASURED], tables, context):
+        return Choice(MEASURED, "it was logged what was on screen, and nothing else supports one")
+    assumed = [name for name in ASSUMED if name in tables and is_usable(tables[name], context)]
+    if assumed and shown in ASSUMED:
+        return Choice(assumed[0], "no estimator that assumes less was run")
     other = next((name for name in (*HARVESTED, *BY_CHANCE) if name in tables), shown)
     also = f" ({other}: {_pooled_reason(tables[other], context)})" if other != shown else ""
-    return Choice(shown, f"every estimate was refused{also}")
+    if not assumed:
+        return Choice(shown, f"every estimate was refused{also}")
+    why = (
+        "neither lists made by chance nor changes of rank support an estimate"
+        f"{also}; {', '.join(assumed)} assume more, and are taken only where the problem's "
+        "propensity.estimator or a policy names one"
+    )
+    return Choice(shown, why)
+
+
+def _least_flagged(
+    names: Sequence[str], tables: Mapping[str, pd.DataFrame], context: Sequence[str]
+) -> list[str]:
+    """Those that were run, the best verdict of the curve over all contexts first."""
+    severity = {
+        name: list(Verdict).index(
+            Verdict.worst(tables[name].loc[is_pooled(tables[name], context), "verdict"])
+        )
+        for name in names
+        if name in tables
+    }
+    return sorted(severity, key=lambda name: severity[name])
 
 
 def _first_usable(
@@ -223,6 +262,6 @@ def _verdicts(table: pd.DataFrame, settings: PropensitySettings) -> list[str]:
     wide = table["ci_high"] / table["ci_low"] > settings.max_interval_ratio
     verdicts = []
     for is_wide, *found in zip(wide, table["verdict"], table["verdict_2"], strict=True):
-        flags = [each for each in found if each in {"drift", "misfit"}]
+        flags = [each for each in found if each in {"drift", "misfit", "disagreement"}]
         verdicts.append(Verdict.worst([*flags, Verdict.WIDE if is_wide else Verdict.OK]).value)
     return verdicts

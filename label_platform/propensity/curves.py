@@ -97,7 +97,8 @@ def _curve(
     settings: PropensitySettings,
 ) -> StratumCurve:
     estimates = _estimates(estimate)
-    verdict, reason = _judge(estimator, stratum, estimate, estimates, settings)
+    verdict, reason, deepest = _judge(estimator, stratum, estimate, estimates, settings)
+    estimates = estimates[estimates["position"] <= deepest]
     ratio = estimates["ci_high"] / estimates["ci_low"]
     own = pd.Series(verdict.value, index=estimates.index)
     if verdict is Verdict.WIDE:
@@ -136,33 +137,37 @@ def _judge(
     estimate: Estimate,
     estimates: pd.DataFrame,
     settings: PropensitySettings,
-) -> tuple[Verdict, str]:
-    insufficient = Verdict.INSUFFICIENT_INTERVENTIONS
+) -> tuple[Verdict, str, int]:
+    """Verdict, reason, and the deepest position whose propensity the evidence speaks of."""
+    insufficient, deepest = Verdict.INSUFFICIENT_INTERVENTIONS, stratum.positions
     cells = stratum.swapped if estimator.reads == "swapped" else stratum.cells
     if estimator.reads == "swapped" and not len(cells):
-        return insufficient, "no list was made by chance with its probability logged"
+        return insufficient, "no list was made by chance with its probability logged", deepest
     if estimator.needs_interventions:
         gap = count_interventions(cells).gap(settings.min_query_items)
         if gap is not None:
-            return insufficient, gap
+            return insufficient, gap, deepest
     if estimate.refusal:
-        return insufficient, estimate.refusal
+        return insufficient, estimate.refusal, deepest
     clicks, evidence = _evidence(estimator, stratum, estimate)
     if clicks < settings.min_clicks:
-        return insufficient, f"{evidence}, where at least {settings.min_clicks} clicks are needed"
-    note, deepest = "", stratum.positions
+        reason = f"{evidence}, where at least {settings.min_clicks} clicks are needed"
+        return insufficient, reason, deepest
+    note = ""
     if estimator.needs_interventions:
         identified = identify(cells)
         if not identified.connected:
             if not _negligible(cells, identified.comparable):
-                return Verdict.NOT_IDENTIFIED, identified.reason()
+                return Verdict.NOT_IDENTIFIED, identified.reason(), deepest
+            # what is deeper may trade places among itself: that says nothing against position 1
             deepest = max(identified.comparable)
+            estimates = estimates[estimates["position"] <= deepest]
             note = f"; no propensity below position {deepest}"
     note = _unknown(estimate, estimates, deepest) + note
     if not estimate.details.get("converged", True):
         note += "; its iterations were stopped before they converged"
     verdict, reason = judge_width(estimates, evidence, settings)
-    return verdict, reason + note
+    return verdict, reason + note, deepest
 
 
 def _evidence(estimator: Estimator, stratum: Stratum, estimate: Estimate) -> tuple[float, str]:

@@ -183,3 +183,59 @@ def test_random_lists_and_ranks_that_disagree_are_flagged_alike() -> None:
         assert "disagree beyond their intervals" in answer.curves[name].reason
     (found,) = [each for each in answer.findings if each.test.name == "agreement"]
     assert found.test.p_value < 0.01
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_last_positions_that_trade_places_only_with_each_other_get_no_propensity(seed: int) -> None:
+    """Less than 1% of impressions stand there, which is no reason to refuse the others."""
+    shown = simulate_click_lists(replace(SMALL, logger="random", n_lists=30_000), seed)
+    statistics = log_statistics(shown, Setting("small", SMALL), seed, with_lists=False)
+    rng = np.random.default_rng(seed)
+    cells = statistics.cells
+    ends = pd.DataFrame({"query": np.repeat(cells["query"].unique()[:200], 2), "position": 0})
+    ends["position"] = np.tile([6, 7], 200)
+    # an item of each query that is nowhere else, of relevance .8 at examination 1/6 and 1/7
+    ends["item"], ends["impressions"] = 10**9 + ends["query"], 3
+    ends["clicks"] = rng.binomial(3, 0.8 / ends["position"])
+    more = pd.concat([cells, ends]).fillna(0).astype(cells.dtypes.to_dict())
+    counts = more.groupby("position", as_index=False)[["impressions", "clicks"]].sum()
+    tail = counts.loc[counts["position"] > 5, "impressions"].sum()
+    assert 0 < tail < 0.01 * counts["impressions"].sum()
+    given = replace(
+        statistics,
+        cells=more.sort_values(["query", "item", "position"], ignore_index=True),
+        counts=counts.assign(viewable=0, viewed=None),
+    )
+    answer = estimate_all(given, ("harvest_all_pairs", "pbm", "pbm_em"), SETTINGS)
+    for name in ("harvest_all_pairs", "pbm", "pbm_em"):
+        assert answer.curves[name].table["position"].max() == 5
+        assert "no propensity below position 5" in answer.curves[name].reason
+
+
+def test_items_of_one_rank_and_no_chance_have_no_answer_unless_a_model_is_named() -> None:
+    alone = replace(SMALL, rankers=1, randomized_share=0.0)
+    names = (*QUICK, "sdbn")
+    answer = answer_to(alone, names=names)
+    assert not answer.curves["sdbn"].verdict.is_refusal
+    assert answer.curves[answer.choice.estimator].verdict.is_refusal
+    assert "sdbn assume more" in answer.choice.why
+
+
+def test_the_combination_says_what_its_parts_say() -> None:
+    two = replace(SMALL, curves=(INVERSE, INVERSE))
+    statistics = log_statistics(
+        simulate_click_lists(two, 1), Setting("small", two), 1, with_lists=False
+    )
+    few = statistics.cells["device"].astype(str).eq("1") & (statistics.cells["item"] % 40 > 0)
+    of_zero = statistics.randomized["device"].astype(str) == "0"
+    cut = replace(
+        statistics,
+        cells=statistics.cells[~few],
+        randomized=statistics.randomized[of_zero],
+        notes=("7 cells are left out",),
+    )
+    answer = estimate_all(cut, ("randomized", "pbm"), SETTINGS)
+    assert answer.choice.estimator == "combined"
+    reason = answer.curves["combined"].reason
+    assert "; 7 cells are left out" in reason
+    assert "device = 1: too little evidence, this curve is taken" in reason

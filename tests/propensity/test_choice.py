@@ -185,6 +185,43 @@ def test_the_problem_may_name_one_and_refusals_are_shown_as_such() -> None:
         choose({}, ["device"], SETTINGS)
 
 
+def test_of_two_made_by_chance_the_one_that_says_more_is_the_answer() -> None:
+    wide = curve("randomized", (1, 0.55), 0.4, verdict="wide")
+    choice = choose(
+        {"randomized": wide, "swap": curve("swap", (1, 0.5), 0.01)}, ["device"], SETTINGS
+    )
+    assert choice.estimator == "swap"
+
+
+def test_what_answers_any_log_is_taken_by_name_only() -> None:
+    refused = Verdict.INSUFFICIENT_INTERVENTIONS.value
+    tables = {
+        "pbm": curve("pbm", (1, 0.5), 0.1, verdict=refused).assign(reason="each has one rank"),
+        "cascade": curve("cascade", (1, 0.3), 0.01, verdict="untested"),
+        "dbn": curve("dbn", (1, 0.2), 0.01, verdict="untested"),
+    }
+    choice = choose(tables, ["device"], SETTINGS)
+    assert choice.estimator == "pbm"
+    assert choice.why == (
+        "neither lists made by chance nor changes of rank support an estimate; dbn, cascade assume "
+        "more, and are taken only where the problem's propensity.estimator or a policy names one"
+    )
+    measured = tables | {"viewport": curve("viewport", (1, 0.6), 0.01, verdict="untested")}
+    assert choose(measured, ["device"], SETTINGS).estimator == "viewport"
+    alone = {name: tables[name] for name in ("cascade", "dbn")}
+    assert choose(alone, ["device"], SETTINGS).estimator == "dbn"
+
+
+def test_a_flag_of_either_part_stays_with_the_combination() -> None:
+    tables = {
+        "randomized": curve("randomized", (1, 0.5), 0.1),
+        "pbm": curve("pbm", (1, 0.5), 0.1, verdict="disagreement"),
+    }
+    table = choose(tables, ["device"], SETTINGS).table
+    assert table is not None
+    assert table["verdict"].tolist() == ["disagreement"] * 2
+
+
 def test_an_interval_without_a_lower_end_says_nothing() -> None:
     unbounded = curve("pbm", (1, 0.4, 0.3), 0.1, device="mobile")
     unbounded.loc[2, "ci_low"] = 0.0  # as written with six digits
