@@ -101,6 +101,14 @@ def test_views_and_swaps() -> None:
     assert swaps[columns].to_numpy().tolist() == [[1, 6 / 0.5, 1 / 0.5, 6, 1]]
 
 
+def test_days_counted_before_chance_was_are_no_evidence_of_swaps() -> None:
+    before = ROWS.assign(chance_impressions=None, chance_clicks=None)
+    both = pd.concat([ROWS, before.astype({"chance_impressions": float, "chance_clicks": float})])
+    swaps = frame(swap_statistics_sql("statistics", []), both)
+    columns = ["impressions", "counted_impressions", "counted_clicks"]
+    assert swaps[columns].to_numpy().tolist() == [[6 / 0.5, 6, 1]]
+
+
 def test_days_that_log_no_views_are_not_days_without_a_view() -> None:
     half = pd.concat([ROWS, ROWS.assign(viewed=np.nan)])
     statistics = statistics_of(half)
