@@ -39,7 +39,9 @@ def log_statistics(
     return LogStatistics(
         context=setting.context,
         randomized=_by_position(shown, shown.randomized).assign(length=shown.item.shape[1]),
-        counts=_by_position(shown, np.ones_like(ranked)).assign(viewable=0, viewed=np.nan),
+        counts=_by_position(shown, np.ones_like(ranked)).assign(
+            length=shown.item.shape[1], viewable=0, viewed=np.nan
+        ),
         cells=cells,
         cells_by_day=pd.concat(by_day, ignore_index=True),
         swapped=_swapped(cells, shown, setting),

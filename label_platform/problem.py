@@ -16,6 +16,7 @@ from label_platform.strict_yaml import (
     nearest,
     parse,
     read_yaml,
+    unknown_name,
 )
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
@@ -245,7 +246,7 @@ class Problem(StrictModel):
             if re.fullmatch(NAME_PATTERN, name) is None:
                 raise ValueError(f"signal {name!r}: expected lower-case letters, digits and _")
             if signal.of is not None and signal.of not in signals:
-                raise ValueError(f"signal {name!r}: of: {nearest(signal.of, signals)}")
+                raise unknown_name([name, "of"], signal.of, signals)
         return signals
 
     @field_validator("propensity")
@@ -255,7 +256,7 @@ class Problem(StrictModel):
     ) -> PropensitySettings:
         viewed, signals = settings.viewed_signal, info.data.get("signals")
         if viewed is not None and signals is not None and viewed not in signals:
-            raise ValueError(f"viewed_signal: {nearest(viewed, signals)}")
+            raise unknown_name(["viewed_signal"], viewed, signals)
         return settings
 
     @property

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from label_platform.yaml_refusals import listed, nearest, refusals_of
+from label_platform.yaml_refusals import listed, nearest, refusals_of, unknown_name
 
 __all__ = [
     "ConfigurationError",
@@ -17,6 +17,7 @@ __all__ = [
     "nearest",
     "parse",
     "read_yaml",
+    "unknown_name",
 ]
 
 Model = TypeVar("Model", bound=BaseModel)

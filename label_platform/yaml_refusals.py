@@ -35,6 +35,31 @@ def _meant(name: str, names: Sequence[str]) -> str:
     return f"did you mean {close[0]!r}? " if close else ""
 
 
+class KeyedRefusalError(ValueError):
+    """What a check of several keys finds wrong with one of them.
+
+    Raised by a model's validator, it is shown with the key and on the line of the key.
+
+    Attributes:
+        keys: that lead from what is checked to the one that is wrong.
+    """
+
+    def __init__(self, keys: Sequence[str], words: str) -> None:
+        super().__init__(words)
+        self.keys = tuple(keys)
+
+
+def unknown_name(keys: Sequence[str], found: str, known: Iterable[str]) -> KeyedRefusalError:
+    """The refusal of a name that is none of those defined elsewhere in the file.
+
+    Args:
+        keys: as of ``KeyedRefusalError``.
+        found: the name.
+        known: the valid names.
+    """
+    return KeyedRefusalError(keys, f"found {found!r}; {nearest(found, known)}")
+
+
 @dataclass(frozen=True)
 class _Choice:
     """A key whose value may have one of several forms, and the form that an error is about."""
@@ -83,7 +108,14 @@ def _misfit(model: type[BaseModel], entry: Any) -> _Misfit:  # noqa: ANN401 - py
             keys.append(part)
             parent, form = forms[0], _inside(forms[0], part)
     forms = _forms(form)
+    refusal = _keyed(entry)
+    keys.extend(refusal.keys if refusal else ())
     return _Misfit(tuple(keys), tuple(choices), forms[0], parent, entry)
+
+
+def _keyed(entry: Any) -> KeyedRefusalError | None:  # noqa: ANN401 - pydantic's own dicts
+    error = entry.get("ctx", {}).get("error")
+    return error if isinstance(error, KeyedRefusalError) else None
 
 
 def _forms(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any annotation
@@ -228,7 +260,7 @@ def _describe(misfit: _Misfit) -> str:
         valid = re.findall(r"'([^']*)'", entry["ctx"]["expected"])
         return f"{key}: found {entry['input']!r:.120}; {nearest(entry['input'], valid)}"
     # a check of several keys has all of them as its input, and says itself what it found
-    says_itself = kind == "value_error" and isinstance(entry["input"], dict)
+    says_itself = kind == "value_error" and (isinstance(entry["input"], dict) or _keyed(entry))
     found = "" if says_itself else f", found {entry['input']!r:.120}"
     return f"{key}: {_message(misfit)}{found}"
 

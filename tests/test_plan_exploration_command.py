@@ -111,28 +111,44 @@ def test_a_curve_that_falls_too_steeply_is_said(
         ("--lists-per-day nan --click-rate .1", "--lists-per-day: found nan"),
         ("--lists-per-day 9 --click-rate x", "--click-rate: found 'x', expected numbers such as"),
         ("--lists-per-day 9 --click-rate nan", "--click-rate: found 'nan', expected finite"),
-        ("--lists-per-day 9 --click-rate 0", "the relevance in random lists is 0; expected above"),
-        ("--lists-per-day 9 --click-rate 1.5", "the relevance in random lists is 1.5; expected"),
+        ("--lists-per-day 9 --click-rate 0", "--click-rate: found '0', expected a share above 0"),
+        ("--lists-per-day 9 --click-rate 1.5", "--click-rate: found '1.5', expected a share"),
+        (
+            "--lists-per-day 9 --click-rate 0,0",
+            "--click-rate: found '0,0', expected shares from 0 to 1, some of them above 0",
+        ),
+        (
+            "--lists-per-day 9 --click-rate .2,-.1",
+            "--click-rate: found '.2,-.1', expected shares from 0 to 1",
+        ),
+        (
+            "--lists-per-day 9 --click-rate .2,0,0",
+            "--click-rate: no clicks are expected at positions 2 and 3, which would change places",
+        ),
         ("--lists-per-day 9 --click-rate .1 --within 5", "--within: found '5', expected one share"),
         ("--lists-per-day 9 --click-rate .1 --within 0", "--within: found '0', expected one share"),
         ("--lists-per-day 9 --click-rate .1 --share 2", "--share: found '2', expected one share"),
         ("--lists-per-day 9 --click-rate .1 --curve -1", "--curve: found '-1', expected an exp"),
-        ("--lists-per-day 9 --click-rate .1 --curve 1,0", "above 0 everywhere, found 1, 0"),
+        (
+            "--lists-per-day 9 --click-rate .1 --curve 1,0",
+            "--curve: found '1,0', expected 1 at position",
+        ),
+        ("--lists-per-day 9 --click-rate .1 --curve .5,.2", "--curve: found '.5,.2', expected 1"),
         (
             "--lists-per-day 9 --click-rate .1,.1 --curve 1,.5,.2",
-            "--curve: found 3 propensities for 2 positions",
+            "--curve: found 3 propensities, expected an exponent, or 2 for 2 positions",
         ),
         (
             "--lists-per-day 9 --click-rate .1,.1 --positions 3",
-            "found 2 click rates for a curve of 3 positions",
+            "--click-rate: found 2 click rates, expected 1, or 3 for --positions 3",
         ),
         (
             "--lists-per-day 9 --click-rate .2,.6",
-            "a click rate of 0.6 at position 2 is more than the assumed propensity 0.5 allows",
+            "--curve: a click rate of 0.6 at position 2 is more than the assumed propensity 0.5 a",
         ),
         (
             "--lists-per-day 9 --click-rate .2,.1 --candidates 1",
-            "found 1 candidates for lists of 2 positions",
+            "--candidates: found 1, expected 2 or more, as lists have 2 positions",
         ),
     ],
 )

@@ -54,7 +54,15 @@ def test_paths_start_from_the_logs_folder_and_logs_can_be_moved(tmp_path: Path) 
         ({"retention": True}, "retention: expected a duration such as 30m, 12h or 7d, found True"),
         (
             {"signals": {"click": {"window": "1d"}, "dwell_s": {"window": "1d", "of": "clik"}}},
-            "did you mean 'click'",
+            r"line \d+: signals.dwell_s.of: found 'clik'; did you mean 'click'\? valid: click, dw",
+        ),
+        (
+            {"propensity": {"viewed_signal": "dwel_s"}},
+            r"propensity.viewed_signal: found 'dwel_s'; did you mean 'dwell_s'\? valid: .*dwell_s",
+        ),
+        (
+            {"propensity": {"viewed_signal": "vieww"}},
+            "propensity.viewed_signal: found 'vieww'; valid: .*click",
         ),
         ({"logs": [{"format": "Native", "path": "x"}]}, "logs.0.format: String should match"),
         (
@@ -101,6 +109,14 @@ def test_the_line_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigurationError, match=f"shop.yaml: line {number}: signals.click.windw: unknown key"
     ):
+        load_problem(path)
+
+
+def test_the_line_of_a_signal_that_is_not_defined_is_that_of_its_key(tmp_path: Path) -> None:
+    path = write(tmp_path, propensity={"replicates": 100, "viewed_signal": "vieww"})
+    lines = path.read_text().splitlines()
+    (number,) = [number for number, line in enumerate(lines, 1) if "vieww" in line]
+    with pytest.raises(ConfigurationError, match=f"shop.yaml: line {number}: propensity.viewed_s"):
         load_problem(path)
 
 

@@ -100,13 +100,15 @@ def plan_exploration_command(  # noqa: PLR0913, PLR0917 - options of a command l
 
     _check_traffic(problem, lists_per_day, click_rate)
     terms = PlanTerms(_share("--within", within), measure, _share("--share", share), days)
-    rates = None if click_rate is None else _numbers("--click-rate", click_rate)
+    rates = None if click_rate is None else _rates(click_rate)
     random_rate = None
     if random_click_rate is not None:
         random_rate = _share("--random-click-rate", random_click_rate)
     logged = None if problem is None else _logged(problem, positions)
-    with _in_one_line():
-        traffic = _traffic(lists_per_day, rates, random_rate, curve, positions, logged)
+    traffic = _traffic(lists_per_day, rates, random_rate, curve, positions, logged)
+    if candidates is not None:
+        _check_candidates(candidates, len(traffic.model.curve))
+    with _naming("--problem" if rates is None else "--click-rate"):
         plans, notes = _plans(traffic, terms, candidates)
     figures = [plan_figures(plan, traffic, terms) for plan in plans]
     if as_json:
@@ -124,6 +126,14 @@ def _check_traffic(
         raise _wrong("expected --lists-per-day and --click-rate, or a --problem to read them from")
     if lists_per_day is not None and not 0 < lists_per_day < float("inf"):
         raise _wrong(f"--lists-per-day: found {lists_per_day:g}, expected a number above 0")
+
+
+def _check_candidates(candidates: int, positions: int) -> None:
+    if candidates < positions:
+        raise _wrong(
+            f"--candidates: found {candidates}, expected {positions} or more, as lists have "
+            f"{positions} positions"
+        )
 
 
 def _plans(
@@ -155,14 +165,14 @@ def _wrong(words: str) -> ConfigurationError:
 
 
 @contextmanager
-def _in_one_line() -> Iterator[None]:
-    """What cannot be planned is the user's to mend."""
+def _naming(option: str) -> Iterator[None]:
+    """What cannot be planned is the user's to mend, by this option."""
     try:
         yield
     except ConfigurationError:
         raise
     except ValueError as error:
-        raise _wrong(str(error)) from error
+        raise _wrong(f"{option}: {error}") from error
 
 
 def _numbers(option: str, text: str) -> list[float]:
@@ -186,6 +196,17 @@ def _share(option: str, text: str) -> float:
     return numbers[0]
 
 
+def _rates(text: str) -> list[float]:
+    """One click rate, or those of all positions, of which some may be 0."""
+    rates = _numbers("--click-rate", text)
+    if not all(0 <= rate <= 1 for rate in rates) or not any(rates):
+        expected = "a share above 0 and at most 1"
+        if len(rates) > 1:
+            expected = "shares from 0 to 1, some of them above 0"
+        raise _wrong(f"--click-rate: found {text!r}, expected {expected}")
+    return rates
+
+
 def _curve(text: str, positions: int) -> "Floats":
     import numpy as np
 
@@ -194,7 +215,13 @@ def _curve(text: str, positions: int) -> "Floats":
     numbers = _numbers("--curve", text)
     if len(numbers) > 1:
         if len(numbers) != positions:
-            raise _wrong(f"--curve: found {len(numbers)} propensities for {positions} positions")
+            raise _wrong(
+                f"--curve: found {len(numbers)} propensities, expected an exponent, or "
+                f"{positions} for {positions} positions"
+            )
+        if numbers[0] != 1 or min(numbers) <= 0:
+            expected = "1 at position 1 and above 0 everywhere"
+            raise _wrong(f"--curve: found {text!r}, expected {expected}")
         return np.array(numbers)
     if not 0 <= numbers[0] <= 10:
         raise _wrong(f"--curve: found {text!r}, expected an exponent from 0 to 10")
@@ -228,16 +255,26 @@ def _traffic(
     of_curve = curve.split(",") if curve is not None else []
     given = [numbers for numbers in (rates or [], of_curve) if len(numbers) > 1]
     depth = positions or (len(given[0]) if given else _DEFAULT_POSITIONS)
+    if rates is not None and len(rates) not in {1, depth}:
+        raise _wrong(
+            f"--click-rate: found {len(rates)} click rates, expected 1, or {depth} for "
+            f"--positions {depth}"
+        )
     theta = _curve(curve or _DEFAULT_EXPONENT, depth)
     if curve is None and logged is not None and logged.curve is not None:
         theta = logged.curve if len(logged.curve) == depth else theta
     if random_rate is None and from_log and logged is not None and logged.positions == depth:
         random_rate = logged.random_click_rate(theta)
     per_day = lists_per_day or (logged.lists_per_day if logged else 0.0)
-    if rates is not None and len(rates) > 1:
-        return PlannedTraffic(per_day, model_of_click_rates(theta, rates, random_rate), logged)
-    first = rates[0] if rates else 0.0
-    return PlannedTraffic(per_day, model_of_rate(theta, random_rate or first), logged)
+    if from_log and not any(rates or []):
+        raise _wrong(f"--problem: found no click on lists of {depth} positions, expected some")
+    # lengths and ranges are checked by now: what is left is a curve that falls too steeply
+    with _naming("--curve"):
+        if rates is not None and len(rates) > 1:
+            model = model_of_click_rates(theta, rates, random_rate)
+        else:
+            model = model_of_rate(theta, random_rate or (rates[0] if rates else 0.0))
+    return PlannedTraffic(per_day, model, logged)
 
 
 def _print_table(figures: list[dict[str, Any]], terms: "PlanTerms") -> None:

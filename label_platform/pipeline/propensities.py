@@ -9,7 +9,7 @@ from label_platform.pipeline.log_statistics import read_statistics, reads_lists
 from label_platform.propensity import Answer, PropensityCurve, estimate_all, with_slots
 from label_platform.propensity_settings import PropensityGates
 
-SEMANTICS = 4
+SEMANTICS = 5
 """Raised when the estimators' results or the columns change, so that they are estimated anew."""
 
 

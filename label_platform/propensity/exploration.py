@@ -215,7 +215,11 @@ def swap_design(model: ClickModel, *, neighbours: bool = False) -> Design:
     in_pair = (relevance[upper] + relevance[lower]) / 2
     if in_pair.min() == 0:
         place = int(lower[in_pair.argmin()]) + 1
-        raise ValueError(f"no clicks are expected of the pair that ends at position {place}")
+        other = place - 1 if neighbours else 1
+        raise ValueError(
+            f"no clicks are expected at positions {other} and {place}, which would change places; "
+            "expected some at one of them"
+        )
     variance = _pair_variance(model.curve[upper], model.curve[lower], in_pair)
     shares = np.sqrt(variance) if neighbours else variance
     shares = shares / shares.sum()

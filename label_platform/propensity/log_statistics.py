@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.list_clicks import ListClicks
+from label_platform.propensity.randomized import as_one_length
 
 FEWEST_QUERIES = 20
 
@@ -26,10 +27,10 @@ class Stratum:
         below_click: impressions and clicks of each cell in lists with a click above it, shape
             (cells, 2).
         swapped: cells of lists made by chance, each probability known, as weighted sums.
-        swap_counts: the impressions and clicks behind them.
+        swap_counts: the impressions and clicks behind them, counted once each.
         days: the cells of each day, of items seen at several positions that day.
-        views: impressions and views by position, of days that log views, shape (K, 2); None where
-            nobody logs views.
+        views: impressions and views by position and length of the list, of days that log views,
+            shape (K, 2, lengths); None where nobody logs views.
         lists: whole lists with their clicks; None where no estimator asks for them.
         list_features: of each query_item of ``lists``, shape (query_items, features).
         cell_features: of each query_item of ``cells``.
@@ -163,8 +164,11 @@ def _of_items(
 def _views(counts: pd.DataFrame, positions: int) -> Floats | None:
     if counts["viewed"].isna().all():
         return None
-    summed = counts.groupby("position")[["viewable", "viewed"]].sum()
-    return summed.reindex(range(1, positions + 1), fill_value=0).to_numpy(np.float64)
+    counts, _ = as_one_length(counts)
+    summed = counts.pivot_table(
+        ["viewable", "viewed"], "position", "length", aggfunc="sum", fill_value=0
+    ).reindex(range(1, positions + 1), fill_value=0)
+    return np.stack([summed[name].to_numpy(np.float64) for name in ("viewable", "viewed")], axis=1)
 
 
 def _list_clicks(places: pd.DataFrame) -> ListClicks:

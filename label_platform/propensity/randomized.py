@@ -50,7 +50,7 @@ def estimate_randomized(
     Raises:
         ValueError: columns are missing, or counts contradict each other.
     """
-    counts, single = _without_lists(_checked(statistics, context))
+    counts, single = as_one_length(_checked(statistics, context))
     pooled = _fit(counts, _estimates(counts), gates, None, "all contexts" if context else "")
     contexts = _contexts(counts, context)
     shrunk = _shrunk([_estimates(rows) for _, rows in contexts])
@@ -75,7 +75,7 @@ def expected_error(statistics: pd.DataFrame) -> float:
     Args:
         statistics: as for ``estimate_randomized``; contexts are summed.
     """
-    counts, _ = _without_lists(_checked(statistics, ()))
+    counts, _ = as_one_length(_checked(statistics, ()))
     pairs = _pairs(counts)
     errors = _log_error(pairs)[pairs["position"] != REFERENCE_POSITION]
     return float(0.8 * errors.mean()) if len(errors) else float("nan")
@@ -99,10 +99,14 @@ def _checked(statistics: pd.DataFrame, context: Sequence[str]) -> pd.DataFrame:
     return statistics[wanted].astype(whole)
 
 
-def _without_lists(counts: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+def as_one_length(counts: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     """The counts, and whether the log keeps no lists (Open Bandit has one record per request).
 
-    Every "list" then ends at its only record, so that no list would have both positions.
+    Every "list" then ends at its only record, so that no list would have both positions: all are
+    taken to be of one length.
+
+    Args:
+        counts: with the columns length, position and impressions.
     """
     shown = counts[counts["impressions"] > 0]
     single = bool((shown["position"] == shown["length"]).all())

@@ -35,12 +35,14 @@ order by {ordered}length, position"""
 
 
 def position_counts_sql(relation: str, context: Sequence[str]) -> str:
-    """SQL of impressions, clicks and views of all lists by context and position.
+    """SQL of impressions, clicks and views of all lists by context, length of the list, position.
 
-    ``viewable`` are the impressions of days that log views at all; only they are compared.
+    ``viewable`` are the impressions of days that log views at all; only they are compared, and
+    only within lists of one ``length``: who is shown long lists may look at less of each.
     """
     return f"""select
-    {_as_text(context)}position,
+    {_as_text(context)}list_length as length,
+    position,
     cast(sum(impressions) as bigint) as impressions,
     cast(sum(clicks) as bigint) as clicks,
     cast(sum(viewed) as bigint) as viewed,
@@ -110,8 +112,9 @@ order by {day}query, item, position"""
 def swap_statistics_sql(relation: str, context: Sequence[str]) -> str:
     """SQL of the cells of lists that rankers made by chance, each probability known.
 
-    Impressions and clicks are sums of 1/probability, of those below 1; ``counted_impressions``
-    and ``counted_clicks`` are how many there were.
+    Impressions and clicks are sums of 1/probability over what chance placed: known, below 1 and
+    at least .0001. ``counted_impressions`` and ``counted_clicks`` are how many these are; those
+    of the same item and position that stood there for certain are none of them.
     """
     return f"""with shown as (
     select
@@ -120,10 +123,10 @@ def swap_statistics_sql(relation: str, context: Sequence[str]) -> str:
         position,
         sum(weighted_impressions) as impressions,
         sum(weighted_clicks) as clicks,
-        cast(sum(impressions) as bigint) as counted_impressions,
-        cast(sum(clicks) as bigint) as counted_clicks
+        cast(sum(chance_impressions) as bigint) as counted_impressions,
+        cast(sum(chance_clicks) as bigint) as counted_clicks
     from {relation}
-    where not randomized and weighted_impressions > 0
+    where not randomized and chance_impressions > 0
     group by all
 )
 select

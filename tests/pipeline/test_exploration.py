@@ -4,10 +4,12 @@ import json
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from label_platform.cli import application
-from label_platform.pipeline.exploration import logged_traffic
+from label_platform.pipeline import exploration
+from label_platform.pipeline.exploration import LoggedTraffic, logged_traffic
 from label_platform.strict_yaml import ConfigurationError
 from tests.pipeline.conftest import DAYS, Installation
 
@@ -75,6 +77,17 @@ def test_a_log_that_cannot_say_is_an_error(
         pytest.raises(ConfigurationError, match="choose fewer --positions"),
     ):
         logged_traffic(context, 11)
+
+
+def test_a_log_without_clicks_is_said_to_be_one(
+    ingested: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = pd.DataFrame({"impressions": 100, "clicks": 0}, index=[1, 2, 3])
+    nothing = LoggedTraffic(5, 20.0, counts, counts, min_clicks=20)
+    monkeypatch.setattr(exploration, "logged_traffic", lambda *_: nothing)
+    assert run(monkeypatch, ingested) == 2
+    error = capsys.readouterr().err
+    assert "--problem: found no click on lists of 3 positions, expected some" in error
 
 
 def test_clicks_must_have_been_counted(

@@ -236,5 +236,5 @@ def test_what_cannot_be_planned_is_said() -> None:
         precision_of(randomised_design(model), 0)
     with pytest.raises(ValueError, match="4 candidates for lists of 5 positions"):
         drawn_from(model, 4)
-    with pytest.raises(ValueError, match="pair that ends at position 3"):
+    with pytest.raises(ValueError, match="no clicks are expected at positions 2 and 3"):
         swap_design(model_of_click_rates(CURVE[:3], [0.1, 0, 0]), neighbours=True)

@@ -1,6 +1,7 @@
 """The SQL of cells, lists and features, and what estimators make of it."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -18,22 +19,26 @@ from label_platform.propensity import (
     swap_statistics_sql,
 )
 from label_platform.propensity.cells import Cells
+from label_platform.propensity.curves import estimate_curves
 from label_platform.propensity.estimators.harvest_all_pairs import estimate_harvest_all_pairs
 from label_platform.propensity.estimators.pbm import estimate_pbm
+from label_platform.propensity.registry import ESTIMATORS
+from label_platform.propensity_settings import PropensitySettings
 
 COLUMNS = [
     *("query_id", "item_id", "position", "device", "randomized"),
     *("impressions", "clicks", "impressions_below_click", "clicks_below_click", "viewed"),
-    *("weighted_impressions", "weighted_clicks"),
+    *("chance_impressions", "chance_clicks", "weighted_impressions", "weighted_clicks"),
+    "list_length",
 ]
 ROWS = pd.DataFrame(
     [
-        ("q1", "a", 1, "tv", False, 10, 3, 0, 0, 9, 20.0, 6.0),
-        ("q1", "a", 1, "tv", False, 5, 1, 0, 0, 5, 0.0, 0.0),
-        ("q1", "a", 2, "tv", False, 4, 1, 2, 1, 2, 0.0, 0.0),
-        ("q1", "a", 2, "tv", True, 100, 50, 9, 9, 90, 0.0, 0.0),
-        ("q1", "b", 2, "tv", False, 7, 2, 3, 0, 3, 0.0, 0.0),
-        ("q2", "a", 1, "pc", False, 6, 2, 0, 0, 6, 0.0, 0.0),
+        ("q1", "a", 1, "tv", False, 10, 3, 0, 0, 9, 6, 1, 12.0, 2.0, 2),
+        ("q1", "a", 1, "tv", False, 5, 1, 0, 0, 5, 0, 0, 0.0, 0.0, 2),
+        ("q1", "a", 2, "tv", False, 4, 1, 2, 1, 2, 0, 0, 0.0, 0.0, 2),
+        ("q1", "a", 2, "tv", True, 100, 50, 9, 9, 90, 0, 0, 0.0, 0.0, 2),
+        ("q1", "b", 2, "tv", False, 7, 2, 3, 0, 3, 0, 0, 0.0, 0.0, 3),
+        ("q2", "a", 1, "pc", False, 6, 2, 0, 0, 6, 0, 0, 0.0, 0.0, 2),
     ],
     columns=COLUMNS,
 )
@@ -84,13 +89,24 @@ def test_days_keep_only_items_seen_at_several_positions() -> None:
 
 def test_views_and_swaps() -> None:
     counts = frame(position_counts_sql("statistics", []))
+    assert counts.columns.tolist()[:2] == ["length", "position"]
     assert counts.to_numpy().tolist() == [
-        [1, 10 + 5 + 6, 3 + 1 + 2, 9 + 5 + 6, 10 + 5 + 6],
-        [2, 4 + 100 + 7, 1 + 50 + 2, 2 + 90 + 3, 4 + 100 + 7],
+        [2, 1, 10 + 5 + 6, 3 + 1 + 2, 9 + 5 + 6, 10 + 5 + 6],
+        [2, 2, 4 + 100, 1 + 50, 2 + 90, 4 + 100],
+        [3, 2, 7, 2, 3, 7],
     ]
     swaps = frame(swap_statistics_sql("statistics", []))
     columns = ["position", "impressions", "clicks", "counted_impressions", "counted_clicks"]
-    assert swaps[columns].to_numpy().tolist() == [[1, 20.0, 6.0, 10, 3]]
+    # six of the ten impressions of the first row have probability 1/2, one with a click
+    assert swaps[columns].to_numpy().tolist() == [[1, 6 / 0.5, 1 / 0.5, 6, 1]]
+
+
+def test_days_counted_before_chance_was_are_no_evidence_of_swaps() -> None:
+    before = ROWS.assign(chance_impressions=None, chance_clicks=None)
+    both = pd.concat([ROWS, before.astype({"chance_impressions": float, "chance_clicks": float})])
+    swaps = frame(swap_statistics_sql("statistics", []), both)
+    columns = ["impressions", "counted_impressions", "counted_clicks"]
+    assert swaps[columns].to_numpy().tolist() == [[6 / 0.5, 6, 1]]
 
 
 def test_days_that_log_no_views_are_not_days_without_a_view() -> None:
@@ -98,13 +114,69 @@ def test_days_that_log_no_views_are_not_days_without_a_view() -> None:
     statistics = statistics_of(half)
     (stratum,) = statistics.strata()
     assert stratum.views is not None
-    assert stratum.views.tolist() == [[10 + 5 + 6, 9 + 5 + 6], [4 + 100 + 7, 2 + 90 + 3]]
+    # by position, of what was shown and what was seen, in lists of 2 and of 3
+    assert stratum.views.tolist() == [
+        [[10 + 5 + 6, 0], [9 + 5 + 6, 0]],
+        [[4 + 100, 7], [2 + 90, 3]],
+    ]
+
+
+def test_a_log_that_keeps_no_lists_compares_all_its_positions() -> None:
+    single = ROWS.assign(list_length=ROWS["position"])
+    (stratum,) = statistics_of(single).strata()
+    assert stratum.views is not None
+    # one record per request: every list would end at its only record
+    assert stratum.views.tolist() == [
+        [[10 + 5 + 6], [9 + 5 + 6]],
+        [[4 + 100 + 7], [2 + 90 + 3]],
+    ]
+
+
+def test_lists_of_different_length_are_not_compared_with_each_other() -> None:
+    # lists of 5 are looked at by nine of ten people, lists of 10 by three of ten, at each position
+    shown = dict.fromkeys((5, 10), 10000)
+    seen = {5: 9_000, 10: 3_000}
+    rows = pd.DataFrame(
+        [
+            ("q", "a", place, False, shown[length], 0, 0, 0, seen[length], 0, 0, 0.0, 0.0, length)
+            for length in (5, 10)
+            for place in range(1, length + 1)
+        ],
+        columns=[name for name in COLUMNS if name != "device"],
+    )
+    (stratum,) = statistics_of(rows).strata()
+    estimate = ESTIMATORS["viewport"].run(stratum, 20)
+    assert estimate.propensity.tolist() == pytest.approx([1.0] * 10)
+
+
+def test_clicks_where_an_item_always_stands_are_no_evidence_of_swaps() -> None:
+    # of a hundred queries each, an item stands at home 1,000 times for certain; by a coin it
+    # stands at either of two places twice, and is clicked there once in every 25th query
+    rows = pd.DataFrame(
+        list(product(range(100), (1, 2), (1, 2))), columns=["query_id", "item_id", "position"]
+    ).assign(randomized=False, chance_impressions=2, list_length=2, viewed=np.nan)
+    certain = 1_000 * (rows["position"] == rows["item_id"])
+    rows["chance_clicks"] = (rows["query_id"] % 25 == 0).astype(int)
+    for name, rate in (("impressions", 1), ("clicks", 0.3)):
+        by_chance = rows[f"chance_{name}"]
+        rows[name] = (by_chance + certain * rate).astype(int)
+        rows[f"weighted_{name}"] = by_chance / 0.5
+        rows[f"{name}_below_click"] = 0
+    statistics = statistics_of(rows)
+    (stratum,) = statistics.strata()
+    # four queries of a hundred have a click at each of four places
+    assert stratum.swap_counts == (100 * 4 * 2, 4 * 4)
+    settings = PropensitySettings(replicates=20)
+    found = estimate_curves("swap", statistics, [stratum], settings)
+    assert found["verdict"][0] == "insufficient_interventions"
+    words = "16 clicks on 800 impressions, where at least 20 clicks are needed"
+    assert found["reason"][0].startswith(words)
 
 
 def many_cells(seed: int) -> pd.DataFrame:
     settings = ClickListSettings(n_lists=6_000, n_queries=3_000, candidates=12)
     table = simulate_click_lists(settings, seed).table()
-    zero = dict.fromkeys(COLUMNS[7:], 0)
+    zero = dict.fromkeys(COLUMNS[7:], 0) | {"list_length": 10}
     return table.rename(columns={"query": "query_id", "item": "item_id"}).assign(**zero)
 
 
@@ -128,7 +200,7 @@ def test_pooled_items_of_one_query_have_intervals_as_wide_as_unpooled_ones() -> 
     position = 1 + item % 2 + np.tile([0, 1], 1_000)
     shown = {"query_id": "window", "item_id": item, "position": position, "impressions": 10}
     clicks = rng.binomial(10, rng.uniform(0.2, 0.8, 1_000)[item] / position)
-    zero = dict.fromkeys(COLUMNS[7:], 0)
+    zero = dict.fromkeys(COLUMNS[7:], 0) | {"list_length": 10}
     rows = pd.DataFrame({**shown, "clicks": clicks, "randomized": False, **zero})
     errors = []
     for pooled in (False, True):

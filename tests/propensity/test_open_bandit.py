@@ -52,7 +52,7 @@ def test_the_thompson_sampling_log_alone_is_not_read_as_a_position_effect() -> N
     statistics = LogStatistics(
         context=(),
         randomized=counted(log("random"), "position").assign(length=3),
-        counts=counted(ranked, "position").assign(viewable=0, viewed=None),
+        counts=counted(ranked, "position").assign(length=3, viewable=0, viewed=None),
         cells=cells,
         cells_by_day=cells.assign(day="1"),
         swapped=weighted.assign(query=1),

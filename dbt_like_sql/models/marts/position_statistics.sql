@@ -26,6 +26,19 @@ final as (
         {%- else %}
         cast(null as bigint) as viewed,
         {%- endif %}
+        -- what stands where it stands for certain, or nobody knows how, is no experiment
+        count(
+            case when logging_probability >= 0.0001 and logging_probability < 1 then 1 end
+        ) as chance_impressions,
+        count(
+            case
+                when
+                    logging_probability >= 0.0001
+                    and logging_probability < 1
+                    and impression_signals."{{ var('click_signal') }}" > 0
+                    then 1
+            end
+        ) as chance_clicks,
         -- decimals: their sum does not depend on the order of rows
         cast(
             sum(
