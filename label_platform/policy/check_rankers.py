@@ -35,6 +35,13 @@ def check_rankers(policy: Policy) -> Iterator[str]:
                 f"rankers.{number}.weight: information is for debias.method affine or "
                 f"doubly_robust, found {policy.debias.method}; use expected_examinations"
             )
+        elif ranker.weight == "sqrt_expected_examinations" and policy.debias.method != "coec":
+            counts = policy.debias.method in {"none", "ips"}
+            yield (
+                f"rankers.{number}.weight: sqrt_expected_examinations is for debias.method coec, "
+                f"found {policy.debias.method}; use "
+                f"{'impressions' if counts else 'expected_examinations'}"
+            )
         if ranker.compares_within_lists and policy.debias.into == "weight":
             yield (
                 f"rankers.{number}.objective: {ranker.objective} with debias.into: weight would "
