@@ -103,7 +103,7 @@ def cell_words(policy: Policy, rows: list[Row], label: float, sums: tuple[float,
     if rows and "theta" in rows[0]:
         divisor = f"{expected:g} (mean theta {_total(rows, 'theta') / len(rows):.3g})"
         if policy.debias.method == "ips":
-            summed = "sum of gains / theta"
+            summed = "sum of gains over theta"
         else:
             divisor = f"expected examinations {divisor}"
         if policy.debias.method in _LESS_TRUST:
