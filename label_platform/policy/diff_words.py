@@ -38,7 +38,8 @@ def evidence_sql(policy: Policy, problem: Problem, inputs: LabelInputs, conditio
     if inputs.propensities is not None:
         source = f"(\n{with_examination(policy, problem, source, inputs.propensities)}\n)"
         trust = trust_sql(policy) if policy.debias.method in _LESS_TRUST else "0"
-        more = f", {EXAMINATION} as theta, {trust} as trust, {clip_sql(policy)} as clip"
+        numbers = {"theta": EXAMINATION, "trust": trust, "clip": clip_sql(policy)}
+        more = "".join(f", cast({sql} as double) as {name}" for name, sql in numbers.items())
     said = dict.fromkeys(
         [*used_signals(policy), *(name for each in policy.segments for name in each.when)]
     )

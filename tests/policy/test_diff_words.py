@@ -59,7 +59,8 @@ def policy_of(make_policy: MakePolicy, method: str, **changes: Any) -> Policy:  
 
 
 def rows_of(engine: Engine, sql: str) -> list[dict[str, Any]]:
-    return engine.frame(sql).to_dict(orient="records")  # type: ignore[return-value]
+    names = list(engine.schema(f"({sql})"))
+    return [dict(zip(names, row, strict=True)) for row in engine.rows(sql)]
 
 
 def inputs_of(method: str) -> LabelInputs:
