@@ -24,6 +24,7 @@ CURVE = """(
     ) as curves(estimator, device, position, propensity, trust_offset, chosen)
 )"""
 THETA, BETA = np.array([1.0, 0.5, 0.2]), np.array([0.0, 0.1, 0.05])
+FALLS_BACK = {"method": "affine", "on_refusal": {"fall_back_to": "none"}}
 INPUTS = LabelInputs("shown", CURVE, "statistics", NOW)
 
 
@@ -116,9 +117,6 @@ def test_without_propensities_no_prediction_is_added(
     assert cell["gain_sum"] == pytest.approx(0.5 * (1 + 1))
     for name in ("expected_examinations", "unclipped_examinations", "information"):
         assert cell[name] == pytest.approx(1 + 0.4 + 0.4)
-
-
-FALLS_BACK = {"method": "affine", "on_refusal": {"fall_back_to": "none"}}
 
 
 @pytest.mark.parametrize("seed", [1, 2])
