@@ -37,12 +37,13 @@ class Fitted:
         return WatchStatistics(self.statistics)
 
     def arrived(self, policy: Policy, shown: Shown) -> dict[str, float]:
-        """By signal with a gain, the share of its feedback that has come by now."""
+        """The share of feedback that has come by now, by signal of the label and the auxiliary."""
         if policy.delay.immature != "reweight" or self.as_of is None:
             return {}
         age_s = (self.as_of - shown.shown_at).total_seconds()
         shares = {}
-        for name in policy.signals:
+        auxiliary = policy.auxiliary.signals if policy.auxiliary is not None else {}
+        for name in {**policy.signals, **auxiliary}:
             curve = [
                 (row["at"], row["value"])
                 for row in self.statistics

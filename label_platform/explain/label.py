@@ -7,6 +7,9 @@ With g the gain, theta and beta examination and trust offset, t = max(theta, cli
     posterior        g
     affine           (g - beta) / t
     doubly_robust    (g - beta) / t, and r (1 - theta/t) in the training row
+
+g is divided by the share of feedback that has come by now, where rows are reweighted. In a query
+and item with one signal t, theta and beta are multiplied by it instead.
 """
 
 from collections.abc import Mapping
@@ -81,7 +84,8 @@ def computed_label(
         numbers, examined = _impression_label(policy, shown, values, fitted, steps)
     if policy.auxiliary is not None and numbers:
         name = "auxiliary_gain_sum" if policy.grain == "query_item" else "auxiliary_label"
-        numbers[name] = _auxiliary_label(policy.auxiliary, values, steps)
+        came = fitted.arrived(policy, shown) if policy.grain == "impression" else {}
+        numbers[name] = _auxiliary_label(policy.auxiliary, Feedback(values, arrived=came), steps)
     rounded = {name: round(number, DIGITS) for name, number in numbers.items()}
     return Computed(rounded, tuple(steps.done), examined.examination, examined.clip)
 
@@ -101,6 +105,8 @@ def _impression_label(
     examined = _examined(policy, shown, fitted, steps)
     numbers = {"label": gain, "weight": weight}
     if examined.examination is None:
+        if policy.debias.method == "doubly_robust":
+            numbers["prediction_share"] = 0.0
         return numbers, examined
     if policy.debias.into == "weight":
         numbers["weight"] = _inverse_weight(gain, weight, examined.divisor, fitted, steps)
@@ -123,17 +129,22 @@ def _part_of_cell(
 ) -> tuple[dict[str, float], _Examined]:
     arrived = fitted.arrived(policy, shown)
     # of one signal, what is expected is divided; of several, what came
-    single = next(iter(arrived.values())) if len(arrived) == 1 else 1.0
-    feedback = Feedback(values, shown.columns, {} if len(arrived) == 1 else arrived)
+    is_single = len(policy.signals) == 1 and bool(arrived)
+    single = arrived[next(iter(policy.signals))] if is_single else 1.0
+    feedback = Feedback(values, shown.columns, {} if is_single else arrived)
     gain = gain_of(policy, feedback, steps)
     examined = _examined(policy, shown, fitted, steps)
-    gain, expected = _debiased_part(policy, gain, examined, steps)
+    gain, expected = _debiased_part(policy, gain, examined, single, steps)
     if single != 1.0:
-        numbers = {"t": examined.divisor, "arrived": single}
-        steps.add("expected examinations", "t x arrived", numbers, expected * single)
+        divides_later = examined.examination is not None and policy.debias.method != "ips"
+        counted = "t" if divides_later else "impression"
+        numbers = {counted: expected, "arrived": single}
+        steps.add("expected examinations", f"{counted} x arrived", numbers, expected * single)
     numbers = {"gain_sum": gain, "expected_examinations": expected * single}
-    if examined.examination is not None and policy.debias.method in {"affine", "doubly_robust"}:
-        numbers["unclipped_examinations"] = examined.examination.theta
+    if policy.debias.method in {"affine", "doubly_robust"}:
+        found = examined.examination
+        # a policy that has fallen back takes every impression as examined
+        numbers["unclipped_examinations"] = (found.theta if found is not None else 1.0) * single
     return numbers, examined
 
 
@@ -176,9 +187,9 @@ def _debiased(
 
 
 def _debiased_part(
-    policy: Policy, gain: float, examined: _Examined, steps: Steps
+    policy: Policy, gain: float, examined: _Examined, arrived: float, steps: Steps
 ) -> tuple[float, float]:
-    """An impression's part of the gain, and how many examinations are expected of it."""
+    """An impression's part of the gain, and its examinations once all its feedback has come."""
     divisor = examined.divisor
     if examined.examination is None:
         return gain, 1.0
@@ -187,8 +198,10 @@ def _debiased_part(
         return steps.add("part of the gain", "g / t", numbers, gain / divisor), 1.0
     if policy.debias.method in {"affine", "doubly_robust"}:
         offset = _offset(policy, examined.examination)
-        numbers = {"g": gain, "gain x beta": offset}
-        gain = steps.add("part of the gain", "g - gain x beta", numbers, gain - offset)
+        numbers, formula = {"g": gain, "gain x beta": offset}, "g - gain x beta"
+        if arrived != 1.0:
+            numbers["arrived"], formula = arrived, "g - gain x beta x arrived"
+        gain = steps.add("part of the gain", formula, numbers, gain - offset * arrived)
     return gain, divisor
 
 
@@ -212,8 +225,8 @@ def _inverse_weight(
     return steps.add("weight", "weight / t / mean", numbers, weight / divisor / mean, note)
 
 
-def _auxiliary_label(auxiliary: Auxiliary, values: Mapping[str, float], steps: Steps) -> float:
+def _auxiliary_label(auxiliary: Auxiliary, feedback: Feedback, steps: Steps) -> float:
     inner = Steps()
-    gain = combined(auxiliary.signals, auxiliary.combine, Feedback(values), inner)
+    gain = combined(auxiliary.signals, auxiliary.combine, feedback, inner)
     numbers = {step.name: step.result for step in inner.done}
     return steps.add("auxiliary label", auxiliary.combine, numbers, gain)

@@ -11,7 +11,7 @@ from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.as_of import end_of
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.delays import arrival_curves
-from label_platform.policy import ARRIVED, Policy, label_version, used_signals
+from label_platform.policy import ARRIVED, Policy, label_version, reweighted_signals, used_signals
 
 _DAY = timedelta(days=1)
 
@@ -88,9 +88,10 @@ def build_label_statistics(context: Context, partition: Partition) -> Manifest:
 
 def _arrived_shares(context: Context, policy: Policy) -> pa.Table:
     """By signal and age, the share of its feedback that has come."""
+    curves = arrival_curves(context, reweighted_signals(policy))
     rows = [
         {"statistic": ARRIVED, "name": signal, "bucket": 0, "at": float(at), "value": float(share)}
-        for signal, (ages_s, shares) in arrival_curves(context, sorted(policy.signals)).items()
+        for signal, (ages_s, shares) in curves.items()
         for at, share in zip(ages_s, shares, strict=True)
     ]
     return pa.Table.from_pylist(rows, schema=STATISTICS_LAYOUT)

@@ -34,7 +34,12 @@ from label_platform.policy.propensities import (
     labels_need_propensities,
     require_propensities,
 )
-from label_platform.policy.signals import click_signal, longest_window, used_signals
+from label_platform.policy.signals import (
+    click_signal,
+    longest_window,
+    reweighted_signals,
+    used_signals,
+)
 from label_platform.policy.spec import Policy
 from label_platform.policy.training_spec import (
     Examined,
@@ -102,6 +107,7 @@ __all__ = [
     "policy_version",
     "posterior_sql",
     "require_propensities",
+    "reweighted_signals",
     "total_sql",
     "unseen_values",
     "used_signals",

@@ -8,6 +8,7 @@ nothing that came stands for more than 20.
 from datetime import datetime
 
 from label_platform.lake import quote_identifier, quote_literal
+from label_platform.policy.signals import reweighted_signals
 from label_platform.policy.spec import Policy
 
 ARRIVED = "arrived"
@@ -17,7 +18,7 @@ LEAST_ARRIVED = 0.05
 
 def arrived_columns(policy: Policy) -> dict[str, str]:
     """By signal, the column that ``with_arrival`` adds."""
-    return {name: quote_identifier(f"{name}_arrived") for name in sorted(policy.signals)}
+    return {name: quote_identifier(f"{name}_arrived") for name in reweighted_signals(policy)}
 
 
 def with_arrival(policy: Policy, relation: str, statistics: str, as_of: datetime) -> str:

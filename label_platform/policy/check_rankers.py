@@ -35,6 +35,13 @@ def check_rankers(policy: Policy) -> Iterator[str]:
                 f"rankers.{number}.weight: information is for debias.method affine or "
                 f"doubly_robust, found {policy.debias.method}; use expected_examinations"
             )
+        elif _asks_root_without_coec(policy, ranker):
+            counts = policy.debias.method in {"none", "ips"}
+            yield (
+                f"rankers.{number}.weight: sqrt_expected_examinations is for debias.method coec, "
+                f"found {policy.debias.method}; use "
+                f"{'impressions' if counts else 'expected_examinations'}"
+            )
         if ranker.compares_within_lists and policy.debias.into == "weight":
             yield (
                 f"rankers.{number}.objective: {ranker.objective} with debias.into: weight would "
@@ -42,6 +49,11 @@ def check_rankers(policy: Policy) -> Iterator[str]:
                 "label"
             )
         yield from (f"rankers.{number}.{line}" for line in _contradictions(ranker))
+
+
+def _asks_root_without_coec(policy: Policy, ranker: RankerSpec) -> bool:
+    asks = ranker.weight == "sqrt_expected_examinations" and policy.grain == "query_item"
+    return asks and policy.debias.method != "coec"
 
 
 def _contradictions(ranker: RankerSpec) -> Iterator[str]:

@@ -11,6 +11,10 @@ With g the gain, theta and beta examination and trust offset, t = max(theta, cli
     affine           (g - beta) / t                  sum (g - beta)        / sum t
     doubly_robust    (g - beta) / t + r (1 - theta/t)    the same sums, + r (1 - sum theta / sum t)
 
+Where only the share F of an impression's feedback has come (``delay: reweight``), g is divided by
+it at impression grain. At query-item grain, with one signal, F multiplies what is expected of each
+impression instead: t, theta and beta of the sums, and n is sum F; with several, g is divided.
+
 The terms with r, a prediction, are added where it is known: in the training examples, as are
 posterior weights. Query-item labels are additive parts: examples divide once, over all days.
 
@@ -45,6 +49,7 @@ PREDICTION_SHARE = "prediction_share"
 """The factor of r in a doubly robust label."""
 EVIDENCE = ("information", "unclipped_examinations")
 """Further parts of affine and doubly robust labels at query-item grain."""
+_LESS_TRUST = frozenset({"affine", "doubly_robust"})
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def _impression_labels(
     if isinstance(policy.combine, DualPositives):
         more += f",\n    {is_dense_sql(policy)} as is_dense"
     if policy.auxiliary is not None:
-        auxiliary = combined_gain_sql(policy.auxiliary.signals, policy.auxiliary.combine)
+        auxiliary = combined_gain_sql(policy.auxiliary.signals, policy.auxiliary.combine, arrived)
         more += f",\n    {rounded_sql(auxiliary)} as auxiliary_label"
     return f"""select
     impression_id,
@@ -125,13 +130,15 @@ def _debiased(policy: Policy, gain: str, weight: str, source: str) -> tuple[str,
             total = f"sum(cast(1 / {theta} as {_SUM}))"
             mean = f"(select {total} / count(*) from {source} where ({gain}) > 0)"
         return gain, f"{weight} * (case when ({gain}) > 0 then 1 / {theta} / {mean} else 1 end)"
-    return f"(({gain}) - {_offset(policy)}) / {theta}", weight
+    return f"(({gain}) - {trust_sql(policy)}) / {theta}", weight
 
 
 def _query_item_labels(
     policy: Policy, problem: Problem, source: str, arrived: dict[str, str], *, debias: bool
 ) -> str:
-    single = list(arrived.values()) if len(arrived) == 1 else []
+    # of one signal, what is expected is multiplied; of several, what came is divided
+    is_single = len(policy.signals) == 1 and bool(arrived)
+    single = [arrived[name] for name in policy.signals] if is_single else []
     gain = gain_sql(policy, {} if single else arrived)
     method = policy.debias.method if debias else "none"
     examined = " * ".join([_clipped(policy) if debias else "1", *single])
@@ -139,13 +146,13 @@ def _query_item_labels(
     if method == "ips":
         summed = f"({gain}) / {_clipped(policy)}"
         expected = f"sum(cast({' * '.join(['1', *single])} as {_SUM}))"
-    elif method in {"affine", "doubly_robust"}:
-        summed = f"({gain}) - {_offset(policy)}"
-        more = _evidence(policy, source, summed)
+    elif method in _LESS_TRUST:
+        summed = f"({gain}) - {' * '.join([trust_sql(policy), *single])}"
+        more = _evidence(policy, source, summed, single)
     elif not debias and not single:
         expected = "count(*)"
-    if not debias and policy.debias.method in {"affine", "doubly_robust"}:
-        more = "".join(f",\n    cast(count(*) as {_SUM}) as {name}" for name in EVIDENCE)
+    if not debias and policy.debias.method in _LESS_TRUST:
+        more = "".join(f",\n    cast({expected} as {_SUM}) as {name}" for name in EVIDENCE)
     if policy.auxiliary is not None:
         auxiliary = combined_gain_sql(policy.auxiliary.signals, policy.auxiliary.combine)
         more += f",\n    cast(sum(cast({auxiliary} as {_SUM})) as {_SUM}) as auxiliary_gain_sum"
@@ -161,23 +168,34 @@ from {source}
 group by query_id, item_id"""
 
 
-def _evidence(policy: Policy, source: str, summed: str) -> str:
-    """More sums: how much evidence an affine label rests on, and theta as it is before the clip."""
-    theta, clipped = EXAMINATION, _clipped(policy)
+def _evidence(policy: Policy, source: str, summed: str, arrived: list[str]) -> str:
+    """More sums: how much evidence an affine label rests on, and theta as it is before the clip.
+
+    Information is that of relevance, which is 1 for a click in any currency: with a gain of g the
+    mean label is g m and an offset g beta, so that g t^2 / (t g m + g beta) = t^2 / (t m + beta).
+    What has not come yet informs nobody: both count for the share that has.
+    """
+    clipped, gain = _clipped(policy), _click_gain(policy)
+    theta, examined = (" * ".join([each, *arrived]) for each in (EXAMINATION, clipped))
     mean = (
-        f"(select greatest(sum(cast({summed} as {_SUM})) / sum(cast({clipped} as {_SUM})), "
-        f"{_LEAST_RELEVANCE!r}) from {source})"
+        f"(select greatest(sum(cast({summed} as {_SUM})) / sum(cast({examined} as {_SUM})), "
+        f"{gain * _LEAST_RELEVANCE!r}) from {source})"
     )
-    information = f"{clipped} * {clipped} / ({clipped} * {mean} + {TRUST_OFFSET})"
+    information = f"{gain!r} * {examined} * {clipped} / ({clipped} * {mean} + {trust_sql(policy)})"
     return f""",
     cast(sum(cast({information} as {_SUM})) as {_SUM}) as {EVIDENCE[0]},
     cast(sum(cast({theta} as {_SUM})) as {_SUM}) as {EVIDENCE[1]}"""
 
 
-def _offset(policy: Policy) -> str:
-    """What clicks that trust alone explains are worth."""
+def trust_sql(policy: Policy) -> str:
+    """What the clicks of an impression that trust alone explains are worth, as an expression."""
+    return f"{_click_gain(policy)!r} * {TRUST_OFFSET}"
+
+
+def _click_gain(policy: Policy) -> float:
+    """The gain of the one signal that methods with a trust offset have."""
     (gain,) = policy.signals.values() if len(policy.signals) == 1 else (None,)
-    return TRUST_OFFSET if gain is None else f"{gain.gain!r} * {TRUST_OFFSET}"
+    return 1.0 if gain is None else gain.gain
 
 
 def _clipped(policy: Policy) -> str:

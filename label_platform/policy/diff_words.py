@@ -3,8 +3,8 @@
 from typing import Any
 
 from label_platform.lake import quote_identifier
-from label_platform.policy.compile import LabelInputs
-from label_platform.policy.examination import EXAMINATION, TRUST_OFFSET, with_examination
+from label_platform.policy.compile import LabelInputs, trust_sql
+from label_platform.policy.examination import EXAMINATION, with_examination
 from label_platform.policy.gains import clip_sql, gain_sql
 from label_platform.policy.label_spec import DualPositives, FirstOf, SignalGain
 from label_platform.policy.signals import used_signals
@@ -12,6 +12,8 @@ from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
 
 Row = dict[str, Any]
+_LESS_TRUST = frozenset({"affine", "doubly_robust"})
+_ROUNDED = 1e-6
 
 
 def evidence_sql(policy: Policy, problem: Problem, inputs: LabelInputs, condition: str) -> str:
@@ -25,7 +27,8 @@ def evidence_sql(policy: Policy, problem: Problem, inputs: LabelInputs, conditio
 
     Returns:
         impression_id, query_id, item_id, day, position, the policy's signals and segments, gain
-        and, where labels are debiased, theta, beta and clip.
+        and, where labels are debiased, theta, trust (what the clicks
+        that trust alone explains are worth) and clip. The gain is what has come so far.
     """
     source = (
         f"(select * from {inputs.impression_signals} where excluded_reason is null "
@@ -34,8 +37,9 @@ def evidence_sql(policy: Policy, problem: Problem, inputs: LabelInputs, conditio
     more = ""
     if inputs.propensities is not None:
         source = f"(\n{with_examination(policy, problem, source, inputs.propensities)}\n)"
-        offset = TRUST_OFFSET if policy.debias.method in {"affine", "doubly_robust"} else "0"
-        more = f", {EXAMINATION} as theta, {offset} as beta, {clip_sql(policy)} as clip"
+        trust = trust_sql(policy) if policy.debias.method in _LESS_TRUST else "0"
+        numbers = {"theta": EXAMINATION, "trust": trust, "clip": clip_sql(policy)}
+        more = "".join(f", cast({sql} as double) as {name}" for name, sql in numbers.items())
     said = dict.fromkeys(
         [*used_signals(policy), *(name for each in policy.segments for name in each.when)]
     )
@@ -65,14 +69,18 @@ def impression_words(policy: Policy, row: Row, label: float) -> str:
             f"= {label:g}"
         )
     words = f"{_gain_words(policy, row)} = {row['gain']:g}"
-    if "theta" not in row:
-        return words if row["gain"] == label else f"{words}; as it had come by now = {label:g}"
-    divisor = f"max(theta {row['theta']:g}, clip {row['clip']:g})"
-    if policy.debias.into == "weight":
-        return f"{words}; its weight, not its label, is divided by {divisor}"
-    if policy.debias.method == "ips":
-        return f"{words}; {row['gain']:g} / {divisor} = {label:g}"
-    return f"{words}; ({row['gain']:g} - trust {row['beta']:g}) / {divisor} = {label:g}"
+    divides = "theta" in row and policy.debias.into == "label"
+    numbers = (row["trust"], max(row["theta"], row["clip"])) if divides else (0.0, 1.0)
+    is_whole = abs((row["gain"] - numbers[0]) / numbers[1] - label) <= _ROUNDED
+    divisor = f"max(theta {row['theta']:g}, clip {row['clip']:g})" if "theta" in row else ""
+    if not divides:
+        words = words if is_whole else f"{words}; as it had come by now = {label:g}"
+        weighs = divisor and row["gain"] > 0
+        return f"{words}; its weight, not its label, is divided by {divisor}" if weighs else words
+    gain = f"{row['gain']:g}" + ("" if is_whole else " / the share of it that had come by now")
+    if policy.debias.method in _LESS_TRUST:
+        gain = f"({gain} - trust {row['trust']:g})"
+    return f"{words}; {gain} / {divisor} = {label:g}"
 
 
 def cell_words(policy: Policy, rows: list[Row], label: float, sums: tuple[float, float]) -> str:
@@ -92,13 +100,15 @@ def cell_words(policy: Policy, rows: list[Row], label: float, sums: tuple[float,
     gain, expected = sums
     if policy.grain == "impression":
         return f"{shown}: mean label {gain:g} / {expected:g} = {label:g}"
-    divisor = f"{expected:g}"
+    summed, divisor = "sum of gains", f"{expected:g}"
     if rows and "theta" in rows[0]:
-        mean = _total(rows, "theta") / len(rows)
-        divisor = f"expected examinations {expected:g} (mean theta {mean:.3g})"
-    summed = {"ips": "sum of gains / theta", "affine": "sum of gains less trust"}.get(
-        policy.debias.method, "sum of gains"
-    )
+        divisor = f"{expected:g} (mean theta {_total(rows, 'theta') / len(rows):.3g})"
+        if policy.debias.method == "ips":
+            summed = "sum of gains over theta"
+        else:
+            divisor = f"expected examinations {divisor}"
+        if policy.debias.method in _LESS_TRUST:
+            summed = "sum of gains less trust"
     return f"{shown}: {summed} {gain:g} / {divisor} = {label:g}"
 
 

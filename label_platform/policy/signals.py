@@ -18,6 +18,12 @@ def used_signals(policy: Policy) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
+def reweighted_signals(policy: Policy) -> tuple[str, ...]:
+    """The signals whose delays a policy has to know that reweights: those with a gain, sorted."""
+    auxiliary = policy.auxiliary.signals if policy.auxiliary is not None else {}
+    return tuple(sorted({*policy.signals, *auxiliary}))
+
+
 def click_signal(problem: Problem) -> str:
     """The signal that counts as a click: ``click``, or the problem's first where it has none."""
     return "click" if "click" in problem.signals else next(iter(problem.signals))

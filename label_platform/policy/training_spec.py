@@ -125,8 +125,9 @@ class RankerSpec(StrictModel):
             to 1).
         gain: what a label gains in a list: linear, the label itself, whatever it is; exponential,
             2^grade - 1, for grades 0, 1, 2 ... 30.
-        weight: what multiplies a row's own weight; information is the inverse variance of an
-            affine label up to a constant, sum theta^2/(theta m + beta).
+        weight: what multiplies a row's own weight; sqrt_expected_examinations is the square root
+            of sum theta; information is the inverse variance of an affine label up to a constant,
+            sum theta^2/(theta m + beta), m the mean of such labels of clicks.
         position: none: position is not used at all; feature: position is a feature, fixed to 1
             when scoring; debias_only: position only enters through propensities; both;
             lightgbm_bias: lambdarank learns one score per position beside the trees, which is left
@@ -138,7 +139,9 @@ class RankerSpec(StrictModel):
     """
 
     objective: Literal["pointwise", "lambdarank", "rank_xendcg"]
-    weight: Literal["one", "impressions", "expected_examinations", "information"] = "one"
+    weight: Literal[
+        "one", "impressions", "expected_examinations", "sqrt_expected_examinations", "information"
+    ] = "one"
     position: Literal["none", "feature", "debias_only", "both", "lightgbm_bias"] = "none"
     auxiliary: Literal["none", "combine", "transfer"] = "none"
     loss: Literal["squared", "binary", "cross_entropy"] = "squared"

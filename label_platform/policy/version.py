@@ -19,6 +19,9 @@ from label_platform.problem import Problem
 SEMANTICS = 1
 """Raised when a formula or a default changes, so that what was built before counts as stale."""
 
+_CORRECTED = 2
+"""Stands in the recipes of the labels whose formula alone has changed: see ``_is_corrected``."""
+
 _DIGITS = 12
 
 
@@ -74,7 +77,16 @@ def _label_recipe(policy: Policy, problem: Problem) -> dict[str, Any]:
         recipe["delay"] = "reweight"
     if labels_need_propensities(policy):
         recipe["debias"] = _debias_recipe(policy, problem)
+    if _is_corrected(policy):
+        recipe["formula"] = _CORRECTED
     return recipe
+
+
+def _is_corrected(policy: Policy) -> bool:
+    """Labels less trust, and reweighted auxiliary labels: others are built as they ever were."""
+    reweights = policy.delay.immature == "reweight"
+    less_trust = policy.debias.method in {"affine", "doubly_robust"}
+    return less_trust or (reweights and policy.auxiliary is not None)
 
 
 def _segment_recipe(segment: Segment) -> dict[str, Any]:

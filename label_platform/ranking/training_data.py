@@ -142,7 +142,10 @@ def _weight(rows: ExampleRows, spec: RankerSpec) -> Floats:
     weight = rows.floats("weight")
     if spec.weight == "one":
         return weight
-    evidence = rows.floats(spec.weight)
+    column = spec.weight.removeprefix("sqrt_")
+    evidence = rows.floats(column)
+    if column != spec.weight:
+        evidence = np.sqrt(evidence)
     missing = int(np.isnan(evidence).sum())
     if missing:
         raise TrainingError(

@@ -89,6 +89,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "signals": {"click": {"gain": 0.5}, "purchase": {"gain": 1.5}},
         "delay": {"immature": "reweight"},
     },
+    "reweighted_with_auxiliary": {
+        "grain": "impression",
+        "signals": {"add_to_cart": {"gain": 0.5}},
+        "auxiliary": {"signals": {"purchase": {"gain": 1.5}}},
+        "delay": {"immature": "reweight"},
+        "rankers": [{"objective": "pointwise", "auxiliary": "combine"}],
+    },
+    "robust_reweighted_by_cell": {
+        "grain": "query_item",
+        "signals": _CLICK,
+        "debias": {"method": "doubly_robust", "clip": 0.2, "propensity": "affine"},
+        "delay": {"immature": "reweight"},
+        "rankers": _DEBIASED,
+    },
     "reweighted_by_cell": {
         "grain": "query_item",
         "signals": {"purchase": {"gain": 1.5}},

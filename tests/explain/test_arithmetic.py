@@ -190,6 +190,53 @@ def test_what_is_expected_of_one_signal_is_what_has_come_by_now(make: MakePolicy
     assert found == {"gain_sum": 0.5, "expected_examinations": round(0.4 * 0.4, 6)}
 
 
+# at position 3 of mobile: theta .6 and beta .02, raised to a clip of .8; 40% of clicks have come
+@pytest.mark.parametrize("method", ["affine", "doubly_robust"])
+@pytest.mark.parametrize("clicks", [0, 1])
+def test_trust_and_what_is_unclipped_have_come_by_now_as_clicks_have(
+    make: MakePolicy, method: str, clicks: float
+) -> None:
+    fitted = Fitted(CURVE, STATISTICS, NOON + timedelta(seconds=200))
+    said = {"debias": {"method": method, "clip": 0.8}, "delay": {"immature": "reweight"}}
+    cell = make(grain="query_item", **said)
+    assert numbers(cell, at(3), fitted, click=clicks) == {
+        "gain_sum": pytest.approx(0.5 * clicks - 0.4 * 0.5 * 0.02),
+        "expected_examinations": pytest.approx(0.4 * 0.8),
+        "unclipped_examinations": pytest.approx(0.4 * 0.6),
+    }
+    found = numbers(make(**said), at(3), fitted, click=clicks)
+    assert found["label"] == pytest.approx((0.5 * clicks / 0.4 - 0.5 * 0.02) / 0.8, abs=1e-6)
+    assert found.get("prediction_share") == (0.25 if method == "doubly_robust" else None)
+
+
+def test_a_policy_that_has_fallen_back_adds_no_prediction(make: MakePolicy) -> None:
+    said = {"debias": {"method": "doubly_robust", "on_refusal": {"fall_back_to": "none"}}}
+    assert numbers(make(**said), at(3), click=1) == {
+        "label": 0.5,
+        "weight": 1,
+        "prediction_share": 0,
+    }
+    young = make(grain="query_item", delay={"immature": "reweight"}, **said)
+    fitted = Fitted(statistics=STATISTICS, as_of=NOON + timedelta(seconds=200))
+    assert numbers(young, at(3), fitted, click=1) == {
+        "gain_sum": 0.5,
+        "expected_examinations": 0.4,
+        "unclipped_examinations": 0.4,
+    }
+
+
+def test_the_auxiliary_label_is_divided_by_its_own_signals_shares(make: MakePolicy) -> None:
+    policy = make(
+        auxiliary={"signals": {"purchase": {"gain": 2.0}}}, delay={"immature": "reweight"}
+    )
+    fitted = Fitted(statistics=STATISTICS, as_of=NOON + timedelta(seconds=200))
+    assert numbers(policy, at(1), fitted, click=1, purchase=1) == {
+        "label": 0.5 / 0.4,
+        "weight": 1,
+        "auxiliary_label": 2 / 0.5,
+    }
+
+
 @pytest.mark.parametrize(
     ("stored", "recomputed", "differs"),
     [

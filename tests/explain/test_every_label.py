@@ -133,3 +133,15 @@ def test_every_label_of_a_log_that_names_no_lists(tmp_path: Path, touch: str, se
     }
     assert any(fate.startswith("counts") for fate in fates)
     assert any(fate.startswith("repeats") for fate in fates)
+
+
+def test_the_delays_of_auxiliary_signals_are_known_too(simulated: Project) -> None:
+    with simulated.open() as context:
+        name = "reweighted_with_auxiliary"
+        statistics = context.lake.scan(
+            "label_statistics", [context.log_days[-1]], simulated.policy(name).name
+        )
+        found = context.engine.rows(
+            f"select distinct name from {statistics} where statistic = 'arrived' order by all"
+        )
+    assert found == [("add_to_cart",), ("purchase",)]

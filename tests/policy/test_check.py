@@ -291,6 +291,32 @@ REFUSALS: list[tuple[Changes, str]] = [
             "coec; use expected_examinations"
         ),
     ),
+    *[
+        (
+            {"grain": "query_item", "debias": {"method": method}}
+            | rankers(
+                position="none" if method == "none" else "debias_only",
+                weight="sqrt_expected_examinations",
+            ),
+            (
+                "rankers.0.weight: sqrt_expected_examinations is for debias.method coec, found "
+                f"{method}; use {instead}"
+            ),
+        )
+        for method, instead in (
+            ("none", "impressions"),
+            ("ips", "impressions"),
+            ("affine", "expected_examinations"),
+            ("doubly_robust", "expected_examinations"),
+        )
+    ],
+    (
+        rankers(weight="sqrt_expected_examinations"),
+        (
+            "rankers.0.weight: sqrt_expected_examinations is for grain query_item: a row of grain "
+            "impression is one impression; use one"
+        ),
+    ),
 ]
 
 
@@ -314,6 +340,7 @@ def test_a_contradiction_is_refused_with_file_key_and_reason(
         IPS | rankers(position="both"),
         IPS | {"debias": {"method": "posterior"}},
         COEC | rankers(position="debias_only", weight="expected_examinations"),
+        COEC | rankers(position="debias_only", weight="sqrt_expected_examinations"),
         COEC
         | {
             "rankers": [

@@ -120,6 +120,23 @@ def test_the_evidence_of_affine_labels(engine: Engine, problem: Problem, publish
     assert cells["unclipped_examinations"].to_dict() == pytest.approx({1: 1.51, 2: 0.51})
 
 
+@pytest.mark.parametrize("gain", [0.01, 0.3, 4.0])
+def test_another_gain_changes_labels_and_no_weight(
+    engine: Engine, problem: Problem, publish: Publish, gain: float
+) -> None:
+    policy = shipped("affine_click")
+    signals = {"click": policy.signals["click"].model_copy(update={"gain": gain})}
+    inputs = LabelInputs(publish(ROWS), AFFINE)
+    plain, scaled = (
+        engine.frame(compile_labels(each, problem, inputs)).set_index("item_id").astype(float)
+        for each in (policy, policy.model_copy(update={"signals": signals}))
+    )
+    assert scaled["gain_sum"].to_dict() == pytest.approx((gain * plain["gain_sum"]).to_dict())
+    assert scaled["information"].to_dict() == pytest.approx(
+        plain["information"].to_dict(), rel=2e-5
+    )
+
+
 def test_doubly_robust_impressions_say_what_a_prediction_adds(
     engine: Engine, problem: Problem, publish: Publish, make_policy: MakePolicy
 ) -> None:

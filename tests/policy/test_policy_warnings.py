@@ -47,7 +47,12 @@ WARNINGS: list[tuple[Changes, str]] = [
                 "was strong; compare it with weight: one"
             ),
         )
-        for weight in ("impressions", "expected_examinations", "information")
+        for weight in (
+            "impressions",
+            "expected_examinations",
+            "sqrt_expected_examinations",
+            "information",
+        )
     ],
     (
         {"debias": {"method": "posterior"}, "rankers": [DEBIASED_PAIRS]},

@@ -158,3 +158,32 @@ def test_a_new_meaning_of_the_formulas_changes_every_version(
     after = versions(POLICY)
     assert before[0] != after[0]
     assert before[1] != after[1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("method: ips", "method: ips", False),
+        ("method: ips", "method: affine", True),
+        ("method: ips", "method: doubly_robust", True),
+        ("negatives:", "delay: {immature: reweight}\nnegatives:", False),
+        ("negatives:", "auxiliary: {signals: {click: {gain: 1}}}\nnegatives:", False),
+        (
+            "negatives:",
+            "auxiliary: {signals: {click: {gain: 1}}}\ndelay: {immature: reweight}\nnegatives:",
+            True,
+        ),
+    ],
+)
+def test_a_corrected_formula_changes_the_versions_of_its_labels_alone(
+    versions: Versions,
+    monkeypatch: pytest.MonkeyPatch,
+    old: str,
+    new: str,
+    changes: bool,  # noqa: FBT001 - of a parametrised test
+) -> None:
+    text = POLICY.replace(old, new)
+    before = versions(text)
+    monkeypatch.setattr(version, "_CORRECTED", -1)
+    assert (versions(text)[0] != before[0]) == changes
+    assert (versions(text)[1] != before[1]) == changes

@@ -45,13 +45,18 @@ def test_arrow_and_pandas_give_the_same(make_examples: Callable[..., pd.DataFram
 
 @pytest.mark.parametrize(
     ("weight", "expected"),
-    [("one", [2, 3]), ("impressions", [2 * 4, 3 * 5]), ("expected_examinations", [2 / 2, 3 / 4])],
+    [
+        ("one", [2, 3]),
+        ("impressions", [2 * 4, 3 * 5]),
+        ("expected_examinations", [2 * 9, 3 / 4]),
+        ("sqrt_expected_examinations", [2 * 3, 3 / 2]),
+    ],
 )
 def test_weight_is_the_rows_own_times_the_evidence(
     make_examples: Callable[..., pd.DataFrame], weight: str, expected: list[float]
 ) -> None:
     examples = make_examples(lists=1, length=2).assign(
-        weight=[2.0, 3.0], impressions=[4, 5], expected_examinations=[1 / 2, 1 / 4]
+        weight=[2.0, 3.0], impressions=[4, 5], expected_examinations=[9.0, 1 / 4]
     )
     spec = RankerSpec(objective="pointwise", weight=weight)
 
