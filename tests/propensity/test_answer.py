@@ -197,7 +197,9 @@ def test_last_positions_that_trade_places_only_with_each_other_get_no_propensity
     # an item of each query that is nowhere else, of relevance .8 at examination 1/6 and 1/7
     ends["item"], ends["impressions"] = 10**9 + ends["query"], 3
     ends["clicks"] = rng.binomial(3, 0.8 / ends["position"])
-    more = pd.concat([cells, ends]).fillna(0).astype(cells.dtypes.to_dict())
+    for column in cells.columns.difference(ends.columns):
+        ends[column] = cells[column].iloc[0] if cells[column].dtype == "str" else 0
+    more = pd.concat([cells, ends[cells.columns]])
     counts = more.groupby("position", as_index=False)[["impressions", "clicks"]].sum()
     tail = counts.loc[counts["position"] > 5, "impressions"].sum()
     assert 0 < tail < 0.01 * counts["impressions"].sum()
