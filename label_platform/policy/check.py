@@ -6,7 +6,6 @@ The rules and their reasons are those of METHODS, sections 3, 4 and 7, told agai
 from collections.abc import Iterator
 from datetime import timedelta
 
-from label_platform.logs.contract import is_named_by
 from label_platform.policy.check_features import check_features, feature_warnings
 from label_platform.policy.check_grading import grading_warnings
 from label_platform.policy.check_loss import check_loss, loss_warnings
@@ -14,17 +13,23 @@ from label_platform.policy.check_negatives import check_negatives
 from label_platform.policy.check_rankers import check_rankers, ranker_warnings
 from label_platform.policy.check_segments import (
     check_combine,
+    check_largest,
     check_segments,
     segment_warnings,
 )
 from label_platform.policy.check_signals import check_gains, check_windows, window_warnings
 from label_platform.policy.check_teacher import check_teacher
+from label_platform.policy.check_watch_time import check_watch_time, watch_time_warnings
 from label_platform.policy.label_spec import FirstOf
-from label_platform.policy.propensities import labels_need_propensities
+from label_platform.policy.propensities import (
+    examples_need_predictions,
+    examples_need_propensities,
+    labels_need_propensities,
+)
 from label_platform.policy.signals import click_signal
 from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
-from label_platform.strict_yaml import ConfigurationError, located, nearest, parse, read_yaml
+from label_platform.strict_yaml import ConfigurationError, located, parse, read_yaml
 
 
 def check_policy(policy: Policy, problem: Problem) -> None:
@@ -37,7 +42,7 @@ def check_policy(policy: Policy, problem: Problem) -> None:
         *_signals(policy, problem),
         *check_windows(policy, problem),
         *check_combine(policy),
-        *_watch_time(policy, problem),
+        *check_watch_time(policy, problem),
         *check_segments(policy, problem),
         *_debias(policy, problem),
         *_days(policy),
@@ -74,6 +79,7 @@ def warnings_of(policy: Policy, problem: Problem) -> list[str]:
         *window_warnings(policy, problem),
         *_never_counting(policy),
         *segment_warnings(policy),
+        *watch_time_warnings(policy),
         *grading_warnings(policy),
         *ranker_warnings(policy),
         *loss_warnings(policy, problem),
@@ -92,23 +98,6 @@ def _signals(policy: Policy, problem: Problem) -> Iterator[str]:
     yield from check_gains("signals", policy.signals, problem)
     if policy.signals and all(gain.gain <= 0 for gain in policy.signals.values()):
         yield "signals: at least one gain must be above 0, or no label is positive"
-
-
-def _watch_time(policy: Policy, problem: Problem) -> Iterator[str]:
-    spec = policy.watch_time
-    if spec is None:
-        return
-    if policy.grain != "impression":
-        yield f"grain: watch_time is for grain impression, found {policy.grain}"
-    if spec.watch_s not in problem.signals:
-        hint = nearest(spec.watch_s, problem.signals)
-        yield f"watch_time.watch_s: the problem has no such signal; {hint}"
-    if not is_named_by(spec.duration, problem.features):
-        named = ", ".join(problem.features) or "there are none"
-        yield (
-            f"watch_time.duration: {spec.duration!r} is none of the columns that the problem's "
-            f"features name, which impressions keep: {named}"
-        )
 
 
 def _debias(policy: Policy, problem: Problem) -> Iterator[str]:
@@ -140,6 +129,27 @@ def _debias(policy: Policy, problem: Problem) -> Iterator[str]:
         yield (
             f"debias.method: {debias.method} is for signals: watch time is not a rate that an "
             "unseen impression lowers; leave it out"
+        )
+    yield from _unread(policy)
+
+
+def _unread(policy: Policy) -> Iterator[str]:
+    """Keys that were written and that the method does not read."""
+    debias = policy.debias
+    if debias.method == "none":
+        unread = ["clip"] if not examples_need_predictions(policy) else []
+        if not examples_need_propensities(policy):
+            unread += ["propensity", "on_refusal"]
+        for key in unread:
+            if key in debias.model_fields_set:
+                reason = "divides by no propensity" if key == "clip" else "uses no propensities"
+                yield f"debias.{key}: debias.method none {reason}; leave it out"
+    prior = debias.prior
+    learns = prior is not None and prior.toward == "empirical_bayes"
+    if prior is not None and learns and "strength" in prior.model_fields_set:
+        yield (
+            "debias.prior.strength: is for toward: model, empirical_bayes learns it from the data; "
+            "leave it out"
         )
 
 
@@ -217,8 +227,17 @@ def _auxiliary(policy: Policy, problem: Problem) -> Iterator[str]:
                 "auxiliary: no ranker learns it; write auxiliary: combine or auxiliary: transfer "
                 "in a ranker, or leave it out"
             )
-        yield from check_gains("auxiliary.signals", policy.auxiliary.signals, problem)
-        if all(gain.gain <= 0 for gain in policy.auxiliary.signals.values()):
+        elif "tune" in policy.auxiliary.model_fields_set and not any(
+            policy.rankers[number].auxiliary == "combine" for number in users
+        ):
+            yield (
+                "auxiliary.tune: is for rankers with auxiliary: combine, whose scores are weighed; "
+                "leave it out"
+            )
+        gains = policy.auxiliary.signals
+        yield from check_gains("auxiliary.signals", gains, problem)
+        yield from check_largest("auxiliary.signals", gains, gains, policy.auxiliary.combine)
+        if all(gain.gain <= 0 for gain in gains.values()):
             yield (
                 "auxiliary.signals: at least one gain must be above 0, or no auxiliary label is "
                 "positive"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from label_platform.policy.check_watch_time import ALWAYS_ABOVE_ZERO
 from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
 
@@ -18,11 +19,25 @@ def check_negatives(policy: Policy, problem: Problem) -> Iterator[str]:
     """Everything that is wrong with the blocks, a line each, naming the key."""
     yield from _grain(policy)
     yield from _weights(policy)
-    if policy.grain == "impression":
+    if policy.grain != "impression":
+        return
+    if policy.watch_time is not None and policy.watch_time.label in ALWAYS_ABOVE_ZERO:
+        yield from _never_negative(policy, policy.watch_time.label)
+    else:
         yield from _debiased(policy)
         yield from _posterior(policy)
         yield from _hard(policy, problem)
-        yield from _random(policy, problem)
+    yield from _random(policy, problem)
+
+
+def _never_negative(policy: Policy, label: str) -> Iterator[str]:
+    """Blocks that choose among rows without a reward, where there are none."""
+    for key in _asked(policy, (*_CHOOSING, "at_most_per_list")):
+        yield (
+            f"negatives.{key}: has no effect: labels of {label} compare watch times and are "
+            "practically all above 0, also where little was watched, so no row is a negative; "
+            "leave it out"
+        )
 
 
 def _asked(policy: Policy, keys: tuple[str, ...]) -> list[str]:
@@ -149,7 +164,9 @@ def _hard(policy: Policy, problem: Problem) -> Iterator[str]:
 def _random(policy: Policy, problem: Problem) -> Iterator[str]:
     if policy.negatives.random is None:
         return
-    key = "negatives.random"
+    key, random = "negatives.random", policy.negatives.random
+    if random.draw != "popularity" and "log_q" in random.model_fields_set:
+        yield f"{key}.log_q: is for draw: popularity, found {random.draw}; leave it out"
     if problem.features:
         named = ", ".join(problem.features)
         yield (

@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
 from label_platform.policy.check_signals import check_gains
-from label_platform.policy.label_spec import DualPositives, FirstOf, Segment
+from label_platform.policy.label_spec import DualPositives, FirstOf, Segment, SignalGain
 from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
 from label_platform.strict_yaml import nearest
 
+Gains = Mapping[str, SignalGain]
 _ALWAYS = ("device", "surface")
 """What every impression may have, whatever the problem's context."""
 
@@ -49,12 +50,14 @@ def check_combine(policy: Policy) -> Iterator[str]:
     elif isinstance(combine, DualPositives):
         key, names = "combine.dual", combine.dual
     else:
-        return
+        key, names = "combine", ()
     if policy.watch_time is not None:
-        yield f"{key}: is for signals, this policy has watch_time"
+        if "combine" in policy.model_fields_set:
+            yield f"{key}: is for signals, this policy has watch_time; leave it out"
         return
+    yield from check_largest("signals", policy.signals, policy.signals, combine)
     if isinstance(combine, DualPositives):
-        yield from _dual(policy)
+        yield from _dual(policy, combine)
     for name in dict.fromkeys(names):
         if name not in policy.signals:
             hint = nearest(name, policy.signals)
@@ -63,7 +66,7 @@ def check_combine(policy: Policy) -> Iterator[str]:
             yield f"{key}: {name!r} stands there more than once"
 
 
-def _dual(policy: Policy) -> Iterator[str]:
+def _dual(policy: Policy, combine: DualPositives) -> Iterator[str]:
     if policy.grain == "query_item":
         yield (
             "combine.dual: is for grain impression: each positive has a weight of its own there, "
@@ -74,6 +77,39 @@ def _dual(policy: Policy) -> Iterator[str]:
             "combine.dual: has labels of 0 and 1, which no share of what has come can correct; "
             "use delay.immature: exclude or provisional"
         )
+    yield from _primary("signals", policy.signals, combine)
+
+
+def _primary(key: str, own: Gains, combine: DualPositives) -> Iterator[str]:
+    """What is said of primary signals and has no effect."""
+    for name in dict.fromkeys(combine.dual):
+        gain = own.get(name)
+        reason = f"has no effect: where {name}, which combine.dual names, came, label and weight"
+        if gain is not None and gain.gain != 1:
+            yield f"{key}.{name}.gain: {gain.gain:g} {reason} are 1; write gain: 1"
+        if gain is not None and gain.quality is not None:
+            yield f"{key}.{name}.quality: {reason} are 1; leave it out"
+
+
+def check_largest(
+    key: str, own: Gains, every: Gains, combine: str | FirstOf | DualPositives
+) -> Iterator[str]:
+    """Gains that are never the largest.
+
+    Args:
+        key: where ``own`` stands in the policy.
+        own: the gains to look at.
+        every: all that count beside them.
+        combine: how those that came are put together.
+    """
+    if combine != "max" or len(every) == 1:
+        return
+    for name, gain in own.items():
+        if gain.gain < 0:
+            yield (
+                f"{key}.{name}.gain: {gain.gain:g} never counts with combine: max: it is never the "
+                "largest, as what did not come is 0; use combine: sum, or leave the signal out"
+            )
 
 
 def segment_warnings(policy: Policy) -> Iterator[str]:
@@ -127,6 +163,9 @@ def _gains(key: str, segment: Segment, policy: Policy, problem: Problem) -> Iter
     gains = {**policy.signals, **segment.signals}
     if segment.signals and all(gain.gain <= 0 for gain in gains.values()):
         yield f"{key}.signals: at least one gain must be above 0, or no label there is positive"
+    yield from check_largest(f"{key}.signals", segment.signals, gains, policy.combine)
+    if isinstance(policy.combine, DualPositives):
+        yield from _primary(f"{key}.signals", segment.signals, policy.combine)
 
 
 def _covers(earlier: Segment, later: Segment) -> bool:

@@ -1,6 +1,7 @@
 """Impressions with a duration and a watch time, as a table of the engine."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -8,8 +9,10 @@ import pytest
 
 from label_platform.crafting import compile_watch_time, fit_watch_time, needs_watch_statistics
 from label_platform.lake import Engine
-from label_platform.policy import LabelInputs, Policy
+from label_platform.policy import LabelInputs, Policy, compile_labels
+from label_platform.problem import load_problem
 
+KUAIRAND = Path(__file__).parents[2] / "data" / "problems" / "kuairand.yaml"
 Impressions = Sequence[tuple[float | None, float]]
 """Duration and watch time of each, in seconds."""
 
@@ -55,8 +58,15 @@ def labels(
     if needs_watch_statistics(spec):
         engine.register("statistics", fit_watch_time(spec, engine, fitted or labelled))
         statistics = "statistics"
-    sql = compile_watch_time(spec, LabelInputs(labelled, statistics=statistics))
+    sql = compiled(spec, LabelInputs(labelled, statistics=statistics))
     rows = engine.rows(f"select impression_id, label, weight from ({sql})")
     assert {weight for _, _, weight in rows} <= {1.0}
     assert len(rows) == len({key for key, _, _ in rows})
     return {key: label for key, label, _ in rows}
+
+
+def compiled(spec: Policy, inputs: LabelInputs) -> str:
+    """SQL of a feed's labels, of watch time or of signals."""
+    if spec.watch_time is not None:
+        return compile_watch_time(spec, inputs)
+    return compile_labels(spec, load_problem(KUAIRAND), inputs)

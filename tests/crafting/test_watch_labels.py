@@ -17,7 +17,7 @@ from tests.crafting.conftest import labels, policy
 
 Register = Callable[..., str]
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("wt", "pc", "pcr", "d2q", "dvr", "d2co", "wt_ef", "d2q_ef", "dvr_ef")
+SHIPPED = ("wt", "pc", "pcr", "d2q", "dvr", "d2co", "ef", "wt_ef", "d2q_ef", "dvr_ef")
 
 SIX = [(10, 0), (10, 5), (10, 5), (10, 10), (100, 20), (100, 30)]
 """Four of ten seconds and two of a hundred."""
@@ -220,7 +220,3 @@ def test_shipped_policies_label_every_impression(
                         forward=[0.0, 1, 0, 0, 0, 1])  # fmt: skip
     spec = load_policy(ROOT / "policies" / f"{name}.yaml")
     assert set(labels(engine, spec, shown)) == set(range(6))
-    if spec.auxiliary is not None:
-        sql = compile_watch_time(spec, LabelInputs(shown, statistics="statistics"))
-        second = engine.rows(f"select auxiliary_label from ({sql}) order by impression_id")
-        assert second == [(0,), (1,), (0,), (0,), (0,), (1,)]

@@ -32,7 +32,7 @@ OWN_POLICIES: dict[str, dict[str, Any]] = {
     },
     "dual": {
         "grain": "impression",
-        "signals": {"click": {"gain": 0.5}, "purchase": {"gain": 2.0}},
+        "signals": {"click": {"gain": 0.5}, "purchase": {"gain": 1.0}},
         "combine": {"dual": ["purchase"]},
         "auxiliary": {"signals": {"click": {"gain": 1.0}}},
         "rankers": [{"objective": "pointwise", "auxiliary": "combine"}],

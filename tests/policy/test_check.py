@@ -100,7 +100,7 @@ REFUSALS: list[tuple[Changes, str]] = [
         WATCH,
         (
             "watch_time.duration: 'duration_s' is none of the columns that the problem's features "
-            "name, which impressions keep: f_*"
+            "name, which impressions keep; valid: f_*"
         ),
     ),
     (

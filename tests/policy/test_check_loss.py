@@ -138,12 +138,11 @@ def test_what_depends_on_the_log_is_a_warning(
 FINE: list[Changes] = [
     BINARY,
     BINARY | {"signals": CLICK | {"purchase": {"gain": 0}}},
-    BINARY | both(1, -1) | {"combine": "max"},
     BINARY | both(1, 1) | {"combine": "max"},
     BINARY | both(1, 1) | {"combine": {"first": ["purchase", "click"]}},
     # what combine.first does not name makes no label
     BINARY | both(1, 7) | {"combine": {"first": ["click"]}},
-    BINARY | both(0.2, 7) | {"combine": {"dual": ["purchase"]}},
+    BINARY | both(0.2, 1) | {"combine": {"dual": ["purchase"]}},
     BINARY | both(0.2, 7) | {"grading": {"thresholds": [0.5]}},
     BINARY | both(0.2, 7) | {"grading": {"quantiles": 2}},
     BINARY | {"signals": {"click": {"gain": 1, "quality": DWELL | {"shape": "minimum"}}}},

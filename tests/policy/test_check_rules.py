@@ -104,7 +104,7 @@ REFUSALS: list[tuple[Changes, str]] = [
     ),
     (
         WATCH | SECONDS | {"combine": {"dual": ["click"]}},
-        "combine.dual: is for signals, this policy has watch_time",
+        "combine.dual: is for signals, this policy has watch_time; leave it out",
     ),
     (
         WATCH | SECONDS | {"delay": {"immature": "reweight"}},
@@ -225,7 +225,8 @@ def test_a_contradiction_is_refused_in_these_words(
         IPS | segments({"when": MOBILE, "clip": 0.1}),
         BOTH | segments({"when": MOBILE, "signals": {"click": {"gain": 0}}}),
         BOTH | {"combine": {"first": ["purchase", "click"]}},
-        BOTH | {"combine": {"dual": ["purchase"]}},
+        {"signals": {"click": {"gain": 0.3}, "purchase": {"gain": 1.0}}}
+        | {"combine": {"dual": ["purchase"]}},
         WATCH | SECONDS | {"delay": {"immature": "provisional"}},
         WATCH | SECONDS | {"grading": {"thresholds": [0.5]}},
         {"decay": {"half_life": "1s"}},

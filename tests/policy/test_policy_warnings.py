@@ -69,7 +69,7 @@ WARNINGS: list[tuple[Changes, str]] = [
         ),
     ),
     (
-        BOTH | PAIRS | {"combine": {"dual": ["purchase"]}},
+        BOTH | PAIRS | {"combine": {"dual": ["click"]}},
         f"rankers.0.objective: the weights of combine.dual {UNEQUAL}",
     ),
     (
@@ -113,7 +113,7 @@ WARNINGS: list[tuple[Changes, str]] = [
         ),
     ),
     (
-        BOTH | {"combine": {"dual": ["purchase"]}, "grading": {"thresholds": [0.5, 2]}},
+        BOTH | {"combine": {"dual": ["click"]}, "grading": {"thresholds": [0.5, 2]}},
         (
             "grading.thresholds.1: 2 is reached by no row: labels of this policy go up to 1; no "
             "row has grade 2"
