@@ -181,6 +181,10 @@ def test_cascade_by_hand() -> None:
     assert f"odds of a click {odds_ratio:.3g} times those without" in found.sentence
     assert found.sentence.startswith("people click more below a click")
     smallest = math.exp((2.5758 + 0.8416) / math.sqrt(variance))
+    strict = cascade_misfit(cells, np.array([40.0, 20.0]), np.array([20.0, 6.0]), 0.001)
+    at_strict = math.exp((3.2905 + 0.8416) / math.sqrt(variance))
+    assert f"odds {at_strict:.3g} times as high would be found 80% of times" in strict.sentence
+    assert strict.power < found.power
     assert f"odds {smallest:.3g} times as high would be found 80% of times" in found.sentence
 
 

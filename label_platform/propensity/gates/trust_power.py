@@ -21,6 +21,9 @@ in its drawn ones, it might as well have had the scores
 
 with random v_q of mean 0, variance 1 and third moment 1 (the wild bootstrap of Mammen 1993,
 Annals of Statistics 21). T has the alternative's mean, and goes along with V as in a real log.
+
+Of 60 simulated logs at .001: 10,000 lists and b = .1, said .34, found .40; 7,000 and .2, said .24,
+found .25; 10,000 and .2, said .71, found .78.
 """
 
 from dataclasses import dataclass, replace
@@ -53,7 +56,7 @@ def trust_power(
         bias: the chance that an irrelevant item is clicked at position 1 as it stands there.
         significance: p values below it count as found; p is twice the smaller of the p value of
             any difference and of that of a difference as by trust.
-        seed: of the draws. The result's standard error is about .04.
+        seed: of the draws. Of like logs the results' standard deviation is .05 to .1.
     """
     rng = np.random.default_rng([seed, 17])
     theta = np.where(np.isfinite(propensity), propensity, 0.0)
