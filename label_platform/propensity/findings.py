@@ -10,7 +10,8 @@ from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, is_pool
 from label_platform.propensity.estimators.pbm import pbm_propensities
 from label_platform.propensity.gates.chi_square import MisfitTest
 from label_platform.propensity.gates.drift import drift_test, joint_drift
-from label_platform.propensity.gates.misfit import cascade_misfit, outlier_misfit, trust_misfit
+from label_platform.propensity.gates.misfit import cascade_misfit, outlier_misfit
+from label_platform.propensity.gates.trust import trust_misfit
 from label_platform.propensity.log_statistics import LogStatistics, Stratum
 from label_platform.propensity.registry import ESTIMATORS
 from label_platform.propensity.strata import context_name
@@ -78,7 +79,7 @@ def model_findings(
         statistics: of the window of days; where items were pooled nothing is tested, since a
             misfit shows item by item.
         strata: ``statistics.strata()``.
-        gates: from which p value on a test fires.
+        gates: below which p value a test fires; its power and its sentence are for that too.
     """
     if statistics.pooled:
         return [Finding("", None, _POOLED, Verdict.UNTESTED)]
@@ -88,13 +89,13 @@ def model_findings(
         curve = pbm_propensities(stratum.cells.of_several_positions())
         findings += [
             _finding(name, stratum.key, test, Verdict.MISFIT, gates.misfit_significance)
-            for test in _misfits(stratum, curve)
+            for test in _misfits(stratum, curve, gates.misfit_significance)
         ]
         if len(stratum.days) > 1:
-            drifts[name] = drift_test(stratum.days, curve)
+            drifts[name] = drift_test(stratum.days, curve, gates.drift_significance)
     if drifts:
         # one test of all contexts: with one for each, some would fire by chance
-        joint = joint_drift(drifts)
+        joint = joint_drift(drifts, gates.drift_significance)
         findings.append(_finding("", None, joint, Verdict.DRIFT, gates.drift_significance))
     return findings
 
@@ -166,10 +167,10 @@ def _finding(
     return Finding(context, key, test, verdict)
 
 
-def _misfits(stratum: Stratum, curve: Floats) -> list[MisfitTest]:
+def _misfits(stratum: Stratum, curve: Floats, significance: float) -> list[MisfitTest]:
     cells, below = stratum.cells, stratum.below_click
     return [
-        trust_misfit(cells, curve),
-        cascade_misfit(cells, below[:, 0], below[:, 1]),
+        trust_misfit(cells, curve, significance),
+        cascade_misfit(cells, below[:, 0], below[:, 1], significance),
         outlier_misfit(cells, curve),
     ]

@@ -44,7 +44,7 @@ def test_a_context_without_any_known_value_is_tested_as_one_log() -> None:
 def each_drift(statistics: LogStatistics) -> list[MisfitTest]:
     """The test of each context on its own."""
     return [
-        drift_test(stratum.days, pbm_propensities(stratum.cells.of_several_positions()))
+        drift_test(stratum.days, pbm_propensities(stratum.cells.of_several_positions()), 0.001)
         for stratum in list(statistics.strata())[:-1]
     ]
 
@@ -92,6 +92,8 @@ def test_power_of_equal_contexts_is_that_of_their_summed_noncentrality() -> None
     # noncentrality 10 with 4 degrees of freedom each
     critical = chdtri(4, 0.001)
     alone = MisfitTest("drift", 3.0, 4, 0.56, float(ncx2.sf(critical, 4, 10)), "")
-    joint = joint_drift({"tv": alone, "pc": alone, "none": replace(alone, degrees_of_freedom=0)})
+    joint = joint_drift(
+        {"tv": alone, "pc": alone, "none": replace(alone, degrees_of_freedom=0)}, 0.001
+    )
     assert joint.power == pytest.approx(float(ncx2.sf(chdtri(8, 0.001), 8, 20)), rel=1e-6)
     assert joint.p_value == pytest.approx(float(chdtrc(8, 6.0)))

@@ -13,14 +13,12 @@ from label_platform.logs.simulators.click_lists import (
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.estimators.pbm import pbm_propensities
 from label_platform.propensity.gates.chi_square import chi_square_test
-from label_platform.propensity.gates.misfit import (
-    SIGNIFICANCE,
-    cascade_misfit,
-    outlier_misfit,
-    trust_misfit,
-)
+from label_platform.propensity.gates.misfit import cascade_misfit, outlier_misfit
+from label_platform.propensity.gates.trust import trust_misfit
+from label_platform.propensity_settings import PropensityGates
 from tests.propensity.written_cells import cells_of
 
+SIGNIFICANCE = PropensityGates().misfit_significance
 COLUMNS = ["query", "item", "position", "impressions", "clicks"]
 
 
@@ -72,9 +70,9 @@ def test_trust_seldom_cries_wolf(logger: str) -> None:
     p_values = []
     for seed in range(12):
         cells = simulated(seed, n_lists=2_000, n_queries=50, logger=logger)
-        p_values.append(trust_misfit(cells, pbm_propensities(cells), seed).p_value)
+        p_values.append(trust_misfit(cells, pbm_propensities(cells), SIGNIFICANCE, seed).p_value)
 
-    assert np.sum(np.array(p_values) < SIGNIFICANCE) <= 1
+    assert np.sum(np.array(p_values) < 0.01) <= 1
     assert np.mean(p_values) > 0.3
 
 
@@ -88,13 +86,13 @@ def test_click_rates_near_one_do_not_look_like_trust() -> None:
         rows += [(query, "item", k + 1, 4, int(clicks[k])) for k in range(3)]
     cells = Cells.from_table(pd.DataFrame(rows, columns=COLUMNS))
 
-    assert trust_misfit(cells, theta).p_value > SIGNIFICANCE
+    assert trust_misfit(cells, theta, SIGNIFICANCE).p_value > 0.01
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_trust_is_found(seed: int) -> None:
     cells = simulated(seed, n_lists=20_000, n_queries=150, logger="random", trust_bias=0.3)
-    found = trust_misfit(cells, pbm_propensities(cells))
+    found = trust_misfit(cells, pbm_propensities(cells), SIGNIFICANCE)
 
     assert found.name == "trust"
     assert found.p_value < 1e-6
@@ -103,22 +101,48 @@ def test_trust_is_found(seed: int) -> None:
 
 
 def test_trust_power_is_what_happens_and_is_stated() -> None:
-    settings = {"n_lists": 5_000, "n_queries": 300, "logger": "random", "top_click_rate": 0.15}
+    settings = {"n_lists": 7_000, "n_queries": 300, "logger": "random", "top_click_rate": 0.15}
     fired, stated = [], []
     for seed in range(8):
-        cells = simulated(seed, **settings)
-        clean = trust_misfit(cells, pbm_propensities(cells))
-        stated.append(clean.power)
-        assert f"found at most {clean.power:.0%} of times" in clean.sentence
         biased = simulated(seed, trust_bias=0.1, **settings)
-        fired.append(trust_misfit(biased, pbm_propensities(biased)).p_value < SIGNIFICANCE)
+        found = trust_misfit(biased, pbm_propensities(biased), SIGNIFICANCE, seed)
+        fired.append(found.p_value < SIGNIFICANCE)
+    for seed in range(3):
+        cells = simulated(seed, **settings)
+        clean = trust_misfit(cells, pbm_propensities(cells), SIGNIFICANCE, seed)
+        stated.append(clean.power)
+        assert f"would be found {clean.power:.0%} of times" in clean.sentence
 
-    assert abs(np.mean(stated) - np.mean(fired)) < 0.3
+    # of 30 such logs .1 fire; a formula that took the groups as they are said .65
+    assert abs(np.mean(stated) - np.mean(fired)) < 0.25
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_only_a_test_that_fires_tells_of_a_difference(seed: int) -> None:
+    cells = simulated(seed, n_lists=5_000, n_queries=100, logger="random", trust_bias=0.2)
+    curve = pbm_propensities(cells)
+    p_value = trust_misfit(cells, curve, 0.01).p_value
+    lax, strict = (trust_misfit(cells, curve, p_value * times) for times in (1.01, 0.99))
+
+    assert lax.sentence.startswith("the position curve differs between good and poor items")
+    assert strict.sentence.startswith("good and poor items follow one position curve")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_power_is_for_the_significance_that_decides(seed: int) -> None:
+    cells = simulated(seed, n_lists=12_000, n_queries=100, logger="random")
+    curve = pbm_propensities(cells)
+    strict, lax = (trust_misfit(cells, curve, level) for level in (1e-5, 0.05))
+
+    assert strict.p_value == lax.p_value
+    assert strict.power < lax.power - 0.1
 
 
 def test_more_lists_give_more_power() -> None:
     few, many = (simulated(4, n_lists=n, n_queries=100) for n in (2_000, 30_000))
-    powers = [trust_misfit(cells, pbm_propensities(cells)).power for cells in (few, many)]
+    powers = [
+        trust_misfit(cells, pbm_propensities(cells), SIGNIFICANCE).power for cells in (few, many)
+    ]
 
     assert powers[0] < 0.3
     assert powers[1] > powers[0] + 0.2
@@ -136,17 +160,18 @@ def test_more_lists_give_more_power() -> None:
 )
 def test_nothing_to_test(cells: Cells) -> None:
     for propensity in (np.ones(cells.positions), np.full(cells.positions, np.nan)):
-        found = trust_misfit(cells, propensity)
+        found = trust_misfit(cells, propensity, SIGNIFICANCE)
         assert (found.p_value, found.power, found.degrees_of_freedom) == (1, 0, 0)
         assert found.sentence.startswith("nothing could be tested: ")
         assert outlier_misfit(cells, propensity).p_value == 1
         zeros = np.zeros(len(cells))
-        assert cascade_misfit(cells, zeros, zeros).sentence.startswith("nothing could be tested: ")
+        not_tested = cascade_misfit(cells, zeros, zeros, SIGNIFICANCE)
+        assert not_tested.sentence.startswith("nothing could be tested: ")
 
 
 def test_cascade_by_hand() -> None:
     cells = cells_of(("q", "a", 2, 100, 30), ("q", "b", 2, 50, 10))
-    found = cascade_misfit(cells, np.array([40.0, 20.0]), np.array([20.0, 6.0]))
+    found = cascade_misfit(cells, np.array([40.0, 20.0]), np.array([20.0, 6.0]), 0.01)
 
     excess = (20 - 40 * 30 / 100) + (6 - 20 * 10 / 50)
     variance = 40 * 60 * 30 * 70 / (100**2 * 99) + 20 * 30 * 10 * 40 / (50**2 * 49)
@@ -156,6 +181,10 @@ def test_cascade_by_hand() -> None:
     assert f"odds of a click {odds_ratio:.3g} times those without" in found.sentence
     assert found.sentence.startswith("people click more below a click")
     smallest = math.exp((2.5758 + 0.8416) / math.sqrt(variance))
+    strict = cascade_misfit(cells, np.array([40.0, 20.0]), np.array([20.0, 6.0]), 0.001)
+    at_strict = math.exp((3.2905 + 0.8416) / math.sqrt(variance))
+    assert f"odds {at_strict:.3g} times as high would be found 80% of times" in strict.sentence
+    assert strict.power < found.power
     assert f"odds {smallest:.3g} times as high would be found 80% of times" in found.sentence
 
 
@@ -163,7 +192,7 @@ def test_cascade_keeps_its_size() -> None:
     p_values = []
     for seed in range(40):
         lists = simulate_click_lists(ClickListSettings(n_lists=1_000, n_queries=30), seed)
-        p_values.append(cascade_misfit(*below_clicks(lists, lists.clicked)).p_value)
+        p_values.append(cascade_misfit(*below_clicks(lists, lists.clicked), SIGNIFICANCE).p_value)
 
     assert np.sum(np.array(p_values) < 0.05) <= 6
     assert np.mean(p_values) > 0.4
@@ -174,7 +203,7 @@ def test_people_who_stop_after_a_click_are_found(seed: int) -> None:
     lists = simulate_click_lists(ClickListSettings(n_lists=10_000, n_queries=100), seed)
     above = (lists.clicked.cumsum(axis=1) - lists.clicked) > 0
     stops = np.random.default_rng(seed).random(above.shape) < 0.5
-    found = cascade_misfit(*below_clicks(lists, lists.clicked & ~(above & stops)))
+    found = cascade_misfit(*below_clicks(lists, lists.clicked & ~(above & stops)), SIGNIFICANCE)
 
     assert found.p_value < 1e-4
     assert found.power > 0.9

@@ -2,7 +2,7 @@
 
 One joint test over all days and positions, on the scores of ``score_test`` with days as groups:
 items may gain and lose relevance from day to day, only the ratios between positions are compared.
-A test per day and position would cry wolf on most days, so there is one, at .001. The covariance
+A test per day and position would cry wolf on most days, so there is one. The covariance
 is clustered by query within the day and pooled over days, since a day alone has too few clicks to
 tell its own. People who come back on several days make days alike, which makes the test shy.
 Contexts have curves of their own, and are still one test: the sum of independent chi-squares is
@@ -18,19 +18,21 @@ from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.gates.chi_square import NOT_TESTED, JointTest, MisfitTest
 from label_platform.propensity.gates.score_test import GroupedClicks, stacked
 
-SIGNIFICANCE = 0.001
 EXPONENT_ALTERNATIVE = 0.2
 _HIGHEST_POWER = 1 - 1e-6
 """From more, the noncentrality cannot be told to the digit."""
 
 
-def drift_test(cells_by_day: Sequence[Cells], propensity: Floats) -> MisfitTest:
+def drift_test(
+    cells_by_day: Sequence[Cells], propensity: Floats, significance: float
+) -> MisfitTest:
     """Whether one curve holds on all days.
 
     Args:
         cells_by_day: of one context, each day's lists on their own; each day may number its
             queries and items as it likes.
         propensity: the curve of all days, shape (K,); nan or 0 leaves a position out.
+        significance: p values below it count as found, in the power and in the sentence.
 
     Returns:
         Chi-square with (days - 1)(K - 1) degrees of freedom, less what has too few clicks.
@@ -46,10 +48,10 @@ def drift_test(cells_by_day: Sequence[Cells], propensity: Floats) -> MisfitTest:
     later = day[tested.cells.query_item] >= days / 2
     steeper *= np.where(later, tested.cells.position**-EXPONENT_ALTERNATIVE, 1.0)
     clusters = tested.clusters(within_group=True)
-    found = tested.test(tested.pooled_covariance(), steeper, SIGNIFICANCE, clusters)
+    found = tested.test(tested.pooled_covariance(), steeper, significance, clusters)
     if found.degrees_of_freedom == 0:
         return _result(NOT_TESTED, f"drift could not be tested: too few clicks on {days} days")
-    if found.p_value < SIGNIFICANCE:
+    if found.p_value < significance:
         finding = f"the position curve changed within these {days} days"
     else:
         finding = f"one position curve holds on all {days} days as far as their clicks tell"
@@ -61,11 +63,12 @@ def drift_test(cells_by_day: Sequence[Cells], propensity: Floats) -> MisfitTest:
     )
 
 
-def joint_drift(found: Mapping[str, MisfitTest]) -> MisfitTest:
+def joint_drift(found: Mapping[str, MisfitTest], significance: float) -> MisfitTest:
     """Whether each context's curve holds on all days: one test of all of them.
 
     Args:
         found: ``drift_test`` of each context by its name, at least one.
+        significance: p values below it count as found; that of each ``drift_test`` too.
 
     Returns:
         The sum of their chi-squares. Power: if all contexts change as ``drift_test`` says.
@@ -77,10 +80,10 @@ def joint_drift(found: Mapping[str, MisfitTest]) -> MisfitTest:
         return _result(NOT_TESTED, f"drift could not be tested in any of {len(found)} contexts")
     statistic = sum(test.statistic for test in tested.values())
     freedom = sum(test.degrees_of_freedom for test in tested.values())
-    distance = sum(_noncentrality(test) for test in tested.values())
-    power = 1 - float(chndtr(chdtri(freedom, SIGNIFICANCE), freedom, distance))
+    distance = sum(_noncentrality(test, significance) for test in tested.values())
+    power = 1 - float(chndtr(chdtri(freedom, significance), freedom, distance))
     joint = JointTest(statistic, freedom, float(chdtrc(freedom, statistic)), power)
-    if joint.p_value < SIGNIFICANCE:
+    if joint.p_value < significance:
         most = min(tested, key=lambda name: tested[name].p_value)
         finding = f"position curves changed within these days, most clearly that of {most}"
     else:
@@ -93,11 +96,11 @@ def joint_drift(found: Mapping[str, MisfitTest]) -> MisfitTest:
     )
 
 
-def _noncentrality(test: MisfitTest) -> float:
+def _noncentrality(test: MisfitTest, significance: float) -> float:
     """What gives a test its power; too low where that is nearly 1, or few clusters lower it."""
-    if test.power <= SIGNIFICANCE:
+    if test.power <= significance:
         return 0.0
-    critical = chdtri(test.degrees_of_freedom, SIGNIFICANCE)
+    critical = chdtri(test.degrees_of_freedom, significance)
     missed = 1 - min(test.power, _HIGHEST_POWER)
     return float(chndtrinc(critical, test.degrees_of_freedom, missed))
 

@@ -1,10 +1,9 @@
-"""Does the position-based model fit? Trust, cascades and odd items read as position otherwise.
+"""Does the position-based model fit? Cascades and odd items read as position otherwise.
 
 The model says that a click needs an examined position and a relevant item, each by itself:
 P(click on i at k) = theta_k gamma_i. Three ways in which it fails leave traces in counts:
 
-- trust: people click what stands high even if it is irrelevant (Vardasbi et al. 2020), so that
-  the curve is steeper for poor items than for good ones;
+- trust: people click what stands high even if it is irrelevant (``trust``);
 - cascade: people stop, or go on, after a click (Craswell et al. 2008; Guo et al. 2009), so that
   a click depends on clicks above it in the same list;
 - outliers: a program or a widget clicks some items by rules of its own.
@@ -13,80 +12,26 @@ Each test tells its power: that nothing was found says little if nothing could b
 """
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtri
 from scipy.stats import ncx2
 
-from label_platform.propensity.cells import Cells, Floats, Integers
+from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.gates.chi_square import NOT_TESTED, JointTest, MisfitTest
-from label_platform.propensity.gates.score_test import GroupedClicks, stacked
 
-SIGNIFICANCE = 0.01
-TERTILES = 3
-TRUST_ALTERNATIVE = 0.1
 ODDS_RATIO_ALTERNATIVE = 1.5
 OUTLIER_SIGNIFICANCE = 1e-6
 OUTLIER_DEVIATION = 0.2
 _WANTED_POWER = 0.8
-_CRITICAL = float(ndtri(1 - SIGNIFICANCE / 2))
-
-
-def trust_misfit(cells: Cells, propensity: Floats, seed: int = 0) -> MisfitTest:
-    """Whether good items have the same curve as poor ones.
-
-    An item's tertile must not be found from the clicks that are tested: a click more at position 1
-    makes it look both better and steeper. So the impressions of each cell are dealt into two
-    halves, whose clicks are independent under the model, the tertile found from one and the curve
-    tested on the other; and the other way round, which both add up to one test with the scores
-    and covariance of ``score_test``.
-
-    Args:
-        cells: of one context; counts are whole numbers.
-        propensity: the curve, shape (K,); positions where it is nan or 0 are left out.
-        seed: of the dealing.
-
-    Returns:
-        Chi-square with about (3 - 1)(K - 1) degrees of freedom, which sees any difference. A
-        trust bias moves the curves in a known direction, in which much less can be seen, so that
-        direction is tested by itself too; the p value is twice the smaller of the two. Power: at
-        a trust bias of .1, P(click) = theta_k (gamma + (1 - gamma) .1 / k), if it came on top of
-        the clicks there are. It is an upper bound where click rates are low: clicks by trust
-        would blur which items are good.
-    """
-    first, second = _halves(cells, np.random.default_rng([seed, 11]))
-    tertile = np.concatenate([_tertile(second, propensity), _tertile(first, propensity)])
-    tested = GroupedClicks.of(stacked([first, second]), tertile, TERTILES, propensity)
-    if not len(tested.cells):
-        return _not_tested("trust", "no clicked item was seen at two positions")
-    alternative = _trust_clicks(tested, propensity)
-    clusters = tested.clusters(within_group=False)
-    both = tested.test(tested.covariance(), alternative, SIGNIFICANCE / 2, clusters)
-    found = replace(
-        both,
-        p_value=min(1.0, 2 * min(both.p_value, both.toward_p_value)),
-        power=max(both.power, both.toward_power),
-    )
-    if found.degrees_of_freedom == 0:
-        return _not_tested("trust", "there are too few clicks to compare good items with poor ones")
-    if found.p_value < SIGNIFICANCE:
-        finding = (
-            "the position curve differs between good and poor items (trust in high positions, "
-            "or another break of the position model)"
-        )
-    else:
-        finding = "good and poor items follow one position curve as far as these clicks tell"
-    able = (
-        f"a trust bias of {TRUST_ALTERNATIVE:g} would be found at most {found.power:.0%} of times"
-    )
-    numbers = f"{_numbers(found)}, counting both any difference and that of trust"
-    return _result("trust", found, f"{finding} ({numbers}); {able}")
 
 
 def cascade_misfit(
-    cells: Cells, impressions_below_click: Floats, clicks_below_click: Floats
+    cells: Cells,
+    impressions_below_click: Floats,
+    clicks_below_click: Floats,
+    significance: float,
 ) -> MisfitTest:
     """Whether a click is as likely with a click above it in the list as without.
 
@@ -106,6 +51,7 @@ def cascade_misfit(
         cells: of one context.
         impressions_below_click: of each cell, those in lists with a click further up.
         clicks_below_click: the clicks on these.
+        significance: p values below it count as found, in the power and in the sentence.
 
     Returns:
         Power: at an odds ratio of 1.5 (or 1 / 1.5).
@@ -119,13 +65,14 @@ def cascade_misfit(
     variance = float(spread.sum())
     if variance <= 0:
         return _not_tested("cascade", "no list has a click with others below it to compare")
-    found = _one_direction(excess, variance, math.log(ODDS_RATIO_ALTERNATIVE))
+    critical = float(ndtri(1 - significance / 2))
+    found = _one_direction(excess, variance, math.log(ODDS_RATIO_ALTERNATIVE), critical)
     down = float((both * (total - below - clicks + both) / total).sum())
     up = float(((below - both) * (clicks - both) / total).sum())
     odds_ratio = down / up if up > 0 else math.inf
-    smallest = math.exp((_CRITICAL + float(ndtri(_WANTED_POWER))) / math.sqrt(variance))
+    smallest = math.exp((critical + float(ndtri(_WANTED_POWER))) / math.sqrt(variance))
     odds = f"odds of a click {odds_ratio:.3g} times those without a click above"
-    if found.p_value >= SIGNIFICANCE:
+    if found.p_value >= significance:
         finding = "clicks do not depend on clicks above them as far as these clicks tell"
     elif odds_ratio < 1:
         finding = "people click less below a click (they stop once satisfied)"
@@ -191,61 +138,9 @@ def outlier_misfit(cells: Cells, propensity: Floats) -> MisfitTest:
     return MisfitTest("outliers", statistic, int(freedom[worst]), p_value, power, sentence)
 
 
-def _halves(cells: Cells, rng: np.random.Generator) -> tuple[Cells, Cells]:
-    """Each cell's impressions dealt into two halves, with the clicks that fall on them."""
-    total = np.rint(cells.impressions).astype(np.int64)
-    clicks = np.rint(cells.clicks).astype(np.int64)
-    half = total // 2 + (total % 2) * rng.integers(0, 2, len(total))
-    dealt = rng.hypergeometric(clicks, total - clicks, half)
-    return (
-        replace(cells, impressions=half.astype(np.float64), clicks=dealt.astype(np.float64)),
-        replace(
-            cells,
-            impressions=(total - half).astype(np.float64),
-            clicks=(clicks - dealt).astype(np.float64),
-        ),
-    )
-
-
-def _relevance(cells: Cells, propensity: Floats) -> tuple[Floats, Floats]:
-    """gamma_i = C_i / sum n theta, 0 if not shown, and sum n theta."""
-    theta = np.where(np.isfinite(propensity), propensity, 0.0)[cells.position - 1]
-    exposure = cells.by_query_item(cells.impressions * theta)
-    clicks = cells.by_query_item(np.where(theta > 0, cells.clicks, 0.0))
-    return np.divide(clicks, exposure, out=np.zeros_like(clicks), where=exposure > 0), exposure
-
-
-def _tertile(cells: Cells, propensity: Floats) -> Integers:
-    """0, 1 or 2 for each query_item: thirds of what was looked at, from poor to good."""
-    gamma, exposure = _relevance(cells, propensity)
-    if not len(gamma):
-        return np.zeros(0, dtype=np.int64)
-    order = np.argsort(gamma, kind="stable")
-    looked_at = np.cumsum(exposure[order])
-    ends = np.searchsorted(looked_at, looked_at[-1] * np.array([1, 2]) / TERTILES)
-    bounds = gamma[order][np.minimum(ends, len(order) - 1)]
-    return np.asarray((gamma[:, None] > bounds).sum(axis=1), dtype=np.int64)
-
-
-def _trust_clicks(tested: GroupedClicks, propensity: Floats) -> Floats:
-    """Mean clicks of each cell under the trust bias of the alternative.
-
-    Items have their tertile's relevance: their own is mostly chance, which would pass for power.
-    """
-    cells = tested.cells
-    gamma, exposure = _relevance(cells, propensity)
-    clicks = np.bincount(tested.group, gamma * exposure, TERTILES)
-    looked_at = np.bincount(tested.group, exposure, TERTILES)
-    of_tertile = clicks / np.where(looked_at > 0, looked_at, 1.0)
-    gamma = np.minimum(of_tertile, 1.0)[tested.group[cells.query_item]]
-    trust = TRUST_ALTERNATIVE / cells.position
-    examined = cells.impressions * propensity[cells.position - 1]
-    return np.asarray(examined * (gamma + (1 - gamma) * trust), dtype=np.float64)
-
-
-def _one_direction(excess: float, variance: float, log_odds: float) -> JointTest:
+def _one_direction(excess: float, variance: float, log_odds: float, critical: float) -> JointTest:
     statistic = excess**2 / variance
-    power = float(ncx2.sf(_CRITICAL**2, 1, log_odds**2 * variance))
+    power = float(ncx2.sf(critical**2, 1, log_odds**2 * variance))
     return JointTest(statistic, 1, float(chdtrc(1, statistic)), power)
 
 

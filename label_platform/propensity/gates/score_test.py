@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import block_diag
 
@@ -104,11 +103,14 @@ class GroupedClicks:
 
     def covariance(self) -> Floats:
         """Of S, clustered by query, shape (groups * K, groups * K)."""
-        cells = self.cells
-        query = cells.query_of[cells.query_item]
-        shape = (int(query.max(initial=0)) + 1, self.groups * cells.positions)
-        rows = sparse.csr_array((self.scores(), (query, self._place())), shape=shape)
+        rows = self.by_query(self.scores())
         return np.asarray((rows.T @ rows).toarray(), dtype=np.float64)
+
+    def by_query(self, values: Floats) -> sparse.csr_array:
+        """Sums over the cells of each query, shape (queries, groups * K)."""
+        query = self.cells.query_of[self.cells.query_item]
+        shape = (int(query.max(initial=0)) + 1, self.groups * self.cells.positions)
+        return sparse.csr_array((values, (query, self._place())), shape=shape)
 
     def pooled_covariance(self) -> Floats:
         """Of S, shape (groups * K, groups * K), for many groups of few clicks each.
@@ -149,17 +151,25 @@ class GroupedClicks:
             significance: for the power.
             clusters: how many the covariance was estimated from.
         """
-        project = self.projection()
-        tested = np.flatnonzero(self._tested())
+        project, tested = self.projection(), self.tested_places()
         excess = (project @ self.summed(self.scores()))[tested]
         of_excess = (project @ covariance @ project.T)[np.ix_(tested, tested)]
+        alternative = self.shift(alternative_clicks)[tested]
+        return chi_square_test(excess, of_excess, alternative, significance, clusters)
+
+    def shift(self, alternative_clicks: Floats) -> Floats:
+        """The mean of T under the alternative, over how much more its clicks vary.
+
+        Args:
+            alternative_clicks: the mean clicks of each cell under the alternative.
+        """
         changed = replace(self.cells, clicks=alternative_clicks)
         other = GroupedClicks.of(changed, self.group, self.groups, self.theta)
         shift = other.projection() @ other.summed(other.scores())
         # clicks that are more than those there are also vary more
         before, after = self.summed(self.expected_clicks()), self.summed(alternative_clicks)
         grown = np.sqrt(np.divide(after, before, out=np.ones_like(after), where=before > 0))
-        return chi_square_test(excess, of_excess, (shift / grown)[tested], significance, clusters)
+        return np.asarray(shift / grown, dtype=np.float64)
 
     def _place(self) -> Integers:
         of_cell = self.group[self.cells.query_item]
@@ -178,12 +188,12 @@ class GroupedClicks:
         moved = (information @ inverse).reshape(self.groups * length, length)
         return np.eye(self.groups * length) - np.tile(moved, (1, self.groups))
 
-    def _tested(self) -> NDArray[np.bool_]:
-        """Positions of groups with clicks enough; the fullest position of each is implied."""
+    def tested_places(self) -> Integers:
+        """Places in T of positions with clicks enough; each group's fullest is implied."""
         expected = self.summed(self.expected_clicks()).reshape(self.groups, -1)
         enough = expected >= _MIN_EXPECTED_CLICKS
         enough[np.arange(self.groups), expected.argmax(axis=1)] = False
-        return enough.ravel()
+        return np.flatnonzero(enough)
 
 
 def stacked(parts: Sequence[Cells]) -> Cells:
