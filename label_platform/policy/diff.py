@@ -181,8 +181,13 @@ def _means(engine: Engine, relation: str, columns: list[str]) -> dict[str, tuple
     row = engine.row(
         f"select {means} from {relation} where old_label is not null and new_label is not null"
     )
-    rounded = [round(float(value), 9) for value in row]
-    return dict(zip(numbers, zip(rounded[::2], rounded[1::2], strict=True), strict=True))
+    pairs = zip(numbers, zip(row[::2], row[1::2], strict=True), strict=True)
+    # a column may be empty on one side: examinations where a policy asks for none
+    return {
+        name: (round(float(old), 9), round(float(new), 9))
+        for name, (old, new) in pairs
+        if old is not None and new is not None
+    }
 
 
 def _signal_names(layout: Layout, masks: "pd.Series[int]") -> "pd.Series[str]":
