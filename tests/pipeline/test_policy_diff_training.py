@@ -284,7 +284,7 @@ def test_the_command_shows_training_rows_and_the_same_for_programs(
         "Distributions",
         "drawn toward the prediction",
         "rows of coec_click are those of the lake",
-        "were built in a folder that is gone",
+        "were built for this and not kept",
         f"{DAYS[0]} to {DAYS[-1]}, 6 partitions, with the values of coec_click",
         "nothing was written",
     ):

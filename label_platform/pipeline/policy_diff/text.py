@@ -64,7 +64,7 @@ def _print_training(console: Console, training: TrainingDiff, names: tuple[str, 
     _print_rows(console, training.rows, title, training.movers)
     sources = dict(zip(names, training.published, strict=True))
     for name, published in sources.items():
-        said = "are those of the lake" if published else "were built in a folder that is gone"
+        said = "are those of the lake" if published else "were built for this and not kept"
         console.print(f"rows of {escape(name)} {said}", highlight=False)
     if training.left_out:
         console.print(

@@ -30,7 +30,7 @@ Both = tuple[TrainingRows, TrainingRows]
 _PAIRED = "compared_training_rows"
 _MOST_IMPRESSIONS = 2_000_000
 """The most impressions that training rows are built from for a comparison, unless days are named:
-features are joined and predictions fitted, which takes about a minute from so many."""
+features are joined and predictions fitted, which takes long where there are many."""
 
 
 @dataclass(frozen=True)
