@@ -142,7 +142,7 @@ def test_random_negatives_are_told_apart_by_list_and_item(
 ) -> None:
     """Neither side is up to date here, since the features are others: both are built to compare."""
     built.change_problem({"features": []})
-    random = {"negatives": {"random": {"per_positive": 2, "draw": "popularity"}}}
+    random: dict[str, Any] = {"negatives": {"random": {"per_positive": 2, "draw": "popularity"}}}
     new = draft(built, tmp_path, "raw_click", random)
     found = training(compare(built, "raw_click", str(new)))
     assert found.published == (False, False)
@@ -157,6 +157,14 @@ def test_random_negatives_are_told_apart_by_list_and_item(
     (random_rows,) = (part for part in found.rows.by_signal if part.of == "(none)" and part.new)
     assert random_rows.new == found.rows.total.new
     assert found.movers == ()
+    random["negatives"]["random"]["weight"] = 2.0
+    heavier = training(
+        compare(built, "raw_click", str(draft(built, tmp_path, "raw_click", random)))
+    )
+    assert heavier.rows is not None
+    total = heavier.rows.total
+    assert (total.weighed, total.new, total.vanished) == (random_rows.new, 0, 0)
+    assert all("no list showed the item" in each.new_words for each in heavier.movers)
 
 
 def test_the_rows_that_move_most_come_with_the_prior_s_arithmetic(
