@@ -13,7 +13,7 @@ MAX_HARVEST_ERROR = 0.05
 LEAST_CLICK_RATE = 0.05
 LEAST_HONEST_SHARE = 0.95
 OVERLAPPING = ("harvest_all_pairs", "harvest_adjacent", "pbm", "pbm_em", "affine")
-"""Those that need items at several positions."""
+"""Those that need items at several positions; `auto` does where no list was made by chance."""
 
 Met = dict[str, dict[str, Any]]
 
@@ -51,7 +51,11 @@ def judge(runs: pd.DataFrame, summary: pd.DataFrame, settings: list[Setting]) ->
     _randomised(met, runs[~trusted & (runs["estimator"] == "randomized")], by_name)
     _harvests(met, plain, rate, by_name)
     one_rank = [name for name, each in by_name.items() if _has_one_rank(each)]
-    alone = runs[runs["setting"].isin(one_rank) & runs["estimator"].isin(OVERLAPPING)]
+    no_chance = {name for name in one_rank if not by_name[name].lists.randomized_share}
+    alone = runs[
+        runs["setting"].isin(one_rank) & runs["estimator"].isin(OVERLAPPING)
+        | runs["setting"].isin(no_chance) & (runs["estimator"] == "auto")
+    ]
     if len(alone):
         share = alone["refused"].mean()
         _demand(met, "refused where each (q, d) has one rank", share == 1, f"{share:.1%} of runs")

@@ -50,8 +50,8 @@ def diff_policies_command(
 ) -> None:
     """What a change of policy would do, before anything is written.
 
-    Which keys differ, how many labels change and how, the rows that move most and why, what would
-    be built and what that takes. Policies of different grains are compared by query and item.
+    Which keys differ, which labels or training rows change, those that move most and why, what
+    would be built and what that takes. Policies of different grains are compared by query and item.
 
     Example: label-platform policies diff raw_click@HEAD~3 raw_click --train
     """
@@ -65,7 +65,7 @@ def diff_policies_command(
     policies = (read_policy(old, project.problem), read_policy(new, project.problem))
     shown = errors if as_json else console
     try:
-        with shown.status("comparing labels ..."):
+        with shown.status("comparing rows ..."):
             found = diff_policies(project, policies, (old, new), chosen, train=train)
     except PropensityRefusedError as error:
         errors.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)

@@ -80,10 +80,7 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
     split = context.split(partition.day)
     relations = example_relations(context, policy, split)
     refuse_leaks_of_draws(context, policy, relations)
-    query, fitted = examples_sql(policy, context.problem, relations), Fitted()
-    if needs_finish(policy):
-        features = (*relations.feature_columns, *relations.item_feature_columns)
-        query, fitted = finished_examples(context.engine, policy, query, features)
+    query, fitted = training_rows_sql(context, policy, relations)
     if policy.negatives.random is not None:
         context.engine.execute(f"create or replace temp table {_DRAWN} as {query}")
         refuse_absence_in_draws(context, policy, relations, _DRAWN)
@@ -104,6 +101,21 @@ def build_examples(context: Context, partition: Partition) -> Manifest:
     context.engine.execute(f"drop table if exists {_DRAWN}")
     context.lake.annotate(partition, _counted(context, partition, policy, relations))
     return manifest
+
+
+def training_rows_sql(
+    context: Context, policy: Policy, relations: ExampleRelations
+) -> tuple[str, Fitted]:
+    """SQL of a policy's finished training rows, over tables that this makes, and what was fitted.
+
+    Raises:
+        PriorRefusedError: an empirical Bayes prior would mislead.
+    """
+    query = examples_sql(policy, context.problem, relations)
+    if not needs_finish(policy):
+        return query, Fitted()
+    features = (*relations.feature_columns, *relations.item_feature_columns)
+    return finished_examples(context.engine, policy, query, features)
 
 
 def _counted(
@@ -141,8 +153,8 @@ def example_relations(context: Context, policy: Policy, split: Split) -> Example
         )
     shown = shown_with_features(context, split.train)
     return ExampleRelations(
-        labels_train=_labels(context, policy, split.train, split),
-        labels_validate=_labels(context, policy, split.validate, split),
+        labels_train=labels_of_days(context, policy, split.train, split),
+        labels_validate=labels_of_days(context, policy, split.validate, split),
         signals_train=shown,
         signals_validate=shown_with_features(context, split.validate),
         items=items,
@@ -165,7 +177,7 @@ def _text_columns(
     return frozenset(text)
 
 
-def _labels(context: Context, policy: Policy, days: tuple[date, ...], split: Split) -> str:
+def labels_of_days(context: Context, policy: Policy, days: tuple[date, ...], split: Split) -> str:
     """The labels of some days; with decay, how much each of the days counts beside them."""
     if policy.decay is None:
         return context.lake.scan("labels", days, policy.name)

@@ -7,6 +7,7 @@ from label_platform.policy.check_segments import unseen_values
 from label_platform.policy.compile import EVIDENCE, PREDICTION_SHARE, LabelInputs, compile_labels
 from label_platform.policy.diff import ABSENT, BINS, Distribution, LabelDiff, label_diff
 from label_platform.policy.diff_keys import PolicyChange, key_changes, policy_change
+from label_platform.policy.diff_rows import paired_rows_sql, rows_layout
 from label_platform.policy.diff_sql import Layout, Side, day_sql, layout_of, total_sql
 from label_platform.policy.diff_words import cell_words, evidence_sql, impression_words
 from label_platform.policy.examination import (
@@ -102,12 +103,14 @@ __all__ = [
     "load_policies",
     "load_policy",
     "longest_window",
+    "paired_rows_sql",
     "policy_change",
     "policy_of_text",
     "policy_version",
     "posterior_sql",
     "require_propensities",
     "reweighted_signals",
+    "rows_layout",
     "total_sql",
     "unseen_values",
     "used_signals",

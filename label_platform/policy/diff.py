@@ -39,6 +39,7 @@ class Part:
         vanished: that only the old policy labels.
         old_mean: of the old labels; None without any.
         new_mean: of the new labels.
+        weighed: rows of both whose weight differs.
     """
 
     of: str
@@ -48,6 +49,7 @@ class Part:
     vanished: int
     old_mean: float | None
     new_mean: float | None
+    weighed: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,13 +104,16 @@ class LabelDiff:
         return asdict(self)
 
 
-def label_diff(engine: Engine, layout: Layout, relation: str) -> LabelDiff:
+def label_diff(
+    engine: Engine, layout: Layout, relation: str, moved_by: tuple[str, ...] = ("label",)
+) -> LabelDiff:
     """Count and describe how labels differ.
 
     Args:
         engine: reads the relation.
         layout: of the relation.
-        relation: rows as ``total_sql`` gives them.
+        relation: rows as ``total_sql`` or ``paired_rows_sql`` gives them.
+        moved_by: what movers are told by: the first of these columns that differs anywhere.
     """
     counts = engine.frame(_counts_sql(layout, relation))
     sums = [name for name in counts.columns if name.endswith("_sum")]
@@ -128,7 +133,7 @@ def label_diff(engine: Engine, layout: Layout, relation: str) -> LabelDiff:
         cross_table=_cross_table(counts),
         old=_distribution(engine, relation, counts, "old"),
         new=_distribution(engine, relation, counts, "new"),
-        movers=_movers(engine, layout, relation),
+        movers=next(filter(None, (_movers(engine, layout, relation, by) for by in moved_by)), ()),
     )
 
 
@@ -176,8 +181,13 @@ def _means(engine: Engine, relation: str, columns: list[str]) -> dict[str, tuple
     row = engine.row(
         f"select {means} from {relation} where old_label is not null and new_label is not null"
     )
-    rounded = [round(float(value), 9) for value in row]
-    return dict(zip(numbers, zip(rounded[::2], rounded[1::2], strict=True), strict=True))
+    pairs = zip(numbers, zip(row[::2], row[1::2], strict=True), strict=True)
+    # a column may be empty on one side: examinations where a policy asks for none
+    return {
+        name: (round(float(old), 9), round(float(new), 9))
+        for name, (old, new) in pairs
+        if old is not None and new is not None
+    }
 
 
 def _signal_names(layout: Layout, masks: "pd.Series[int]") -> "pd.Series[str]":
@@ -205,6 +215,7 @@ def _part(of: str, counts: pd.DataFrame) -> Part:
         vanished=int(rows[~new].sum()),
         old_mean=_ratio(counts["old_sum"][old].sum(), rows[old].sum()),
         new_mean=_ratio(counts["new_sum"][new].sum(), rows[new].sum()),
+        weighed=int(counts["differs_weight"].sum()) if "differs_weight" in counts else 0,
     )
 
 
@@ -249,7 +260,7 @@ def _ratio(total: float, rows: float) -> float | None:
     return round(float(total) / int(rows), 9) if rows else None
 
 
-def _movers(engine: Engine, layout: Layout, relation: str) -> tuple[dict[str, Any], ...]:
+def _movers(engine: Engine, layout: Layout, relation: str, by: str) -> tuple[dict[str, Any], ...]:
     wanted: Sequence[str] = [
         *layout.keys,
         "old_label",
@@ -262,7 +273,7 @@ def _movers(engine: Engine, layout: Layout, relation: str) -> tuple[dict[str, An
         ),
     ]
     rows = engine.rows(
-        f"select {', '.join(wanted)} from {relation} where old_label <> new_label "
-        f"order by abs(new_label - old_label) desc, {', '.join(layout.keys)} limit {MOVERS}"
+        f"select {', '.join(wanted)} from {relation} where old_{by} <> new_{by} "
+        f"order by abs(new_{by} - old_{by}) desc, {', '.join(layout.keys)} limit {MOVERS}"
     )
     return tuple(dict(zip(wanted, row, strict=True)) for row in rows)

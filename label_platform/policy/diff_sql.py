@@ -51,17 +51,19 @@ class Layout:
         signals: whose presence is told, by the bits of ``signals``.
         segments: columns of the impression.
         columns: what is compared: columns of labels that both sides have.
+        told_by: the columns that tell rows apart, where the grain's ids alone do not.
     """
 
     grain: str
     signals: tuple[str, ...]
     segments: tuple[str, ...]
     columns: tuple[str, ...]
+    told_by: tuple[str, ...] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The columns that tell rows apart."""
-        return _KEYS[self.grain]
+        return self.told_by or _KEYS[self.grain]
 
 
 def layout_of(problem: Problem, old: Side, new: Side) -> Layout:
@@ -69,13 +71,22 @@ def layout_of(problem: Problem, old: Side, new: Side) -> Layout:
     grain = "impression"
     if "query_item" in {old.policy.grain, new.policy.grain}:
         grain = "query_item"
-    names = sorted({*used_signals(old.policy), *used_signals(new.policy)})
-    # a dwell says nothing beside its click
-    told = tuple(name for name in names if problem.signals[name].of not in names)
-    conditions = (each.when for side in (old, new) for each in side.policy.segments)
-    segments = dict.fromkeys([*problem.context, *(name for when in conditions for name in when)])
     common = tuple(name for name in _columns(new, grain) if name in _columns(old, grain))
-    return Layout(grain, told, tuple(segments), common)
+    policies = (old.policy, new.policy)
+    return Layout(grain, told_signals(problem, policies), told_segments(problem, policies), common)
+
+
+def told_signals(problem: Problem, policies: tuple[Policy, Policy]) -> tuple[str, ...]:
+    """The signals whose presence is told; a dwell says nothing beside its click."""
+    names = sorted({name for policy in policies for name in used_signals(policy)})
+    return tuple(name for name in names if problem.signals[name].of not in names)
+
+
+def told_segments(problem: Problem, policies: tuple[Policy, Policy]) -> tuple[str, ...]:
+    """The columns of the impression by whose values rows are counted."""
+    conditions = (each.when for policy in policies for each in policy.segments)
+    named = (name for when in conditions for name in when)
+    return tuple(dict.fromkeys([*problem.context, *named]))
 
 
 def day_sql(layout: Layout, impression_signals: str, old: Side, new: Side) -> str:
@@ -93,7 +104,7 @@ def day_sql(layout: Layout, impression_signals: str, old: Side, new: Side) -> st
     if merged:
         return merged
     keys = ", ".join(layout.keys)
-    facts = ", ".join(_facts(layout))
+    facts = ", ".join(facts_of(layout))
     grouped = f"\n    group by {keys}" if layout.grain == "query_item" else ""
     sides = ", ".join(
         f"{alias}_side.{name} as {alias}_{name}"
@@ -168,7 +179,7 @@ def _merged(layout: Layout, impression_signals: str, old: Side, new: Side) -> st
         for name in layout.columns
     ]
     grouped = f"\ngroup by {', '.join(layout.keys)}" if layout.grain == "query_item" else ""
-    selected = ",\n    ".join([*layout.keys, *_facts(layout), *columns])
+    selected = ",\n    ".join([*layout.keys, *facts_of(layout), *columns])
     return f"select\n    {selected}\nfrom {source}{grouped}"
 
 
@@ -204,7 +215,7 @@ inner join (
 group by query_id, item_id"""
 
 
-def _facts(layout: Layout) -> list[str]:
+def facts_of(layout: Layout) -> list[str]:
     """What is told of a row: which signals came, and its segment in each respect."""
     bits = " + ".join(
         f"{1 << number} * ({quote_identifier(name)} > 0)::integer"

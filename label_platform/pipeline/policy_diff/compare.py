@@ -9,16 +9,16 @@ from typing import Any
 from label_platform.lake import MissingPartitionError, Partition
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.label_statistics import needs_statistics
-from label_platform.pipeline.labels import labels_sql, uses_propensities
+from label_platform.pipeline.labels import labels_sql
 from label_platform.pipeline.policy_diff.cost import Cost, cost_of
-from label_platform.pipeline.policy_diff.movers import Mover, movers_of
+from label_platform.pipeline.policy_diff.movers import Mover, label_inputs, movers_of
 from label_platform.pipeline.policy_diff.plan import Plan, is_built_by, plan_of
 from label_platform.pipeline.policy_diff.scratch import scratch, with_policy
+from label_platform.pipeline.policy_diff.training import TrainingDiff, training_diff
 from label_platform.pipeline.policy_diff.trial import Trial, try_both
 from label_platform.pipeline.steps import build_partition
 from label_platform.policy import (
     LabelDiff,
-    LabelInputs,
     Layout,
     Policy,
     PolicyChange,
@@ -42,12 +42,14 @@ class PolicyDiff:
         names: old and new, as they were asked for.
         change: of the file.
         days: that were compared.
-        labels: how they differ; None if the two policies mean the same.
+        labels: how they differ; None if nothing changes them.
         movers: the rows that move most, with their reasons.
         plan: what would be built.
         cost: of that.
         trial: of both policies trained; None unless asked for.
         seconds: the comparison of labels took.
+        training: how the rows that train differ, where labels do not; else None.
+        taken_up: the name that the new policy has in its file.
     """
 
     names: tuple[str, str]
@@ -59,6 +61,8 @@ class PolicyDiff:
     cost: tuple[Cost, ...] = ()
     trial: Trial | None = None
     seconds: float = field(default=0.0, compare=False)
+    training: TrainingDiff | None = None
+    taken_up: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The difference for programs."""
@@ -73,6 +77,7 @@ class PolicyDiff:
             "plan": self.plan.as_json() if self.plan else None,
             "cost": [each.as_json() for each in self.cost],
             "trial": self.trial.as_json() if self.trial else None,
+            "training": self.training.as_json() if self.training else None,
             "seconds": round(self.seconds, 2),
         }
 
@@ -159,7 +164,13 @@ def _diff(
         ]
         movers = movers_of(context, policies, (inputs[0], inputs[1]), labels)
     seconds = time.perf_counter() - started
-    after = Context(with_policy(context.project, policies[1]), context.engine, context.lake)
+    before, after = (
+        Context(with_policy(context.project, policy), context.engine, context.lake)
+        for policy in policies
+    )
+    training = None
+    if change.reaches == "examples":
+        training = training_diff((before, after), policies, days)
     plan = plan_of(context, after, policies[1])
     trial = try_both(context, policies, names) if train else None
     return PolicyDiff(
@@ -169,18 +180,16 @@ def _diff(
         labels,
         movers,
         plan,
-        cost_of(after, plan, labels.total.rows / seconds if labels else None),
+        cost_of(
+            after,
+            plan,
+            labels.total.rows / seconds if labels else None,
+            training.seconds if training else None,
+        ),
         trial,
         seconds,
-    )
-
-
-def label_inputs(context: Context, policy: Policy, day: date) -> LabelInputs:
-    """What a day's labels are made from, without what was fitted on other days."""
-    debiased = uses_propensities(context, policy, Partition("labels", day, policy.name))
-    return LabelInputs(
-        context.lake.scan("impression_signals", [day]),
-        context.lake.scan("propensities", [day]) if debiased else None,
+        training,
+        policies[1].name,
     )
 
 

@@ -8,7 +8,7 @@ from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.policy_diff.plan import Plan
 
-_LABELS = "labels"
+_LABELS, _EXAMPLES = "labels", "examples"
 _LOOK_BACK = 20
 
 
@@ -35,30 +35,44 @@ class Cost:
         return asdict(self)
 
 
-def cost_of(context: Context, plan: Plan, rows_per_second: float | None) -> tuple[Cost, ...]:
+def cost_of(
+    context: Context,
+    plan: Plan,
+    rows_per_second: float | None,
+    examples_seconds: float | None = None,
+) -> tuple[Cost, ...]:
     """The cost of a plan, table by table.
 
     Args:
         context: with the policy in its project.
         plan: what would be built.
         rows_per_second: of comparing labels, which reads and computes what building them does.
+        examples_seconds: that building all training rows for the comparison took.
     """
     tables = list(dict.fromkeys(each.table for each in plan.affected))
     if not tables:
         return ()
     past = _past_seconds(context, tables)
-    return tuple(_cost(context, plan, table, past, rows_per_second) for table in tables)
+    rates = (rows_per_second, examples_seconds)
+    return tuple(_cost(context, plan, table, past, rates) for table in tables)
 
 
 def _cost(
-    context: Context, plan: Plan, table: str, past: dict[str, float], rate: float | None
+    context: Context,
+    plan: Plan,
+    table: str,
+    past: dict[str, float],
+    rates: tuple[float | None, float | None],
 ) -> Cost:
+    rate, examples_seconds = rates
     partitions = plan.days_of(table)
     rows = _rows(context, plan, table)
     if table in past:
         return Cost(table, partitions, rows, past[table] * partitions, "past builds")
     if table == _LABELS and rows and rate:
         return Cost(table, partitions, rows, rows / rate, "this comparison's rows per second")
+    if table == _EXAMPLES and examples_seconds is not None:
+        return Cost(table, partitions, rows, examples_seconds, "this comparison's build")
     return Cost(table, partitions, rows, None, "never built here")
 
 

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from label_platform.lake import Engine, quote_literal
+from label_platform.lake import Engine, Partition, quote_literal
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.labels import uses_propensities
 from label_platform.policy import (
     LabelDiff,
     LabelInputs,
@@ -34,6 +35,7 @@ class Mover:
         labels: old and new.
         old_words: how the old label comes about.
         new_words: how the new one does.
+        weights: old and new, of rows that train; else None.
     """
 
     ids: dict[str, str]
@@ -44,6 +46,7 @@ class Mover:
     labels: tuple[float, float]
     old_words: str
     new_words: str
+    weights: tuple[float, float] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The row for programs."""
@@ -72,7 +75,7 @@ def movers_of(
         for row in diff.movers
     )
     evidence = [
-        _evidence(context, policy, of_days, condition, keys)
+        evidence_of(context, policy, of_days, condition, keys)
         for policy, of_days in zip(policies, inputs, strict=True)
     ]
     return tuple(
@@ -82,23 +85,25 @@ def movers_of(
     )
 
 
-def _evidence(
+def evidence_of(
     context: Context,
     policy: Policy,
     inputs: Mapping[date, LabelInputs],
     condition: str,
     keys: tuple[str, ...],
 ) -> dict[Key, list[dict[str, Any]]]:
+    """The impressions behind some rows, as ``evidence_sql`` gives them, by the rows' keys."""
     found: dict[Key, list[dict[str, Any]]] = {}
     for day in inputs:
-        for row in _rows(
+        for row in rows_of(
             context.engine, evidence_sql(policy, context.problem, inputs[day], condition)
         ):
             found.setdefault(tuple(str(row[key]) for key in keys), []).append(row)
     return found
 
 
-def _rows(engine: Engine, sql: str) -> list[dict[str, Any]]:
+def rows_of(engine: Engine, sql: str) -> list[dict[str, Any]]:
+    """What a query finds, each row by its columns' names."""
     names = list(engine.schema(f"({sql})"))
     return [dict(zip(names, row, strict=True)) for row in engine.rows(sql)]
 
@@ -125,7 +130,7 @@ def _mover(
         days=tuple(sorted({each["day"] for each in old})),
         positions=tuple(sorted({int(each["position"]) for each in old})),
         signals={name: value for name, value in signals.items() if value},
-        theta=(_mean_theta(old), _mean_theta(new)),
+        theta=(mean_theta(old), mean_theta(new)),
         labels=(row["old_label"], row["new_label"]),
         old_words=words[0],
         new_words=words[1],
@@ -140,6 +145,16 @@ def _words(policy: Policy, rows: list[dict[str, Any]], row: dict[str, Any], side
     return cell_words(policy, rows, label, (gain, expected))
 
 
-def _mean_theta(rows: list[dict[str, Any]]) -> float | None:
+def mean_theta(rows: list[dict[str, Any]]) -> float | None:
+    """The mean examination of some impressions; None where it does not matter."""
     known = [float(each["theta"]) for each in rows if "theta" in each]
     return sum(known) / len(known) if known else None
+
+
+def label_inputs(context: Context, policy: Policy, day: date) -> LabelInputs:
+    """What a day's labels are made from, without what was fitted on other days."""
+    debiased = uses_propensities(context, policy, Partition("labels", day, policy.name))
+    return LabelInputs(
+        context.lake.scan("impression_signals", [day]),
+        context.lake.scan("propensities", [day]) if debiased else None,
+    )

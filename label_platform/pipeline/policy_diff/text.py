@@ -1,5 +1,7 @@
 """What a comparison of two policies prints for people."""
 
+from datetime import date
+
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -7,6 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from label_platform.pipeline.policy_diff.compare import PolicyDiff
+from label_platform.pipeline.policy_diff.movers import Mover
+from label_platform.pipeline.policy_diff.plan import Affected
+from label_platform.pipeline.policy_diff.training import TrainingDiff
 from label_platform.policy import ABSENT, BINS, Distribution, LabelDiff, PolicyChange
 
 _MOST = 12
@@ -15,8 +20,8 @@ _GAP = 3
 """The most that stands between two columns of a table."""
 _REACHES = {
     "nothing": "nothing: both mean the same",
-    "rankers": "only rankers: labels and training rows stay as they are",
-    "examples": "the rows that train; labels stay as they are",
+    "rankers": "only rankers: labels and training rows have the same values",
+    "examples": "the rows that train; the labels that they are made from have the same values",
     "labels": "labels, and all that is made from them",
 }
 _OF_TRAINING_ROWS = ("grading", "decay", "debias.prior", "teacher")
@@ -31,16 +36,47 @@ def print_diff(console: Console, diff: PolicyDiff) -> None:
         console.print(f"no difference between {old} and {new}", highlight=False)
         return
     if diff.labels is not None:
-        of_days = f"{diff.days[0]} to {diff.days[-1]}, {len(diff.days)} days"
-        _print_counts(console, diff.labels, of_days)
-        if _moves(diff.labels):
-            _print_cross_table(console, diff.labels)
-            _print_distributions(console, diff.labels)
-        if diff.movers:
-            _print_movers(console, diff)
+        _print_rows(console, diff.labels, f"Rows that change[/] ({_span(diff.days)}", diff.movers)
+    if diff.training is not None:
+        _print_training(console, diff.training, diff.names)
     _print_plan(console, diff)
     _print_trial(console, diff)
     console.print("nothing was written", highlight=False)
+
+
+def _print_rows(console: Console, rows: LabelDiff, title: str, movers: tuple[Mover, ...]) -> None:
+    """Counts, and of labels that change the cross table, both distributions and the movers."""
+    _print_counts(console, rows, title)
+    if _moves(rows):
+        _print_cross_table(console, rows)
+        _print_distributions(console, rows)
+    if movers:
+        _print_movers(console, movers)
+
+
+def _print_training(console: Console, training: TrainingDiff, names: tuple[str, str]) -> None:
+    if training.rows is None:
+        console.print(f"\ntraining rows are not compared: {escape(training.words)}")
+        return
+    title = f"Training rows that change[/] (train {_span(training.train)}"
+    if training.validate:
+        title += f"; validate {_span(training.validate)}"
+    _print_rows(console, training.rows, title, training.movers)
+    sources = dict(zip(names, training.published, strict=True))
+    for name, published in sources.items():
+        said = "are those of the lake" if published else "were built for this and not kept"
+        console.print(f"rows of {escape(name)} {said}", highlight=False)
+    if training.left_out:
+        console.print(
+            f"{training.left_out} days that train or validate were not compared: rows are made "
+            "from the days above only; --days FROM..TO chooses others",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _span(days: tuple[date, ...]) -> str:
+    return f"{days[0]} to {days[-1]}, {len(days)} days" if len(days) > 1 else f"{days[0]}"
 
 
 def _print_change(console: Console, change: PolicyChange, names: str) -> None:
@@ -60,7 +96,8 @@ def _print_change(console: Console, change: PolicyChange, names: str) -> None:
         for name in _OF_TRAINING_ROWS
         if any(f"{key.key}.".startswith(f"{name}.") for key in change.keys)
     ]
-    if fitted:
+    # a change that leaves labels alone has its training rows compared
+    if fitted and change.reaches == "labels":
         act = "act" if len(fitted) > 1 else "acts"
         console.print(
             f"  {', '.join(fitted)} {act} on training rows, which are not compared here",
@@ -73,10 +110,11 @@ def _moves(diff: LabelDiff) -> bool:
     return bool(diff.total.changed or diff.total.new or diff.total.vanished)
 
 
-def _print_counts(console: Console, diff: LabelDiff, of_days: str) -> None:
+def _print_counts(console: Console, diff: LabelDiff, title: str) -> None:
     unit = "impressions" if diff.grain == "impression" else "queries and items"
-    console.print(f"\n[bold]Rows that change[/] ({of_days}; {unit})", highlight=False)
-    table = _table("", "rows", "label changes", "new", "vanish", "old mean", "new mean")
+    console.print(f"\n[bold]{title}; {unit})", highlight=False)
+    weighed = ["weight changes"] if diff.total.weighed else []
+    table = _table("", "rows", "label changes", *weighed, "new", "vanish", "old mean", "new mean")
     segments = [parts[:_MOST] for parts in diff.by_segment.values()]
     groups = [(diff.total,), diff.by_signal[:_MOST], *segments]
     heads = ["", "signals: ", *(f"{name} " for name in diff.by_segment)]
@@ -87,6 +125,7 @@ def _print_counts(console: Console, diff: LabelDiff, of_days: str) -> None:
                 escape(head + part.of),
                 f"{part.rows:,}",
                 share,
+                *(f"{part.weighed:,}" for _ in weighed),
                 f"{part.new:,}",
                 f"{part.vanished:,}",
                 _number(part.old_mean),
@@ -165,15 +204,19 @@ def _bar(side: Distribution, name: str) -> str:
     return f"{share:7.2%} {'#' * length:<{_BAR}}"
 
 
-def _print_movers(console: Console, diff: PolicyDiff) -> None:
+def _print_movers(console: Console, movers: tuple[Mover, ...]) -> None:
     console.print("\n[bold]The rows that move most[/]")
-    for mover in diff.movers:
+    for mover in movers:
         ids = ", ".join(f"{name} {value}" for name, value in mover.ids.items())
-        days = f"{mover.days[0]}" if len(mover.days) == 1 else f"{mover.days[0]}..{mover.days[-1]}"
-        positions = ", ".join(map(str, mover.positions))
+        shown = "shown by no list"
+        if mover.days:
+            shown = f"{mover.days[0]}" + f"..{mover.days[-1]}" * (len(mover.days) > 1)
+            shown += f", position {', '.join(map(str, mover.positions))}"
         moved = f"{mover.labels[0]:g} -> {mover.labels[1]:g}"
+        if mover.weights is not None and mover.labels[0] == mover.labels[1]:
+            moved = f"weight {mover.weights[0]:g} -> {mover.weights[1]:g}"
         for line in (
-            f"{moved}  {ids}, {days}, position {positions}",
+            f"{moved}  {ids}, {shown}",
             f"    old: {mover.old_words}",
             f"    new: {mover.new_words}",
         ):
@@ -191,7 +234,7 @@ def _print_plan(console: Console, diff: PolicyDiff) -> None:
         of_policy = f" of {each.policy}" if each.policy else ""
         days = f"{each.days[0]} to {each.days[-1]}, {len(each.days)} partitions"
         days = days if len(each.days) > 1 else f"{each.days[0]}"
-        console.print(f"  {each.table}{of_policy}: {days}", highlight=False)
+        console.print(f"  {each.table}{of_policy}: {days}{_values(diff, each)}", highlight=False)
     if plan.rankers:
         said = ", ".join(f"{policy} {title}" for policy, title in plan.rankers)
         console.print(f"  rankers trained: {escape(said)}", highlight=False)
@@ -205,6 +248,14 @@ def _print_plan(console: Console, diff: PolicyDiff) -> None:
         seconds = "?" if cost.seconds is None else f"{cost.seconds:.1f}"
         table.add_row(cost.table, str(cost.partitions), rows, seconds, cost.source)
     console.print(table)
+
+
+def _values(diff: PolicyDiff, affected: Affected) -> str:
+    """Labels that are built though the change leaves them alone: the name has none yet."""
+    is_the_same = diff.change.reaches != "labels" and affected.table == "labels"
+    if not is_the_same or affected.policy != diff.taken_up:
+        return ""
+    return f", with the values of {diff.names[0]}"
 
 
 def _print_trial(console: Console, diff: PolicyDiff) -> None:
