@@ -76,6 +76,16 @@ def test_trust_seldom_cries_wolf(logger: str) -> None:
     assert np.mean(p_values) > 0.3
 
 
+@pytest.mark.parametrize("n_lists", [5, 30, 100, 300, 600])
+def test_small_logs_have_some_power_or_none(n_lists: int) -> None:
+    """Clicks that are drawn anew may be too few to test where those of the log were not."""
+    for seed in range(8):
+        cells = simulated(seed, n_lists=n_lists, n_queries=20, logger="weak")
+        test = trust_misfit(cells, pbm_propensities(cells), SIGNIFICANCE, seed)
+        assert 0 <= test.power <= 1
+        assert 0 <= test.p_value <= 1
+
+
 def test_click_rates_near_one_do_not_look_like_trust() -> None:
     rows = []
     rng = np.random.default_rng(3)

@@ -103,6 +103,8 @@ def _found(drawn: tuple[Cells, Floats], significance: float, rng: np.random.Gene
     curve = pbm_propensities(cells)
     tested = quality_groups(cells, curve, rng)
     kept = tested.tested_places()
+    if not len(kept):
+        return 0.0
     chance_at = _by_cell(cells, chance, tested)
     mean = replace(tested, cells=replace(tested.cells, clicks=tested.cells.impressions * chance_at))
     project = tested.projection()[kept]
