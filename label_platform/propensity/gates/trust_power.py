@@ -42,6 +42,7 @@ _MANY_CELLS = 100_000
 _REDRAWN = 75
 _MOST_ALIKE = 1e4
 _RIDGE = 1e-6
+_ROUNDING = 1e-9
 _MAMMEN = (1 + np.sqrt(5) * np.array([-1.0, 1.0])) / 2
 _CHANCES = (1 + np.array([1.0, -1.0]) / np.sqrt(5)) / 2
 """Mean 0, variance 1 and third moment 1."""
@@ -149,7 +150,9 @@ def _share_found(
         changed = means + rng.choice(_MAMMEN, len(off), p=_CHANCES)[:, None] * off
         excess = changed.sum(axis=0)
         covariance = changed.T @ changed + _RIDGE * np.eye(freedom)
-        by_excess, by_mean = np.linalg.solve(covariance, np.column_stack([excess, mean])).T
+        # of few queries some draws vary in fewer directions than the log did
+        inverse = np.linalg.pinv(covariance, hermitian=True)
+        by_excess, by_mean = inverse @ excess, inverse @ mean
         toward = mean @ by_excess / np.sqrt(mean @ by_mean)
         found += bool(excess @ by_excess > any_needed or toward > toward_needed)
     return found / _REDRAWN
@@ -157,9 +160,10 @@ def _share_found(
 
 def _whitening(covariance: Floats) -> Floats:
     """The matrix that makes all that varies vary alike, shape (d, directions that vary)."""
-    # positions differ by orders of magnitude in clicks
+    # positions differ by orders of magnitude in clicks; what is left of none is rounding
     spread = np.sqrt(np.diag(covariance))
-    inverse = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
+    varies = spread > _ROUNDING * spread.max()
+    inverse = np.divide(1.0, spread, out=np.zeros_like(spread), where=varies)
     values, vectors = np.linalg.eigh(covariance * np.outer(inverse, inverse))
     kept = values > _RIDGE * max(values[-1], _RIDGE)
     return np.asarray(inverse[:, None] * vectors[:, kept] / np.sqrt(values[kept]))
