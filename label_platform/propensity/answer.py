@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from label_platform.propensity.agreement import BY_CHANCE, held_against, with_flag
+from label_platform.propensity.agreement import BY_CHANCE, HARVESTS, held_against, with_flag
 from label_platform.propensity.choice import HARVESTED, Choice, choose
 from label_platform.propensity.curve import (
     REFERENCE_POSITION,
@@ -119,7 +119,7 @@ def _noted(
         notes.append(f"{'; '.join(lacking)}: too little evidence, this curve is taken")
     contradicted = [
         name
-        for name in (*BY_CHANCE, *HARVESTED)
+        for name in (*BY_CHANCE, *HARVESTS)
         if name in parts and (parts[name]["verdict"] == Verdict.DISAGREEMENT).any()
     ]
     if contradicted:
