@@ -1,5 +1,7 @@
 """impression_signals + propensities -> labels of one policy."""
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from label_platform.crafting import compile_watch_time
@@ -65,18 +67,27 @@ def labels_sql(context: Context, policy: Policy, partition: Partition) -> tuple[
         policy: an active policy, or another version of one.
         partition: of ``labels``; its policy's statistics are read.
     """
-    debiased = uses_propensities(context, policy, partition)
-    days = [partition.day]
-    inputs = LabelInputs(
-        context.lake.scan("impression_signals", days),
-        context.lake.scan("propensities", days) if debiased else None,
-        (
-            context.lake.scan("label_statistics", days, partition.policy)
-            if needs_statistics(policy)
-            else None
-        ),
-        as_of_if_immature(context, policy, partition.day),
-    )
+    inputs = label_inputs(context, policy, partition.day)
+    if needs_statistics(policy):
+        inputs = replace(
+            inputs,
+            statistics=context.lake.scan("label_statistics", [partition.day], partition.policy),
+            as_of=as_of_if_immature(context, policy, partition.day),
+        )
+    debiased = inputs.propensities is not None
     if policy.watch_time is not None:
         return compile_watch_time(policy, inputs), debiased
     return compile_labels(policy, context.problem, inputs), debiased
+
+
+def label_inputs(context: Context, policy: Policy, day: date) -> LabelInputs:
+    """What a day's labels are made from, without what was fitted on other days.
+
+    Raises:
+        PropensityRefusedError: the policy asks for a curve that was refused.
+    """
+    debiased = uses_propensities(context, policy, Partition("labels", day, policy.name))
+    return LabelInputs(
+        context.lake.scan("impression_signals", [day]),
+        context.lake.scan("propensities", [day]) if debiased else None,
+    )

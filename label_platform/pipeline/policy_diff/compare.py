@@ -9,9 +9,9 @@ from typing import Any
 from label_platform.lake import MissingPartitionError, Partition
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.label_statistics import needs_statistics
-from label_platform.pipeline.labels import labels_sql
+from label_platform.pipeline.labels import label_inputs, labels_sql
 from label_platform.pipeline.policy_diff.cost import Cost, cost_of
-from label_platform.pipeline.policy_diff.movers import Mover, label_inputs, movers_of
+from label_platform.pipeline.policy_diff.movers import Mover, movers_of
 from label_platform.pipeline.policy_diff.plan import Plan, is_built_by, plan_of
 from label_platform.pipeline.policy_diff.scratch import scratch, with_policy
 from label_platform.pipeline.policy_diff.training import TrainingDiff, training_diff

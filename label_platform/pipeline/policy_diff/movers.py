@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from label_platform.lake import Engine, Partition, quote_literal
+from label_platform.lake import Engine, quote_literal
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.labels import uses_propensities
 from label_platform.policy import (
     LabelDiff,
     LabelInputs,
@@ -149,12 +148,3 @@ def mean_theta(rows: list[dict[str, Any]]) -> float | None:
     """The mean examination of some impressions; None where it does not matter."""
     known = [float(each["theta"]) for each in rows if "theta" in each]
     return sum(known) / len(known) if known else None
-
-
-def label_inputs(context: Context, policy: Policy, day: date) -> LabelInputs:
-    """What a day's labels are made from, without what was fitted on other days."""
-    debiased = uses_propensities(context, policy, Partition("labels", day, policy.name))
-    return LabelInputs(
-        context.lake.scan("impression_signals", [day]),
-        context.lake.scan("propensities", [day]) if debiased else None,
-    )

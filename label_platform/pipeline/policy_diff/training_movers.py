@@ -4,12 +4,12 @@ from typing import Any
 
 from label_platform.lake import quote_literal
 from label_platform.pipeline.examples import labels_of_days
+from label_platform.pipeline.labels import label_inputs
 from label_platform.pipeline.policy_diff.finish_words import Row, label_words, weight_words
 from label_platform.pipeline.policy_diff.movers import (
     Key,
     Mover,
     evidence_of,
-    label_inputs,
     mean_theta,
     rows_of,
 )
