@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+from label_platform.logs.contract import is_named_by
 from label_platform.policy.check_watch_time import ALWAYS_ABOVE_ZERO
 from label_platform.policy.spec import Policy
+from label_platform.policy.training_spec import Hard
 from label_platform.problem import Problem
+from label_platform.strict_yaml import nearest
 
 _CHOOSING = ("skip_above", "skip_next", "examined", "unexamined", "hard")
 """The blocks that choose among what was shown."""
@@ -151,14 +154,36 @@ def _posterior(policy: Policy) -> Iterator[str]:
 
 def _hard(policy: Policy, problem: Problem) -> Iterator[str]:
     hard = policy.negatives.hard
-    if hard is None or hard.by != "features":
+    if hard is None:
         return
-    if problem.features or problem.item_features or problem.feature_tables:
+    yield from _score(hard, problem)
+    if hard.by != "features" or problem.features or problem.item_features or problem.feature_tables:
         return
     yield (
         "negatives.hard.by: features needs the problem's features or item_features, it has none; "
         "use rank"
     )
+
+
+def _score(hard: Hard, problem: Problem) -> Iterator[str]:
+    """Which of the logged numbers is the logging ranker's score only the policy can say."""
+    key = "negatives.hard.score"
+    if hard.by != "score":
+        if hard.score is not None:
+            yield f"{key}: is for by: score, found by: {hard.by}; leave it out"
+    elif hard.score is None:
+        yield (
+            f"{key}: by: score needs it: the feature, logged with the impression, that holds the "
+            "logging ranker's score"
+        )
+    elif any(sign in hard.score for sign in "*?["):
+        yield f"{key}: expected the name of one feature, found the pattern {hard.score!r}"
+    elif not is_named_by(hard.score, problem.features):
+        known = nearest(hard.score, problem.features) if problem.features else "there are none"
+        yield (
+            f"{key}: {hard.score!r} is none of the columns that the problem's features name; "
+            f"{known}"
+        )
 
 
 def _random(policy: Policy, problem: Problem) -> Iterator[str]:

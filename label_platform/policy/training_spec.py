@@ -74,12 +74,15 @@ class Hard(StrictModel):
     Attributes:
         per_positive: how many for each positive, the nearest first.
         by: features: the least distance over standardised features; rank: the nearest position,
-            which is how the logging ranker's score ordered them.
+            which is how the logging ranker's score ordered them, so not in lists in random order;
+            score: the least difference of the logging ranker's score.
+        score: with by: score, the number logged with the impression that is this score.
         weight: of each.
     """
 
     per_positive: int = Field(default=1, ge=1, le=100)
-    by: Literal["features", "rank"] = "features"
+    by: Literal["features", "rank", "score"] = "features"
+    score: str | None = None
     weight: float = Field(default=1.0, gt=0)
 
 
