@@ -15,34 +15,32 @@ from label_platform.examples.columns import feature_list_sql, item_join_sql
 from label_platform.examples.guard import known_ctes, looked_at_ctes, refused_sql
 from label_platform.examples.relations import ExampleRelations, Part
 from label_platform.examples.standardised import Features, number_sql
-from label_platform.policy import Hard, Negatives
+from label_platform.policy import Hard, Policy
 
 
 def hard_impressions_sql(
-    block: Hard, negatives: Negatives, relations: ExampleRelations, part: Part
+    policy: Policy, block: Hard, relations: ExampleRelations, part: Part
 ) -> str:
     """SQL of the ids of the impressions of a part that the block takes."""
-    return f"""{_looked_at(block, negatives, relations, part)}
+    return f"""{_looked_at(policy, block, relations, part)}
 
 select distinct impression_id
 from looked_at
 where _own_reason is null"""
 
 
-def refused_hard_sql(
-    block: Hard, negatives: Negatives, relations: ExampleRelations, part: Part
-) -> str:
+def refused_hard_sql(policy: Policy, block: Hard, relations: ExampleRelations, part: Part) -> str:
     """SQL of the near rows that the guard refused."""
-    return refused_sql(_looked_at(block, negatives, relations, part), part, "hard")
+    return refused_sql(_looked_at(policy, block, relations, part), part, "hard")
 
 
-def _looked_at(block: Hard, negatives: Negatives, relations: ExampleRelations, part: Part) -> str:
+def _looked_at(policy: Policy, block: Hard, relations: ExampleRelations, part: Part) -> str:
     features = Features(relations, logged=True)
     distance = _distance_sql(block, features)
+    tolerance = policy.negatives.near_duplicates
     told = _told_sql(block, distance)
-    standardised = block.by == "features" or negatives.near_duplicates > 0
-    tolerance = negatives.near_duplicates
-    return f"""with {known_ctes(features, part=part, standardised=standardised)},
+    standardised = block.by == "features" or tolerance > 0
+    return f"""with {known_ctes(policy, features, part=part, standardised=standardised)},
 
 {_labelled(relations, part)},
 
@@ -63,7 +61,7 @@ pairs as (
         positive.impression_id as _own_positive_id,
         {distance} as _own_distance
     from list_rows as positive
-    inner join list_rows as other on positive.request_id = other.request_id
+    inner join list_rows as other on positive.group_id = other.group_id
     cross join statistics
     where positive.label > 0 and other.label = 0{told}
 ),
@@ -113,7 +111,7 @@ def _labelled(relations: ExampleRelations, part: Part) -> str:
     return f"""labelled as (
     select
         signals.impression_id,
-        signals.request_id,
+        signals.request_id as group_id,
         signals.query_id,
         signals.item_id,
         signals.position,

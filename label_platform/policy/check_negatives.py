@@ -15,13 +15,14 @@ _CHOOSING = ("skip_above", "skip_next", "examined", "unexamined", "hard")
 _ALL_SHOWN = ("skip_above", "examined", "unexamined")
 """With these blocks, each row that was shown trains or is stood for by another."""
 
-_IMPRESSION_KEYS = (*_CHOOSING, "random", "at_most_per_list")
+_IMPRESSION_KEYS = (*_CHOOSING, "at_most_per_list")
 
 
 def check_negatives(policy: Policy, problem: Problem) -> Iterator[str]:
     """Everything that is wrong with the blocks, a line each, naming the key."""
     yield from _grain(policy)
     yield from _weights(policy)
+    yield from _random(policy, problem)
     if policy.grain != "impression":
         return
     if policy.watch_time is not None and policy.watch_time.label in ALWAYS_ABOVE_ZERO:
@@ -30,7 +31,6 @@ def check_negatives(policy: Policy, problem: Problem) -> Iterator[str]:
         yield from _debiased(policy)
         yield from _posterior(policy)
         yield from _hard(policy, problem)
-    yield from _random(policy, problem)
 
 
 def _never_negative(policy: Policy, label: str) -> Iterator[str]:
@@ -53,8 +53,8 @@ def _grain(policy: Policy) -> Iterator[str]:
         for key in _asked(policy, _IMPRESSION_KEYS):
             yield (
                 f"negatives.{key}: is for grain impression: the label of a query and item "
-                "already counts its impressions without a click; never_examined is for this "
-                "grain"
+                "already counts its impressions without a click; never_examined and random are "
+                "for this grain"
             )
         if negatives.never_examined is not None and policy.debias.method != "coec":
             yield (
@@ -203,6 +203,11 @@ def _random(policy: Policy, problem: Problem) -> Iterator[str]:
         yield (
             f"{key}: an item that was not shown needs the problem's item_features or one of its "
             "feature_tables of items, it has none"
+        )
+    if policy.debias.prior is not None:
+        yield (
+            f"{key}: debias.prior gives what nobody has looked at the label of the prior, and not "
+            "0, so an item that was not shown would be no negative; leave one of them out"
         )
     for number, ranker in enumerate(policy.rankers):
         if ranker.uses_position_feature:

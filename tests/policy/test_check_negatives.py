@@ -41,7 +41,8 @@ REFUSALS: list[tuple[Changes, str]] = [
             COEC | negatives(**{block: keys}),
             (
                 f"negatives.{block}: is for grain impression: the label of a query and item "
-                "already counts its impressions without a click; never_examined is for this grain"
+                "already counts its impressions without a click; never_examined and random are "
+                "for this grain"
             ),
         )
         for block, keys in (
@@ -50,7 +51,6 @@ REFUSALS: list[tuple[Changes, str]] = [
             ("examined", {"weight": 1}),
             ("unexamined", {"rate": 0.2}),
             ("hard", {}),
-            ("random", {}),
             ("at_most_per_list", 5),
         )
     ],
