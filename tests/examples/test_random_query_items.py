@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from datetime import date
 from hashlib import md5
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from label_platform.examples import drawn_sql, refused_draws_sql
-from label_platform.policy import Policy
+from label_platform.policy import Policy, load_policy
+from label_platform.ranking import TrainingData
 
+POLICIES = Path(__file__).parents[2] / "policies"
 MakePolicy = Callable[..., Policy]
 LONG_AGO, FIRST, SECOND = date(2026, 9, 1), date(2026, 10, 1), date(2026, 10, 2)
 VALIDATE = date(2026, 10, 3)
@@ -190,6 +194,66 @@ def test_a_doubly_robust_label_of_what_was_not_shown_is_all_prediction(
     assert set(random["prediction_share"]) == {1}
     assert set(random["information"]) == {0}
     assert set(shares[shares["origin"] == "cell"]["prediction_share"]) == {0}
+
+
+def is_sampled(query: int, item: int, rate: float) -> bool:
+    digits = md5(f"never_examined|{query}|{item}".encode(), usedforsecurity=False).hexdigest()
+    return int(digits[:8], 16) < rate * 2**32
+
+
+@pytest.mark.parametrize("first_query", [1, 1001])
+def test_the_shipped_policy_by_hand(make_shop: Callable[..., Any], first_query: int) -> None:
+    shop = make_shop(features=[])
+    queries = range(first_query, first_query + 12)
+    # what lists show is 1, 2, 3 and 4, with a standard deviation above .8: a tenth of it makes 21,
+    # .01 from the positive, its near duplicate, and no other item
+    shop.stock([(item, LONG_AGO, float(item)) for item in range(1, 21)] + [(21, LONG_AGO, 1.01)])
+    for query in queries:
+        shop.show(query, [1, 2, 3], clicked=[1], query_id=query)
+    for request_id in range(9000, 9030):
+        shop.show(request_id, [4], query_id=999)  # 4 is popular elsewhere
+    policy = load_policy(POLICIES / "coec_never_shown.yaml")
+    rows = shop.examples(policy, shop.theta([0.8, 0.6, 0.02]))
+    rows = rows[rows["group_id"] != 999]
+    cells, random = (rows[rows["origin"] == origin] for origin in ("cell", "random"))
+    # label 1 / .8 and 0; item 3 has .05, the clip, below .5: one in five, for five
+    kept = [query for query in queries if is_sampled(query, 3, 0.2)]
+    keys = ["group_id", "item_id", "label", "weight", "expected_examinations"]
+    assert cells[keys].to_numpy().tolist() == [
+        row
+        for query in queries
+        for row in (
+            [query, 1, 1 / 0.8, 1, 0.8],
+            [query, 2, 0, 1, 0.6],
+            *([[query, 3, 0, 1 / 0.2, 0.05]] if query in kept else []),
+        )
+    ]
+    assert 0 < len(kept) < 12
+    # shown 12, 12, 12 and 30 times: numbers 0 to 12 are item 1, and so on; others have one number
+    shown = {1: 12, 2: 12, 3: 12, 4: 30}
+    items = [item for item in range(1, 22) for _ in range(shown.get(item, 0) + 1)]
+    drawn = {}
+    for query in queries:
+        numbers = [draw(f"{query}|1", number) % len(items) for number in range(2 * 4)]
+        drawn[query] = [item for item in map(items.__getitem__, numbers) if 3 < item < 21][:2]
+    # log_q: (uniform chance) / (chance), and half an examination for a draw on average
+    ratios = {item: (1 / 21) / (items.count(item) / len(items)) for item in range(4, 21)}
+    mean = np.mean([ratios[item] for of_query in drawn.values() for item in of_query])
+    weight = {
+        (query, item): 0.5 * of_query.count(item) * ratios[item] / mean
+        for query, of_query in drawn.items()
+        for item in sorted(set(of_query))
+    }
+    assert random[["group_id", "item_id"]].to_numpy().tolist() == [list(key) for key in weight]
+    assert set(random["label"]) == {0}
+    assert list(random["weight"]) == pytest.approx(list(weight.values()), abs=1e-6)
+    # the popular item, and others
+    assert {item == 4 for _, item in weight} == {True, False}
+    # the ranker weighs cells by their examinations, and draws as they are
+    data = TrainingData.from_examples(rows, policy.rankers[0], ["item_a"])
+    weight |= {(query, item): theta for query in queries for item, theta in ((1, 0.8), (2, 0.6))}
+    weight |= {(query, 3): 0.05 / 0.2 for query in kept}
+    assert data.weight.tolist() == pytest.approx([weight[key] for key in sorted(weight)], abs=1e-6)
 
 
 def test_draws_are_looked_at_as_if_they_had_been_shown(
