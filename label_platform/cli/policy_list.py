@@ -60,6 +60,7 @@ def check_command(
     Example: label-platform policies check drafts/raw_click.yaml
     """
     from label_platform.pipeline.context import Project
+    from label_platform.pipeline.examples import require_logged_scores
     from label_platform.pipeline.policy_diff.source import read_policy
     from label_platform.pipeline.policy_warnings import (
         print_policy_warnings,
@@ -82,6 +83,10 @@ def check_command(
     print_policy_warnings(console, found, loaded)
     with Project(loaded, tuple(found), Workspace.from_environment()).open() as context:
         print_unseen_values(console, context, found)
+        try:
+            require_logged_scores(context, found)
+        except ConfigurationError as error:
+            refused.append(str(error))
     try:
         require_comparable(loaded)
     except ConfigurationError as error:

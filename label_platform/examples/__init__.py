@@ -9,7 +9,11 @@ from label_platform.examples.feature_tables import (
     with_feature_tables_sql,
     wrong_rows_sql,
 )
-from label_platform.examples.features import FeatureColumns, resolve_features
+from label_platform.examples.features import (
+    FeatureColumns,
+    require_logged_score,
+    resolve_features,
+)
 from label_platform.examples.finish import (
     BASE,
     PREDICTED,
@@ -53,6 +57,7 @@ __all__ = [
     "origin_counts_sql",
     "refused_counts_sql",
     "refused_draws_sql",
+    "require_logged_score",
     "resolve_features",
     "split_days",
     "with_feature_tables_sql",

@@ -2,7 +2,7 @@
 
 from label_platform.examples.impression_rows import impression_rows_sql, label_columns
 from label_platform.examples.negatives import limited_sql
-from label_platform.examples.query_item_rows import query_item_rows_sql
+from label_platform.examples.query_item_rows import more_columns, query_item_rows_sql
 from label_platform.examples.random_catalogue import random_rows_sql
 from label_platform.examples.relations import ExampleRelations
 from label_platform.policy import PREDICTION_SHARE, Policy, RandomCatalogue
@@ -17,8 +17,8 @@ def examples_sql(policy: Policy, problem: Problem, relations: ExampleRelations) 
 
     Validation rows are made like training rows, but no random catalogue items are among them:
     early stopping looks at what people were shown. At impression grain ``expected_examinations``
-    is the row's P(examined) if propensities are given, else null; a random row has no position,
-    and raw clicks say nothing of it (``raw_weight`` 0).
+    is the row's P(examined) if propensities are given, else null; a random row has no position and
+    no examinations (null), and raw clicks say nothing of it (``raw_weight`` 0).
 
     Args:
         policy: a checked policy.
@@ -38,8 +38,8 @@ def examples_sql(policy: Policy, problem: Problem, relations: ExampleRelations) 
             impression_rows_sql(policy, problem, relations, "train"),
             impression_rows_sql(policy, problem, relations, "validate"),
         ]
-        if policy.negatives.random is not None:
-            parts.append(_random_rows(policy, policy.negatives.random, relations))
+    if policy.negatives.random is not None:
+        parts.append(_random_rows(policy, policy.negatives.random, relations))
     union = "\nunion all by name\n".join(f"(\n{part}\n)" for part in parts)
     return f"""select * from (
 {limited_sql(policy.negatives, union)}
@@ -49,11 +49,10 @@ order by {ROW_ORDER}"""
 
 def _random_rows(policy: Policy, block: RandomCatalogue, relations: ExampleRelations) -> str:
     """Catalogue items that were not shown; a doubly robust label of them is the prediction."""
-    rows = random_rows_sql(block, policy.negatives, relations)
+    rows = random_rows_sql(policy, block, relations)
     values = {"is_dense": "false", PREDICTION_SHARE: "cast(1 as double)"}
-    columns = "".join(
-        f", {values.get(name, 'cast(0 as double)')} as {name}" for name in label_columns(policy)
-    )
+    names = more_columns(policy) if policy.grain == "query_item" else label_columns(policy)
+    columns = "".join(f", {values.get(name, 'cast(0 as double)')} as {name}" for name in names)
     return f"select *{columns} from (\n{rows}\n)" if columns else rows
 
 

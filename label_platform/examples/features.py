@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from label_platform.examples.feature_tables import JoinedTable
 from label_platform.logs.contract import is_named_by
+from label_platform.policy import Policy
 from label_platform.problem import Problem
-from label_platform.strict_yaml import ConfigurationError, nearest
+from label_platform.strict_yaml import ConfigurationError, located, nearest
 
 _IMPRESSION_COLUMNS = frozenset(
     {
@@ -146,6 +147,32 @@ def resolve_features(
     if lines:
         raise ConfigurationError("\n".join(f"{problem.name}: {line}" for line in lines))
     return replace(found, joined=tuple(name for table in joined for name in table.columns))
+
+
+def require_logged_score(
+    policy: Policy, features: FeatureColumns, text_columns: Iterable[str]
+) -> None:
+    """Refuse ``negatives.hard.by: score`` where logs have no such number.
+
+    Args:
+        policy: a checked policy: the problem's patterns name its score.
+        features: the columns that there are.
+        text_columns: those that are text.
+
+    Raises:
+        ConfigurationError: it names file, line, and the nearest number that logs have.
+    """
+    hard = policy.negatives.hard
+    if hard is None or hard.by != "score" or hard.score is None:
+        return
+    numbers = set(features.impression) - set(text_columns)
+    if hard.score not in numbers:
+        known = nearest(hard.score, numbers) if numbers else "there are none"
+        line = (
+            f"negatives.hard.score: {hard.score!r} is none of the numbers that the logs have for "
+            f"each impression; {known}"
+        )
+        raise ConfigurationError(located(policy.path, [line]))
 
 
 def _is_reserved(name: str) -> bool:

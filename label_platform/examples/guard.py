@@ -1,46 +1,32 @@
 """The guard that keeps random and hard negatives from being positives in disguise.
 
 A candidate is refused if it was not in the catalogue yet when the list was shown, if the list
-showed it (random), if it is positive for the same query anywhere in the training days, or if it
-is a near duplicate of such a positive: each of its features is within ``near_duplicates`` standard
-deviations of the positive's, at 0 exactly the same.
+showed it (random; at grain query_item, any list of the query in the training days), if it is
+positive for the same query anywhere in the training days, or if it is a near duplicate of such a
+positive: each of its features is within ``near_duplicates`` standard deviations of the positive's,
+at 0 exactly the same.
 
 Refused candidates are kept apart with their reason, as far as they were looked at: each positive
 looks at its candidates in order, until it has as many as it needs.
 """
 
 from label_platform.examples.columns import feature_list_sql, item_join_sql
-from label_platform.examples.relations import ExampleRelations, Part
+from label_platform.examples.relations import Part
+from label_platform.examples.rewarded import rewarded_sql
 from label_platform.examples.standardised import Features
+from label_platform.policy import Policy
 
 NOT_YET = "not in the catalogue yet"
-SHOWN = "shown in the list"
+SHOWN = {"impression": "shown in the list", "query_item": "shown for the query"}
 POSITIVE = "positive for the query"
 NEAR_DUPLICATE = "near duplicate of a positive"
 
 
-def rewarded_sql(relations: ExampleRelations, part: Part) -> str:
-    """SQL of a part's rewarded impressions, with their logged features and what these hang on."""
-    labels, signals = relations.of(part)
-    logged = feature_list_sql(relations, "signals", stored=False)
-    user = ""
-    if any(table.of == "user" for table in relations.feature_tables):
-        user = "\n    signals.user_key,"
-    return f"""select
-    signals.impression_id as _own_positive_id,
-    signals.request_id,
-    signals.query_id,{user}
-    signals.item_id,
-    signals.shown_at{logged}
-from {labels} as labels
-inner join {signals} as signals on labels.impression_id = signals.impression_id
-where labels.label > 0"""
-
-
-def known_ctes(features: Features, *, part: Part, standardised: bool) -> str:
+def known_ctes(policy: Policy, features: Features, *, part: Part, standardised: bool) -> str:
     """What is positive for a query: CTEs ``statistics``, ``known`` (items) and ``known_alike``.
 
     Args:
+        policy: says at which grain what is positive.
         features: what likeness is told by.
         part: of the candidates; training days always count, and the candidates' own days too.
         standardised: whether anything is measured in standard deviations.
@@ -50,7 +36,7 @@ def known_ctes(features: Features, *, part: Part, standardised: bool) -> str:
         filled = features.filled_sql("known_rows")
     columns = feature_list_sql(relations, "rewarded_ever")
     parts: tuple[Part, ...] = ("train",) if part == "train" else ("train", part)
-    union = "\nunion all\n".join(rewarded_sql(relations, each) for each in parts)
+    union = "\nunion all\n".join(f"(\n{rewarded_sql(policy, relations, each)}\n)" for each in parts)
     return f"""statistics as (
     {features.statistics_sql() if standardised and features.names else "select 1"}
 ),
@@ -155,7 +141,7 @@ def refused_sql(looked_at: str, part: Part, origin: str) -> str:
 
 select
     '{part}' as part,
-    request_id as group_id,
+    group_id,
     item_id,
     '{origin}' as origin,
     _own_reason as reason

@@ -38,7 +38,7 @@ def impression_rows_sql(
     weight = block_weight_sql(policy, has_examination=relations.propensities is not None)
     negatives, hard = policy.negatives, None
     if negatives.hard is not None:
-        hard = hard_impressions_sql(negatives.hard, negatives, relations, part)
+        hard = hard_impressions_sql(policy, negatives.hard, relations, part)
     return f"""with origins as (
     {origins_sql(negatives, source, hard)}
 ),

@@ -21,9 +21,9 @@ def query_item_rows_sql(policy: Policy, relations: ExampleRelations, part: Part)
     labels, signals = relations.of(part)
     kept, weight = _never_examined(policy)
     added = "".join(f",\n    round(kept.{name}, 6) as {name}" for name in more_columns(policy))
-    return f"""with {_cells(policy, labels)},
+    return f"""with {cells_cte(policy, labels)},
 
-{_last_impressions(signals)},
+{last_impressions_cte(signals)},
 
 kept as (
     select
@@ -45,7 +45,7 @@ select
     kept.item_id,
     cast(null as uuid) as impression_id,
     cast(null as integer) as position,
-    round(kept._own_gain_sum / kept.expected_examinations, 6) as label,
+    {label_sql("kept")} as label,
     round(cast({weight} as double), 6) as weight,
     round(kept._own_clicks / kept.impressions, 6) as raw_label,
     round(kept.impressions * cast({weight} as double), 6) as raw_weight,
@@ -53,6 +53,15 @@ select
     kept.expected_examinations,
     'cell' as origin{added}{feature_list_sql(relations, "kept")}
 from kept{item_join_sql(relations, "kept")}"""
+
+
+def label_sql(cells: str) -> str:
+    """The label of a cell, over the sums of its days.
+
+    Args:
+        cells: the name of rows of the CTE ``cells``.
+    """
+    return f"round({cells}._own_gain_sum / {cells}.expected_examinations, 6)"
 
 
 def more_columns(policy: Policy) -> dict[str, str]:
@@ -72,7 +81,7 @@ def more_columns(policy: Policy) -> dict[str, str]:
     return columns
 
 
-def _cells(policy: Policy, labels: str) -> str:
+def cells_cte(policy: Policy, labels: str) -> str:
     """CTE ``cells``: the parts of all days, added up."""
     more = more_columns(policy)
     summed = "".join(f",\n        {sql} as {name}" for name, sql in more.items())
@@ -89,7 +98,7 @@ def _cells(policy: Policy, labels: str) -> str:
 )"""
 
 
-def _last_impressions(signals: str) -> str:
+def last_impressions_cte(signals: str) -> str:
     """CTE ``last_impressions``: of each cell the last time that it was shown."""
     return f"""last_impressions as (
     select

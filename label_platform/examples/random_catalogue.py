@@ -1,5 +1,9 @@
 """Negatives that no list showed: random items of the catalogue, behind a guard.
 
+What is drawn for is a rewarded impression of a list; at grain query_item a rewarded cell, and then
+the query stands for the list: what it showed is what any list of the query showed in the training
+days.
+
 For every positive, items are drawn by md5 of the positive and the number of the draw, until enough
 pass the guard (``guard.py``); where it refuses nearly everything there are fewer.
 
@@ -17,7 +21,8 @@ often. So weights are divided by their mean over the block: each draw weighs ``w
 and within a list items have in expectation the shares they have under uniform draws.
 
 Features are what the item would have had in the list: those of the items table and of feature
-tables as of the moment at which the list was shown, of its query and its user.
+tables as of the moment at which the list was shown, of its query and its user. At grain query_item
+that is the last list that showed the rewarded item.
 """
 
 from label_platform.examples.columns import feature_list_sql, item_join_sql
@@ -28,11 +33,11 @@ from label_platform.examples.guard import (
     known_ctes,
     looked_at_ctes,
     refused_sql,
-    rewarded_sql,
 )
 from label_platform.examples.relations import ExampleRelations
+from label_platform.examples.rewarded import rewarded_sql, shown_sql
 from label_platform.examples.standardised import Features
-from label_platform.policy import Negatives, RandomCatalogue
+from label_platform.policy import Policy, RandomCatalogue
 
 _SPARE_DRAWS = 4
 """Draws for each item that is needed: the guard refuses few in a catalogue of any size."""
@@ -53,20 +58,18 @@ _KEPT = f"""corrected as (
 kept as (
     select
         *,
-        sum(_own_own_correction) over (partition by request_id, item_id)
+        sum(_own_own_correction) over (partition by group_id, item_id)
             / (select avg(_own_own_correction) from corrected) as _own_correction,
-        count(*) over (partition by request_id, item_id) as _own_times
+        count(*) over (partition by group_id, item_id) as _own_times
     from corrected
     qualify row_number() over (
-        partition by request_id, item_id order by _own_positive_id, _own_draw
+        partition by group_id, item_id order by _own_positive_id, _own_draw
     ) = 1
 )"""
 """CTEs: a row per list and item that passed the guard, with how often and how likely it was."""
 
 
-def random_rows_sql(
-    block: RandomCatalogue, negatives: Negatives, relations: ExampleRelations
-) -> str:
+def random_rows_sql(policy: Policy, block: RandomCatalogue, relations: ExampleRelations) -> str:
     """SQL of random catalogue rows for the lists of the training days.
 
     Raises:
@@ -76,13 +79,13 @@ def random_rows_sql(
     correction = "kept._own_times"
     if block.draw == "popularity" and block.log_q:
         correction = "kept._own_correction"
-    return f"""{_looked_at(block, negatives, relations)},
+    return f"""{_looked_at(policy, block, relations)},
 
 {_KEPT}
 
 select
     'train' as part,
-    kept.request_id as group_id,
+    kept.group_id,
     kept.query_id,
     kept.item_id,
     cast(null as uuid) as impression_id,
@@ -97,14 +100,12 @@ select
 from kept"""
 
 
-def refused_random_sql(
-    block: RandomCatalogue, negatives: Negatives, relations: ExampleRelations
-) -> str:
+def refused_random_sql(policy: Policy, block: RandomCatalogue, relations: ExampleRelations) -> str:
     """SQL of the draws that the guard refused."""
-    return refused_sql(_looked_at(block, negatives, relations), "train", "random")
+    return refused_sql(_looked_at(policy, block, relations), "train", "random")
 
 
-def drawn_sql(block: RandomCatalogue, relations: ExampleRelations) -> str:
+def drawn_sql(policy: Policy, block: RandomCatalogue, relations: ExampleRelations) -> str:
     """SQL of the draws as if they had been shown: item_id, shown_at, excluded_reason (null).
 
     What a draw would see is looked at by it, before any row is made. Items that were not in the
@@ -117,7 +118,7 @@ def drawn_sql(block: RandomCatalogue, relations: ExampleRelations) -> str:
         raise ValueError("negatives.random needs the items table")
     in_catalogue = item_join_sql(relations, "drawn", "inner", dated=_is_dated(relations))
     return f"""(with rewarded as (
-    {rewarded_sql(relations, "train")}
+    {rewarded_sql(policy, relations, "train")}
 ),
 
 {_drawn(block, relations)}
@@ -126,22 +127,25 @@ select drawn.item_id, drawn.shown_at, cast(null as varchar) as excluded_reason
 from drawn{in_catalogue})"""
 
 
-def _looked_at(block: RandomCatalogue, negatives: Negatives, relations: ExampleRelations) -> str:
+def _looked_at(policy: Policy, block: RandomCatalogue, relations: ExampleRelations) -> str:
     if relations.items is None:
         raise ValueError("negatives.random needs the items table")
     features = Features(relations, logged=False)
-    tolerance = negatives.near_duplicates
-    known = known_ctes(features, part="train", standardised=tolerance > 0)
+    tolerance = policy.negatives.near_duplicates
+    known = known_ctes(policy, features, part="train", standardised=tolerance > 0)
     filled = features.filled_sql("dated") if tolerance > 0 else ""
     dated = _is_dated(relations)
     not_yet = "items.item_id is null" if dated else "false"
     catalogue = item_join_sql(relations, "drawn", dated=dated)
     columns = feature_list_sql(relations, "drawn", logged=False)
-    reasons = {NOT_YET: "candidates._own_is_not_yet", SHOWN: "candidates._own_is_shown"}
+    reasons = {
+        NOT_YET: "candidates._own_is_not_yet",
+        SHOWN[policy.grain]: "candidates._own_is_shown",
+    }
     return f"""with {known},
 
 rewarded as (
-    {rewarded_sql(relations, "train")}
+    {rewarded_sql(policy, relations, "train")}
 ),
 
 {_drawn(block, relations)},
@@ -152,10 +156,8 @@ dated as (
         {not_yet} as _own_is_not_yet,
         shown.item_id is not null as _own_is_shown{columns}
     from {with_feature_tables_sql("drawn", relations.feature_tables)} as drawn{catalogue}
-    left join (
-        select distinct request_id, item_id from {relations.signals_train}
-    ) as shown
-        on drawn.request_id = shown.request_id and drawn.item_id = shown.item_id
+    left join ({shown_sql(policy, relations)}) as shown
+        on drawn.group_id = shown.group_id and drawn.item_id = shown.item_id
 ),
 
 candidates as (
@@ -183,7 +185,7 @@ def _drawn(block: RandomCatalogue, relations: ExampleRelations) -> str:
     if block.draw == "uniform":
         once = """
     qualify row_number() over (
-        partition by draws.request_id, catalogue.item_id
+        partition by draws.group_id, catalogue.item_id
         order by draws._own_positive_id, draws._own_draw
     ) = 1"""
     return f"""{_catalogue(block, relations)}
@@ -191,7 +193,7 @@ def _drawn(block: RandomCatalogue, relations: ExampleRelations) -> str:
 draws as (
     select
         rewarded._own_positive_id,
-        rewarded.request_id,
+        rewarded.group_id,
         rewarded.query_id,{user}
         rewarded.shown_at,
         _own_draw,

@@ -27,9 +27,9 @@ def refused_draws_sql(policy: Policy, relations: ExampleRelations) -> str | None
     negatives = policy.negatives
     refused = []
     if negatives.random is not None:
-        refused.append(refused_random_sql(negatives.random, negatives, relations))
+        refused.append(refused_random_sql(policy, negatives.random, relations))
     if negatives.hard is not None:
-        refused += [refused_hard_sql(negatives.hard, negatives, relations, part) for part in _PARTS]
+        refused += [refused_hard_sql(policy, negatives.hard, relations, part) for part in _PARTS]
     if not refused:
         return None
     union = "\nunion all\n".join(f"(\n{query}\n)" for query in refused)

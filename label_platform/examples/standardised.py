@@ -37,8 +37,8 @@ class Features:
         """SQL of one row: mean and standard deviation of each number over the training rows."""
         relations = self.relations
         columns = ",\n    ".join(
-            f"avg({_number(name)}) as _own_mean_{number}, "
-            f"stddev_pop({_number(name)}) as _own_sd_{number}"
+            f"avg({number_sql(name)}) as _own_mean_{number}, "
+            f"stddev_pop({number_sql(name)}) as _own_sd_{number}"
             for number, name in enumerate(self.names)
             if not self._is_text(name)
         )
@@ -112,7 +112,7 @@ from (
     def _filled(self, number: int, name: str, rows: str) -> str:
         if self._is_text(name):
             return f"{rows}.{quote_identifier(name)}"
-        return f"coalesce({_number(name, rows)}, statistics._own_mean_{number}, 0)"
+        return f"coalesce({number_sql(name, rows)}, statistics._own_mean_{number}, 0)"
 
     def _pairs(self, left: str, right: str) -> list[tuple[int, str, str, str]]:
         """Number, name, and the columns of both rows, of each feature."""
@@ -122,8 +122,13 @@ from (
         ]
 
 
-def _number(name: str, rows: str | None = None) -> str:
-    """A feature as a finite number, or null."""
+def number_sql(name: str, rows: str | None = None) -> str:
+    """A feature as a finite number, or null.
+
+    Args:
+        name: the column.
+        rows: the name of the rows that it is a column of.
+    """
     column = quote_identifier(name) if rows is None else f"{rows}.{quote_identifier(name)}"
     value = f"cast({column} as double)"
     return f"case when isfinite({value}) then {value} end"

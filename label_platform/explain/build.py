@@ -44,7 +44,7 @@ class Frame:
         title: which label.
         facts: versions, days and the like.
         notes: what a reader should know.
-        listed: the impression's list.
+        listed: the impression's list; of a cell, what was drawn for its query.
     """
 
     title: str = ""

@@ -123,7 +123,7 @@ class Explanation:
         impressions: what it is made of; one at impression grain.
         steps: the arithmetic over all impressions.
         comparisons: what is stored beside what was computed again.
-        listed: the impression's list in the training rows.
+        listed: the impression's list in the training rows; of a cell, what was drawn for its query.
         notes: what a reader should know: files that changed, rules taken as recorded.
     """
 
@@ -134,6 +134,12 @@ class Explanation:
     comparisons: tuple[Comparison, ...] = ()
     listed: tuple[ListRow, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def listed_title(self) -> str:
+        """What the rows of ``listed`` are, for people."""
+        shown = any(row.position is not None for row in self.listed)
+        return "The list in training" if shown else "Drawn from the catalogue for the query"
 
     @property
     def all_comparisons(self) -> tuple[Comparison, ...]:

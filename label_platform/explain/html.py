@@ -157,7 +157,7 @@ def _listed(explanation: Explanation) -> str:
         for row in explanation.listed
     ]
     head = ["#position", "item", "#label", "trains as", "#weight"]
-    return _table("The list in training", head, rows)
+    return _table(explanation.listed_title, head, rows)
 
 
 def _notes(notes: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ def as_text_lines(explanation: Explanation) -> list[str]:
         *(f"  {name:<18} {value}" for name, value in explanation.facts.items()),
         *(line for each in explanation.impressions for line in _impression(each)),
         *_headed("All together", _steps(explanation.steps)),
-        *_headed("The list in training", _listed(explanation)),
+        *_headed(explanation.listed_title, _listed(explanation)),
         *_headed("Notes", (f"  {note}" for note in explanation.notes)),
         *_headed("Stored and computed again", _comparisons(explanation.all_comparisons)),
         *_verdict(explanation),

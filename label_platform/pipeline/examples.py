@@ -1,5 +1,6 @@
 """labels + impression_signals + items -> training examples of one policy."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from label_platform.examples import (
     origin_counts_sql,
     refused_counts_sql,
     refused_draws_sql,
+    require_logged_score,
     resolve_features,
 )
 from label_platform.lake import Manifest, Partition, recipe_hash
@@ -141,7 +143,11 @@ def _counted(
 
 
 def example_relations(context: Context, policy: Policy, split: Split) -> ExampleRelations:
-    """What a policy's training rows are made from."""
+    """What a policy's training rows are made from.
+
+    Raises:
+        ConfigurationError: the logs lack a table or a column that the policy names.
+    """
     lake = context.lake
     features = feature_columns(context, split.train)
     items = lake.scan("items", context.item_days) if context.item_days else None
@@ -152,6 +158,8 @@ def example_relations(context: Context, policy: Policy, split: Split) -> Example
             "random out of the policy's negatives"
         )
     shown = shown_with_features(context, split.train)
+    text_columns = _text_columns(context, features, shown, items)
+    require_logged_score(policy, features, text_columns)
     return ExampleRelations(
         labels_train=labels_of_days(context, policy, split.train, split),
         labels_validate=labels_of_days(context, policy, split.validate, split),
@@ -161,7 +169,7 @@ def example_relations(context: Context, policy: Policy, split: Split) -> Example
         propensities=examination_curve(context, policy, split.train[-1]),
         feature_columns=features.shown,
         item_feature_columns=features.item,
-        text_columns=_text_columns(context, features, shown, items),
+        text_columns=text_columns,
         feature_tables=context.feature_tables.tables,
     )
 
@@ -175,6 +183,30 @@ def _text_columns(
             types = context.engine.schema(relation)
             text.update(name for name in names if types[name].startswith(("VARCHAR", "ENUM")))
     return frozenset(text)
+
+
+def require_logged_scores(context: Context, policies: Iterable[Policy]) -> None:
+    """Refuse policies whose logging ranker's score the logs lack, as far as logs are built.
+
+    Raises:
+        ConfigurationError: a line for each such policy.
+    """
+    days = tuple(context.lake.days("impression_signals"))
+    if not days:
+        return
+    lines = []
+    for policy in policies:
+        if policy.negatives.hard is None or policy.negatives.hard.by != "score":
+            continue
+        try:
+            features = feature_columns(context, days[-1:])
+            shown = context.lake.scan("impression_signals", days)
+            logged = FeatureColumns(features.impression, ())
+            require_logged_score(policy, logged, _text_columns(context, logged, shown, None))
+        except ConfigurationError as error:
+            lines.append(str(error))
+    if lines:
+        raise ConfigurationError("\n".join(lines))
 
 
 def labels_of_days(context: Context, policy: Policy, days: tuple[date, ...], split: Split) -> str:

@@ -53,7 +53,7 @@ def refuse_leaks_of_draws(context: "Context", policy: Policy, relations: Example
         return
     for table in relations.feature_tables:
         if table.of == "item" and table.says_when_known:
-            drawn = drawn_sql(block, relations)
+            drawn = drawn_sql(policy, block, relations)
             words = f"items that {policy.name} draws for negatives.random"
             _refuse_leak(context, drawn, table, words)
 

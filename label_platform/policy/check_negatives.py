@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+from label_platform.logs.contract import is_named_by
 from label_platform.policy.check_watch_time import ALWAYS_ABOVE_ZERO
 from label_platform.policy.spec import Policy
+from label_platform.policy.training_spec import Hard
 from label_platform.problem import Problem
+from label_platform.strict_yaml import nearest
 
 _CHOOSING = ("skip_above", "skip_next", "examined", "unexamined", "hard")
 """The blocks that choose among what was shown."""
@@ -12,13 +15,14 @@ _CHOOSING = ("skip_above", "skip_next", "examined", "unexamined", "hard")
 _ALL_SHOWN = ("skip_above", "examined", "unexamined")
 """With these blocks, each row that was shown trains or is stood for by another."""
 
-_IMPRESSION_KEYS = (*_CHOOSING, "random", "at_most_per_list")
+_IMPRESSION_KEYS = (*_CHOOSING, "at_most_per_list")
 
 
 def check_negatives(policy: Policy, problem: Problem) -> Iterator[str]:
     """Everything that is wrong with the blocks, a line each, naming the key."""
     yield from _grain(policy)
     yield from _weights(policy)
+    yield from _random(policy, problem)
     if policy.grain != "impression":
         return
     if policy.watch_time is not None and policy.watch_time.label in ALWAYS_ABOVE_ZERO:
@@ -27,7 +31,6 @@ def check_negatives(policy: Policy, problem: Problem) -> Iterator[str]:
         yield from _debiased(policy)
         yield from _posterior(policy)
         yield from _hard(policy, problem)
-    yield from _random(policy, problem)
 
 
 def _never_negative(policy: Policy, label: str) -> Iterator[str]:
@@ -50,8 +53,8 @@ def _grain(policy: Policy) -> Iterator[str]:
         for key in _asked(policy, _IMPRESSION_KEYS):
             yield (
                 f"negatives.{key}: is for grain impression: the label of a query and item "
-                "already counts its impressions without a click; never_examined is for this "
-                "grain"
+                "already counts its impressions without a click; never_examined and random are "
+                "for this grain"
             )
         if negatives.never_examined is not None and policy.debias.method != "coec":
             yield (
@@ -151,14 +154,36 @@ def _posterior(policy: Policy) -> Iterator[str]:
 
 def _hard(policy: Policy, problem: Problem) -> Iterator[str]:
     hard = policy.negatives.hard
-    if hard is None or hard.by != "features":
+    if hard is None:
         return
-    if problem.features or problem.item_features or problem.feature_tables:
+    yield from _score(hard, problem)
+    if hard.by != "features" or problem.features or problem.item_features or problem.feature_tables:
         return
     yield (
         "negatives.hard.by: features needs the problem's features or item_features, it has none; "
         "use rank"
     )
+
+
+def _score(hard: Hard, problem: Problem) -> Iterator[str]:
+    """Which of the logged numbers is the logging ranker's score only the policy can say."""
+    key = "negatives.hard.score"
+    if hard.by != "score":
+        if hard.score is not None:
+            yield f"{key}: is for by: score, found by: {hard.by}; leave it out"
+    elif hard.score is None:
+        yield (
+            f"{key}: by: score needs it: the feature, logged with the impression, that holds the "
+            "logging ranker's score"
+        )
+    elif any(sign in hard.score for sign in "*?["):
+        yield f"{key}: expected the name of one feature, found the pattern {hard.score!r}"
+    elif not is_named_by(hard.score, problem.features):
+        known = nearest(hard.score, problem.features) if problem.features else "there are none"
+        yield (
+            f"{key}: {hard.score!r} is none of the columns that the problem's features name; "
+            f"{known}"
+        )
 
 
 def _random(policy: Policy, problem: Problem) -> Iterator[str]:
@@ -178,6 +203,11 @@ def _random(policy: Policy, problem: Problem) -> Iterator[str]:
         yield (
             f"{key}: an item that was not shown needs the problem's item_features or one of its "
             "feature_tables of items, it has none"
+        )
+    if policy.debias.prior is not None:
+        yield (
+            f"{key}: debias.prior gives what nobody has looked at the label of the prior, and not "
+            "0, so an item that was not shown would be no negative; leave one of them out"
         )
     for number, ranker in enumerate(policy.rankers):
         if ranker.uses_position_feature:

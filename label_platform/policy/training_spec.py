@@ -52,11 +52,14 @@ class Unexamined(StrictModel):
 
 
 class RandomCatalogue(StrictModel):
-    """Items of the catalogue that the list did not show, behind a guard against positives.
+    """Items of the catalogue that were not shown, behind a guard against positives.
+
+    At grain impression those that the list did not show; at grain query_item those that no list
+    of the query showed in the training days.
 
     Attributes:
         per_positive: how many for each positive.
-        weight: of each.
+        weight: of each; a ranker's weight, such as expected_examinations, does not change it.
         draw: uniform, or by how often items were shown.
         log_q: with draw: popularity, weigh each by (uniform chance)/(chance it was drawn with),
             which is the logQ correction of a sampled softmax as a row weight.
@@ -74,12 +77,15 @@ class Hard(StrictModel):
     Attributes:
         per_positive: how many for each positive, the nearest first.
         by: features: the least distance over standardised features; rank: the nearest position,
-            which is how the logging ranker's score ordered them.
+            which is how the logging ranker's score ordered them, so not in lists in random order;
+            score: the least difference of the logging ranker's score.
+        score: with by: score, the number logged with the impression that is this score.
         weight: of each.
     """
 
     per_positive: int = Field(default=1, ge=1, le=100)
-    by: Literal["features", "rank"] = "features"
+    by: Literal["features", "rank", "score"] = "features"
+    score: str | None = None
     weight: float = Field(default=1.0, gt=0)
 
 

@@ -20,7 +20,7 @@ SEMANTICS = 1
 """Raised when a formula or a default changes, so that what was built before counts as stale."""
 
 _CORRECTED = 2
-"""Stands in the recipes of the labels whose formula alone has changed: see ``_is_corrected``."""
+"""Stands in the recipes of those whose formula alone has changed: labels by ``_is_corrected``."""
 
 _DIGITS = 12
 
@@ -46,6 +46,9 @@ def policy_version(policy: Policy, problem: Problem) -> str:
         recipe["examination"] = _debias_recipe(policy, problem)
     if policy.debias.prior is not None:
         recipe["prior"] = policy.debias.prior.model_dump(mode="json")
+    if policy.negatives.hard is not None and policy.negatives.hard.by == "rank":
+        # lists in random order are left out: before, their ranks were taken for a score
+        recipe["hard"] = _CORRECTED
     if policy.teacher is not None:
         recipe["teacher_content"] = _content_of_teacher(policy, policy.teacher)
     if policy.auxiliary is not None:

@@ -146,6 +146,8 @@ def _weight(rows: ExampleRows, spec: RankerSpec) -> Floats:
     evidence = rows.floats(column)
     if column != spec.weight:
         evidence = np.sqrt(evidence)
+    # what was never shown counts as its own weight says: nobody's looks are evidence of it
+    evidence = np.where(rows.floats("impressions") == 0, 1.0, evidence)
     missing = int(np.isnan(evidence).sum())
     if missing:
         raise TrainingError(

@@ -42,7 +42,7 @@ SIGNALS = """
     cast(max(case when click > 0 then position end) over (partition by request_id) as integer)
         as last_clicked_position,
     cast(nullif(excluded_reason, '') as varchar) as excluded_reason,
-    cast(user_key as varchar) as user_key,
+    cast(user_key as varchar) as user_key, cast(randomized as boolean) as randomized,
     cast(f_price as double) as f_price
 """
 
@@ -78,6 +78,7 @@ class Shop:
                 "purchase": 0,
                 "excluded_reason": "",
                 "user_key": "u1",
+                "randomized": False,
                 "f_price": 10.0 * item_id,
             }
             self.shown.setdefault(day, []).append(row | columns)

@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from label_platform.examples import FeatureColumns, JoinedTable, resolve_features
+from label_platform.examples import (
+    FeatureColumns,
+    JoinedTable,
+    require_logged_score,
+    resolve_features,
+)
+from label_platform.policy import Policy
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 
@@ -120,3 +126,30 @@ def test_names_of_a_tables_columns(name: str, is_taken: bool) -> None:  # noqa: 
     words = f"shop: feature_tables.more: the name '{name}' is taken, by the platform, a signal"
     with pytest.raises(ConfigurationError, match=words):
         resolve_features(problem(), SIGNAL_COLUMNS, ITEM_COLUMNS, [table])
+
+
+def by_score(score: str) -> Policy:
+    content = {
+        "name": "mine",
+        "grain": "impression",
+        "signals": {"purchase": {"gain": 1.0}},
+        "negatives": {"hard": {"by": "score", "score": score}},
+        "rankers": [{"objective": "pointwise"}],
+    }
+    return Policy.model_validate(content)
+
+
+@pytest.mark.parametrize("score", ["f_bm52", "f_brand", "item_rating", "t_clicks"])
+def test_the_logging_rankers_score_is_a_number_that_logs_have(score: str) -> None:
+    """None is one that nobody logged, a text, a feature of items, one of a feature table."""
+    columns = FeatureColumns(("f_bm25", "f_brand", "f_price"), ("item_rating",), ("t_clicks",))
+    require_logged_score(by_score("f_bm25"), columns, ["f_brand"])
+    with pytest.raises(ConfigurationError) as refusal:
+        require_logged_score(by_score(score), columns, ["f_brand"])
+    told = f"negatives.hard.score: {score!r} is none of the numbers that the logs have for each"
+    assert told in str(refusal.value)
+    assert str(refusal.value).endswith("valid: f_bm25, f_price")
+    if score == "f_bm52":
+        assert "did you mean 'f_bm25'?" in str(refusal.value)
+    with pytest.raises(ConfigurationError, match="for each impression; there are none"):
+        require_logged_score(by_score(score), FeatureColumns((), ("item_rating",)), [])

@@ -54,6 +54,80 @@ def test_the_nearest_positions(
     assert set(rows[rows["origin"] == "hard"]["weight"]) <= {2}
 
 
+def scored(shop: Any, scores: list[float | None], group: int = 1) -> None:  # noqa: ANN401
+    """The logged scores of a list, from position 1 on."""
+    rows = [row for row in shop.shown[FIRST] if row["request_id"] == group]
+    for row, score in zip(rows, scores, strict=True):
+        row["f_price"] = score
+
+
+BY_SCORE = {"by": "score", "score": "f_price"}
+
+
+@pytest.mark.parametrize(
+    ("scores", "per_positive", "expected"),
+    [
+        # clicked: item 3 of score 4; the others are 5, .5, .25, 1 and 4 away
+        ([9, 4.5, 4, 3.75, 3, 0], 1, [4]),
+        ([9, 4.5, 4, 3.75, 3, 0], 3, [2, 4, 5]),
+        # 4.5 and 3.5 are equally near: the one above, though it is further up than 4 is down
+        ([4.5, 9, 4, 3.5, 0, 0], 1, [1]),
+        # what is not known is not near, nor is what is no number, however many are asked for
+        ([9, None, 4, float("nan"), float("inf"), 0], 9, [1, 6]),
+        # nothing is near to a positive whose score is not known
+        ([9, 4.5, None, 3.75, 3, 0], 9, []),
+        # the smallest differences count: no scale is taken from other lists
+        ([4e-12, 3e-12, 1e-12, 9e-12, 5e-12, 6e-12], 1, [2]),
+    ],
+)
+def test_the_nearest_scores_of_the_logging_ranker(
+    shop: Any,  # noqa: ANN401
+    make_policy: MakePolicy,
+    scores: list[float | None],
+    per_positive: int,
+    expected: list[int],
+) -> None:
+    shop.show(1, [1, 2, 3, 4, 5, 6], clicked=[3])
+    scored(shop, scores)
+    block = BY_SCORE | {"per_positive": per_positive}
+    # several are unknown, so alike: the guard is for what is positive elsewhere
+    rows = shop.examples(make_policy(negatives={"hard": block}))
+    assert hard(rows) == expected
+
+
+def test_scores_are_known_in_lists_in_random_order_too(
+    shop: Any,  # noqa: ANN401
+    make_policy: MakePolicy,
+) -> None:
+    """The order was drawn, the score was not."""
+    shop.show(1, [1, 2, 3, 4], clicked=[2], randomized=True)
+    scored(shop, [0, 4, 1, 3])
+    assert hard(shop.examples(make_policy(negatives={"hard": BY_SCORE}))) == [4]
+
+
+def test_ranks_of_lists_in_random_order_say_nothing(
+    shop: Any,  # noqa: ANN401
+    make_policy: MakePolicy,
+) -> None:
+    shop.show(1, [1, 2, 3], clicked=[2], randomized=True)
+    shop.show(2, [4, 5, 6], clicked=[2], query_id=2)
+    shop.show(3, [7, 8, 9, 10], clicked=[2], query_id=3)
+    # only some places of list 3 were drawn: 7 and 10 stand where the ranker put them, as 8 does
+    for row in shop.shown[FIRST]:
+        row["randomized"] = row["randomized"] or row["item_id"] == 9
+    blocks = {"skip_above": {}, "hard": {"by": "rank", "per_positive": 9}}
+    policy = make_policy(negatives=blocks)
+    rows = shop.examples(policy)
+    assert [hard(rows, group) for group in (1, 2, 3)] == [[], [4, 6], [7, 10]]
+    # what is not hard is in its other block, and nothing is counted as refused
+    first = rows[rows["group_id"] == 1]
+    assert first[["item_id", "origin"]].to_numpy().tolist() == [[1, "skip_above"], [2, "positive"]]
+    assert refused(shop, policy) == []
+    # by features chance is no matter
+    by_features = make_policy(negatives={"hard": {"by": "features"}})
+    assert hard(shop.examples(by_features)) == [1]
+
+
 def test_a_hard_row_leaves_its_block(shop: Any, make_policy: MakePolicy) -> None:  # noqa: ANN401
     shop.show(1, [1, 2, 3, 4, 5, 6], clicked=[3])
     blocks = {
@@ -189,6 +263,8 @@ def test_hard_by_features_without_features(shop: Any, make_policy: MakePolicy) -
     shop.show(1, [1, 2], clicked=[1])
     with pytest.raises(ValueError, match=r"negatives.hard.by: features needs features"):
         shop.examples(make_policy(negatives={"hard": {}}))
+    with pytest.raises(ValueError, match=r"hard.score: no feature 'f_price' is logged"):
+        shop.examples(make_policy(negatives={"hard": BY_SCORE}))
     # by rank none are needed, and without features nothing is known to be alike
     rows = shop.examples(make_policy(negatives={"hard": {"by": "rank"}}))
     assert hard(rows) == [2]

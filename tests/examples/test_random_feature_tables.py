@@ -110,6 +110,27 @@ def test_features_of_random_items_by_hand(shop: Any, make_policy: MakePolicy) ->
     ]
 
 
+def test_random_items_of_cells_see_what_the_last_impression_saw(
+    shop: Any,  # noqa: ANN401
+    make_policy: MakePolicy,
+) -> None:
+    shop.show(100, [1, 2], clicked=[1], query_id=1, day=FIRST)
+    shop.show(200, [2, 1], query_id=1, day=SECOND, user_key="u2")  # of item 1 the last
+    shop.show(300, [2], clicked=[1], query_id=2, day=FIRST)
+    policy = make_policy(grain="query_item", negatives=EVERYTHING)
+    assert random_rows(shop, policy) == [
+        # item 3 is like item 1; of the second day's user the row is older than two days
+        [1, 6, None, 6, None],
+        [1, 7, 72, 6, None],
+        [1, 8, 80, 6, None],
+        # of query 2 item 2 is positive, which no other is like, and item 6 has not come yet
+        [2, 1, 10, 9, 30],
+        [2, 3, 10, 9, 30],
+        [2, 7, 71, 9, 30],
+        [2, 8, None, 9, 30],
+    ]
+
+
 def test_shown_and_random_items_see_the_same(shop: Any, make_policy: MakePolicy) -> None:  # noqa: ANN401
     """Each item that a list shows is random in the other list of the same moment and query."""
     shop.show(100, [1, 7], clicked=[1], query_id=1)
@@ -164,7 +185,7 @@ def test_what_was_known_later_is_seen_in_draws(
     made = relations(shop, policy)
     block = policy.negatives.random
     assert block is not None
-    drawn = shop.engine.frame(leaks_sql(drawn_sql(block, made), TABLES[0])).iloc[0]
+    drawn = shop.engine.frame(leaks_sql(drawn_sql(policy, block, made), TABLES[0])).iloc[0]
     assert (drawn["impressions"], drawn["leaks"]) == (1, leaks)
     shown = shop.engine.frame(leaks_sql(made.signals_train, TABLES[0])).iloc[0]
     assert shown["leaks"] == 0
@@ -184,7 +205,9 @@ def test_items_of_later_are_not_looked_at_as_draws(
     made = relations(shop, policy)
     block = policy.negatives.random
     assert block is not None
-    drawn = shop.engine.frame(leaks_sql(drawn_sql(block, made), TABLES[0])).iloc[0]
+    drawn = shop.engine.frame(leaks_sql(drawn_sql(policy, block, made), TABLES[0])).iloc[0]
     assert (drawn["impressions"], drawn["leaks"]) == (0, 0)
-    items = shop.engine.frame(f"select distinct item_id from {drawn_sql(block, made)} as drawn")
+    items = shop.engine.frame(
+        f"select distinct item_id from {drawn_sql(policy, block, made)} as drawn"
+    )
     assert sorted(items["item_id"]) == [1, 2, 3, 7, 8]

@@ -1,6 +1,7 @@
 """Labels computed again from the lines of the logs are the labels that SQL has made."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 from label_platform.explain import Explanation
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.explanation import LabelExplainer
-from label_platform.policy import Policy
-from tests.explain.conftest import POLICIES, VARIANTS
+from label_platform.policy import Policy, check_policy, load_policy
+from tests.explain.conftest import POLICIES, VARIANTS, build
 from tests.explain.nameless_log import nameless_project
 
 MANY = 1000
@@ -59,10 +60,41 @@ def test_a_thousand_labels_of_every_policy_are_what_their_lines_say(simulated: P
             known = ("the exclusion (clicks_per_minute)", "added up are ")
             assert all(note.startswith(known) for note in notes)
             checked[policy.name] = sum(len(each.all_comparisons) for each in found)
-    # but those of videos, which other logs test
+    # but those of videos, which other logs test, and of a catalogue, which the next test has
     fit = {file.stem for file in POLICIES.glob("*.yaml") if "duration_ms" not in file.read_text()}
-    assert set(checked) == fit - {"ef"}
+    assert set(checked) == fit - {"ef", "coec_never_shown"}
     assert min(checked.values()) >= MANY
+
+
+def test_a_thousand_labels_of_a_policy_for_features_of_items_alone(simulated: Project) -> None:
+    """The same logs, as a problem that logs no features with impressions."""
+    problem = simulated.problem.model_copy(update={"features": ()})
+    policy = load_policy(POLICIES / "coec_never_shown.yaml")
+    check_policy(policy, problem)
+    of_items = replace(simulated, problem=problem, policies=(policy,))
+    build(of_items, {"labels", "examples"})
+    with of_items.open() as context:
+        found = explained(context, policy, chosen_labels(context, policy))
+        assert [(each.title, each.mismatches) for each in found if each.mismatches] == []
+        assert sum(len(each.all_comparisons) for each in found) >= MANY
+        stored = context.lake.scan(
+            "examples", context.lake.days("examples", policy.name), "coec_never_shown"
+        )
+        # and those that train: cells, and what was drawn for their queries
+        cells = context.engine.rows(
+            f"select query_id, item_id from {stored} where part = 'train' and origin = 'cell'"
+            " and label > 0 order by md5(concat(query_id, '|', item_id)) limit 20"
+        )
+        drawn = context.engine.rows(
+            f"select group_id, count(*) from {stored} where origin = 'random' group by all"
+        )
+        trained = LabelExplainer(context, policy).cells(cells)
+    assert len(trained) == 20
+    for (query, _item), each in zip(cells, trained, strict=True):
+        assert each.mismatches == ()
+        assert "label in training" in {comparison.name for comparison in each.comparisons}
+        assert sum(row.weight is not None for row in each.listed) == dict(drawn).get(query, 0)
+    assert any(each.listed for each in trained)
 
 
 @pytest.mark.parametrize("name", list(VARIANTS))

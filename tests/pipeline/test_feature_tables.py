@@ -245,7 +245,7 @@ def test_what_only_a_random_item_would_see_too_early_is_refused(shop: Installati
         split = context.split(LAST)
         plain = context.project.policy(POLICY)
         policy = plain.model_copy(update={"negatives": Negatives(random=RandomCatalogue())})
-        drawn = drawn_sql(RandomCatalogue(), example_relations(context, policy, split))
+        drawn = drawn_sql(policy, RandomCatalogue(), example_relations(context, policy, split))
         shown = context.lake.scan("impression_signals", list(split.train))
         item, moment = context.engine.row(
             f"select item_id, shown_at from {drawn} as drawn where not exists (select 1 from"

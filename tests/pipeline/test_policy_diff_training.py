@@ -167,6 +167,41 @@ def test_random_negatives_are_told_apart_by_list_and_item(
     assert all("no list showed the item" in each.new_words for each in heavier.movers)
 
 
+def test_random_negatives_of_queries_are_told_apart_by_query_and_item(
+    built: Installation, tmp_path: Path
+) -> None:
+    built.change_problem({"features": []})
+    block: dict[str, Any] = {"per_positive": 2, "draw": "popularity"}
+    random: dict[str, Any] = {"negatives": {"random": block}}
+    found = training(
+        compare(built, "coec_click", str(draft(built, tmp_path, "coec_click", random)))
+    )
+    built.build("examples", DAYS[-1], policy="coec_click")
+    old = rows(built, "coec_click")
+    built.change_policy("coec_click", random)
+    built.build("examples", DAYS[-1], policy="coec_click")
+    new = rows(built, "coec_click")
+    agree(found, side_by_side(old, new, "coec_click"))
+    assert found.rows is not None
+    drawn = int((new["origin"] == "random").sum())
+    assert found.rows.total.new == drawn > 100
+    assert found.rows.total.changed == found.rows.total.vanished == 0
+    # of what no list of the query showed nothing else is told
+    (random_rows,) = (part for part in found.rows.by_segment["origin"] if part.of == "random")
+    assert random_rows.new == drawn
+    block["weight"] = 2.0
+    heavier = training(
+        compare(built, "coec_click", str(draft(built, tmp_path, "coec_click", random)))
+    )
+    assert heavier.rows is not None
+    total = heavier.rows.total
+    assert (total.weighed, total.new, total.vanished) == (drawn, 0, 0)
+    assert len(heavier.movers) == 10
+    for each in heavier.movers:
+        assert each.new_words.startswith("no list showed the item: 0; weight ")
+        assert each.new_words.endswith(" as random")
+
+
 def test_the_rows_that_move_most_come_with_the_prior_s_arithmetic(
     built: Installation, tmp_path: Path
 ) -> None:

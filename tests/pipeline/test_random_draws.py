@@ -9,8 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from label_platform.examples import refused_draws_sql
+from label_platform.explain import as_text_lines
 from label_platform.lake import Manifest, Partition
+from label_platform.pipeline.context import Context
+from label_platform.pipeline.examples import example_relations
+from label_platform.pipeline.explanation import LabelExplainer
 from label_platform.pipeline.feature_leaks import FeatureLeakError
+from label_platform.policy import Policy
 from label_platform.strict_yaml import ConfigurationError
 from tests.pipeline.conftest import DAYS, Installation
 
@@ -107,3 +113,48 @@ def test_random_without_a_table_of_items_is_refused(shop: Installation) -> None:
     )
     with pytest.raises(ConfigurationError, match=words):
         shop.build("examples", LAST, policy=POLICY)
+
+
+def test_what_was_drawn_for_a_query_trains_and_is_explained(shop: Installation) -> None:
+    write(shop, items_of(shop, "items"))
+    negatives = RANDOM | {"never_examined": {"rate": 0.5}}
+    shop.change_policy("coec_click", {"negatives": negatives})
+    for table in ("examples", "rankers"):
+        shop.build(table, LAST, policy="coec_click")
+    with shop.project().open() as context:
+        policy = context.project.policy("coec_click")
+        stored = context.lake.scan("examples", [LAST], policy.name)
+        rows = context.engine.frame(f"select * from {stored}")
+        refused = shop.manifest("examples", LAST, policy.name).attributes["refused"]
+        random = rows[rows["origin"] == "random"]
+        assert set(rows["origin"]) == {"cell", "random"}
+        assert len(random) > 100
+        assert "train random: shown for the query" in refused
+        # the first query with something drawn and something refused, and one of its cells
+        asked = refused_draws(context, policy)
+        query = min(set(random["group_id"]) & set(asked["group_id"]))
+        cells = rows[(rows["part"] == "train") & (rows["origin"] == "cell")]
+        item = cells[(cells["group_id"] == query) & (cells["label"] > 0)]["item_id"].min()
+        (found,) = LabelExplainer(context, policy).cells([(query, item)])
+    assert found.mismatches == ()
+    assert {each.name for each in found.comparisons} >= {"label in training"}
+    drawn = random[random["group_id"] == query].sort_values("item_id")
+    told = [(row.item_id, row.label, row.origin, row.weight) for row in found.listed if row.weight]
+    assert told == [
+        (item, 0.0, "random", weight)
+        for item, weight in zip(drawn["item_id"], drawn["weight"], strict=True)
+    ]
+    reasons = {(row.item_id, row.origin) for row in found.listed if row.weight is None}
+    assert reasons == {
+        (row.item_id, f"refused as random: {row.reason}")
+        for row in asked[asked["group_id"] == query].itertuples()
+    }
+    assert all(row.position is None for row in found.listed)
+    assert "Drawn from the catalogue for the query" in "\n".join(as_text_lines(found))
+    assert "The list in training" not in "\n".join(as_text_lines(found))
+
+
+def refused_draws(context: Context, policy: Policy) -> pd.DataFrame:
+    query = refused_draws_sql(policy, example_relations(context, policy, context.split(LAST)))
+    assert query is not None
+    return context.engine.frame(query)

@@ -120,3 +120,20 @@ def test_slices_by_a_pattern_of_features_are_held_against_the_log(signals: Insta
 def sliced(problem: Problem, *names: str) -> Problem:
     settings = problem.evaluation.model_copy(update={"slices": names})
     return problem.model_copy(update={"evaluation": settings})
+
+
+def test_a_score_that_no_log_has_is_refused(
+    signals: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The problem's patterns name f_bm25 and f_bm52 alike; only the log tells them apart."""
+    mine = yaml.safe_load(signals.policy_file("raw_click").read_text()) | {"name": "mine"}
+    with signals.project().open() as context:
+        columns = context.require(Partition("impression_signals", SECOND)).columns
+    right = min(name for name in columns if name.startswith("f_"))
+    for score, expected in ((right, 0), (f"{right}e", 2)):
+        mine["negatives"] = {"hard": {"by": "score", "score": score}}
+        signals.policy_file("mine").write_text(yaml.safe_dump(mine))
+        code, _, complained = answer(monkeypatch, capsys, signals, "mine", command="check")
+        assert code == expected
+    assert f"negatives.hard.score: '{right}e' is none of the numbers that the logs" in complained
+    assert f"did you mean '{right}'?" in complained

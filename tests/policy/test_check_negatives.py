@@ -41,7 +41,8 @@ REFUSALS: list[tuple[Changes, str]] = [
             COEC | negatives(**{block: keys}),
             (
                 f"negatives.{block}: is for grain impression: the label of a query and item "
-                "already counts its impressions without a click; never_examined is for this grain"
+                "already counts its impressions without a click; never_examined and random are "
+                "for this grain"
             ),
         )
         for block, keys in (
@@ -50,7 +51,6 @@ REFUSALS: list[tuple[Changes, str]] = [
             ("examined", {"weight": 1}),
             ("unexamined", {"rate": 0.2}),
             ("hard", {}),
-            ("random", {}),
             ("at_most_per_list", 5),
         )
     ],
@@ -225,6 +225,39 @@ REFUSALS: list[tuple[Changes, str]] = [
         )
         for key in ("skip_above", "skip_next", "hard")
     ],
+    *[
+        (negatives(hard=block), f"negatives.hard.score: {words}")
+        for block, words in (
+            (
+                {"by": "score"},
+                (
+                    "by: score needs it: the feature, logged with the impression, that holds the "
+                    "logging ranker's score"
+                ),
+            ),
+            (
+                {"score": "f_bm25"},
+                "is for by: score, found by: features; leave it out",
+            ),
+            (
+                {"by": "rank", "score": "f_bm25"},
+                "is for by: score, found by: rank; leave it out",
+            ),
+            (
+                {"by": "score", "score": "f_*"},
+                "expected the name of one feature, found the pattern 'f_*'",
+            ),
+            (
+                {"by": "score", "score": "g_bm25"},
+                "'g_bm25' is none of the columns that the problem's features name; valid: f_*",
+            ),
+            (
+                # features of items are not what the ranker said of a query
+                {"by": "score", "score": "item_a"},
+                "'item_a' is none of the columns that the problem's features name; valid: f_*",
+            ),
+        )
+    ],
     (
         negatives(random={}),
         (
@@ -252,6 +285,7 @@ def test_a_contradiction_is_refused_with_file_key_and_reason(
         negatives(skip_above={}, examined={}, unexamined={"rate": 0.2}),
         negatives(**POSTERIOR, skip_above={"weight": 0.9}),
         negatives(hard={}, near_duplicates=0.1),
+        negatives(hard={"by": "score", "score": "f_bm25"}),
         negatives(at_most_per_list=5),
         COEC | negatives(never_examined={"rate": 0.1}),
     ],
@@ -271,5 +305,10 @@ def test_hard_negatives_by_features_need_features(
         "item_features, it has none; use rank"
     )
     check_policy(make_policy(**negatives(hard={"by": "rank"})), without)
+    by_score = make_policy(**negatives(hard={"by": "score", "score": "f_bm25"}))
+    assert "features name; there are none" in refusal_of(by_score, without)
+    named = make_problem(features=["f_bm25", "f_price"])
+    misnamed = make_policy(**negatives(hard={"by": "score", "score": "f_bm52"}))
+    assert refusal_of(misnamed, named).endswith("did you mean 'f_bm25'? valid: f_bm25, f_price")
     for one in ({"features": []}, {"item_features": []}):
         check_policy(make_policy(**negatives(hard={})), make_problem(**one))

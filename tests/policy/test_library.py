@@ -28,9 +28,16 @@ def write(path: Path, /, **changes: object) -> Path:
 def test_every_shipped_policy_fits_a_shipped_problem() -> None:
     every = {path.stem: path for path in (ROOT / "policies").glob("*.yaml")}
     of_feeds = {name for name in every if load_policy(every[name]).watch_time} | {"ef"}
+    of_catalogues = {name for name in every if load_policy(every[name]).negatives.random}
     checked: set[str] = set()
-    for name, use in (("product_search", set(every) - of_feeds), ("kuairand", of_feeds)):
+    for name, changes, use in (
+        ("product_search", {}, set(every) - of_feeds - of_catalogues),
+        # what is not shown has no features of an impression
+        ("product_search", {"features": ()}, of_catalogues),
+        ("kuairand", {}, of_feeds),
+    ):
         problem = load_problem(ROOT / "data" / "problems" / f"{name}.yaml")
+        problem = problem.model_copy(update=changes)
         used = problem.policies.model_copy(update={"use": tuple(sorted(use))})
         policies = load_policies(problem.model_copy(update={"policies": used}))
         assert [policy.name for policy in policies] == sorted(use)
@@ -38,6 +45,7 @@ def test_every_shipped_policy_fits_a_shipped_problem() -> None:
         checked |= use
     assert checked == set(every)
     assert len(of_feeds) == 10
+    assert of_catalogues == {"coec_never_shown"}
     assert len(every) >= 15
 
 

@@ -76,7 +76,7 @@ _NEGATIVES: dict[str, tuple[Changes, Changes]] = {
     "examined": ({}, {"weight": "posterior", "depth": 3}),
     "unexamined": ({"rate": 0.1}, {"weight": 2, "rate": 0.2}),
     "random": ({}, {"per_positive": 2, "weight": 2, "draw": "popularity", "log_q": False}),
-    "hard": ({}, {"per_positive": 2, "by": "rank", "weight": 2}),
+    "hard": ({}, {"per_positive": 2, "by": "rank", "weight": 2, "score": "f_other"}),
     "never_examined": ({"rate": 0.1}, {"rate": 0.2, "below": 0.2}),
 }
 _BAGS: Changes = {"bagging_fraction": 0.5, "bagging_freq": 1}

@@ -65,6 +65,21 @@ def test_weight_is_the_rows_own_times_the_evidence(
     assert data.weight.tolist() == expected
 
 
+@pytest.mark.parametrize(
+    "weight", ["one", "impressions", "expected_examinations", "sqrt_expected_examinations"]
+)
+def test_what_was_never_shown_counts_as_its_own_weight_says(
+    make_examples: Callable[..., pd.DataFrame], weight: str
+) -> None:
+    """Of no looks there is no evidence, which would make each weight 0 or unknown."""
+    examples = make_examples(lists=1, length=2).assign(
+        weight=[2.0, 3.0], impressions=[1, 0], expected_examinations=[1.0, None]
+    )
+    spec = RankerSpec(objective="pointwise", weight=weight)
+
+    assert TrainingData.from_examples(examples, spec, FEATURES).weight.tolist() == [2, 3]
+
+
 def test_the_raw_side_has_raw_labels_and_no_position(
     make_examples: Callable[..., pd.DataFrame],
 ) -> None:

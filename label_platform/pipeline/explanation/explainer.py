@@ -22,7 +22,12 @@ from label_platform.explain import (
 )
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.explanation.frame import facts_of, listed_rows, notes_of
+from label_platform.pipeline.explanation.frame import (
+    drawn_rows,
+    facts_of,
+    listed_rows,
+    notes_of,
+)
 from label_platform.pipeline.explanation.lines import LabelLines
 from label_platform.pipeline.explanation.recorded import RecordedLabels
 from label_platform.pipeline.label_statistics import as_of_if_immature, needs_statistics
@@ -43,7 +48,7 @@ class LabelExplainer:
     Attributes:
         context: the piece of work.
         policy: whose labels.
-        with_lists: whether the lists of impressions are told, too.
+        with_lists: whether the lists of impressions are told, too, and what was drawn for queries.
     """
 
     context: Context
@@ -92,6 +97,7 @@ class LabelExplainer:
         evidence = lines.evidence(lines.of_cells(cells, chosen))
         days_of = self._cell_days(cells, chosen, evidence)
         rows = self.recorded.training_cells(cells) if tuple(chosen) == train else {}
+        with_drawn = self.with_lists and tuple(chosen) == train
         frame_facts = facts_of(self.context, self.policy, chosen)
         found = []
         for query, item in cells:
@@ -100,6 +106,7 @@ class LabelExplainer:
                 f"Label of query {query} and item {item} by policy {self.policy.name}",
                 frame_facts,
                 (*notes_of(lines, _exclusion(parts)), *self._no_training_label(chosen, train)),
+                drawn_rows(self.context, self.policy, query) if with_drawn else (),
             )
             explained = explain_cell(
                 self.context.problem,

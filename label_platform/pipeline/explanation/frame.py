@@ -104,10 +104,38 @@ def listed_rows(context: Context, policy: Policy, shown: Shown) -> tuple[ListRow
     return (*listed, *(ListRow(None, item, None, words, None) for item, words in drawn))
 
 
+def drawn_rows(context: Context, policy: Policy, query: object) -> tuple[ListRow, ...]:
+    """What was drawn from the catalogue for a query: what trains, then what was refused.
+
+    Its other rows are cells, which are explained by themselves.
+    """
+    examples_days = context.lake.days("examples", policy.name)
+    if policy.negatives.random is None or not examples_days:
+        return ()
+    key = quote_literal(str(query))
+    examples = context.lake.scan("examples", examples_days[-1:], policy.name)
+    rows = context.engine.rows(
+        f"""select item_id, label, origin, weight from {examples}
+        where group_id::varchar = {key} and origin = 'random' order by item_id"""
+    )
+    drawn = _refused_draws(context, policy, examples_days[-1], key)
+    return (
+        *(ListRow(None, *row) for row in rows),
+        *(ListRow(None, item, None, words, None) for item, words in drawn),
+    )
+
+
 def _refused_draws(
-    context: Context, policy: Policy, day: date, request: str
+    context: Context, policy: Policy, day: date, group: str
 ) -> list[tuple[object, str]]:
-    """Items that were drawn as negatives of a list and refused, each with the block and reason."""
+    """Items that were drawn as negatives of a list and refused, each with the block and reason.
+
+    Args:
+        context: the piece of work.
+        policy: whose.
+        day: of the training rows.
+        group: the list, or the query at query-item grain, as an SQL literal.
+    """
     split = context.split(day)
     refused = refused_draws_sql(policy, example_relations(context, policy, split))
     if refused is None:
@@ -116,6 +144,6 @@ def _refused_draws(
         (item, f"refused as {origin}: {reason}")
         for item, origin, reason in context.engine.rows(
             f"select item_id, origin, reason from (\n{refused}\n) "
-            f"where group_id::varchar = {request} order by all"
+            f"where group_id::varchar = {group} order by all"
         )
     ]
