@@ -24,8 +24,17 @@ from label_platform.propensity_settings import PropensitySettings
 from label_platform.ranking.relevance_model import lightgbm_relevance
 
 
+def wanted_estimators(context: Context) -> tuple[str, ...]:
+    """The estimators that the problem or one of its policies names, each once."""
+    settings = context.problem.propensity
+    policies = context.project.named or context.project.policies
+    of_policies = [policy.debias.estimator for policy in policies]
+    wanted = [*settings.estimators, settings.estimator, *of_policies]
+    return tuple(dict.fromkeys(each for each in wanted if each != "auto"))
+
+
 def reads_lists(context: Context) -> bool:
-    """Whether some estimator of the problem reads whole lists or features."""
+    """Whether some wanted estimator reads whole lists or features."""
     return bool(_reads(context) & {"lists", "lists and features", "cells and features"})
 
 
@@ -83,9 +92,7 @@ def read_statistics(context: Context, days: tuple[date, ...]) -> LogStatistics:
 
 
 def _reads(context: Context) -> set[str]:
-    settings = context.problem.propensity
-    names = {*settings.estimators, settings.estimator} & set(ESTIMATORS)
-    return {ESTIMATORS[name].reads for name in names}
+    return {ESTIMATORS[name].reads for name in {*wanted_estimators(context)} & set(ESTIMATORS)}
 
 
 def _pooling(n_cells: int, n_pooled: int, settings: PropensitySettings) -> str:

@@ -5,11 +5,15 @@ from typing import Any
 
 from label_platform.lake import Manifest, Partition, recipe_hash
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.log_statistics import read_statistics, reads_lists
+from label_platform.pipeline.log_statistics import (
+    read_statistics,
+    reads_lists,
+    wanted_estimators,
+)
 from label_platform.propensity import Answer, PropensityCurve, estimate_all, with_slots
 from label_platform.propensity_settings import PropensityGates
 
-SEMANTICS = 5
+SEMANTICS = 6
 """Raised when the estimators' results or the columns change, so that they are estimated anew."""
 
 
@@ -62,15 +66,6 @@ def build_propensities(context: Context, partition: Partition) -> Manifest:
     return context.lake.publish(
         context.engine, partition, rows, recipe=recipe, attributes=attributes
     )
-
-
-def wanted_estimators(context: Context) -> tuple[str, ...]:
-    """The estimators that the problem or one of its policies names, each once."""
-    settings = context.problem.propensity
-    policies = context.project.named or context.project.policies
-    of_policies = [policy.debias.estimator for policy in policies]
-    wanted = [*settings.estimators, settings.estimator, *of_policies]
-    return tuple(dict.fromkeys(each for each in wanted if each != "auto"))
 
 
 def attributes_of(answer: Answer, gates: PropensityGates) -> dict[str, Any]:

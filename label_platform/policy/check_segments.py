@@ -92,7 +92,11 @@ def _primary(key: str, own: Gains, combine: DualPositives) -> Iterator[str]:
 
 
 def check_largest(
-    key: str, own: Gains, every: Gains, combine: str | FirstOf | DualPositives
+    key: str,
+    own: Gains,
+    every: Gains,
+    combine: str | FirstOf | DualPositives,
+    replaced: Collection[str] = (),
 ) -> Iterator[str]:
     """Gains that are never the largest.
 
@@ -101,14 +105,16 @@ def check_largest(
         own: the gains to look at.
         every: all that count beside them.
         combine: how those that came are put together.
+        replaced: the signals whose gain would be back without ``own``.
     """
     if combine != "max" or len(every) == 1:
         return
     for name, gain in own.items():
         if gain.gain < 0:
+            instead = "say gain: 0" if name in replaced else "leave the signal out"
             yield (
                 f"{key}.{name}.gain: {gain.gain:g} never counts with combine: max: it is never the "
-                "largest, as what did not come is 0; use combine: sum, or leave the signal out"
+                f"largest, as what did not come is 0; use combine: sum, or {instead}"
             )
 
 
@@ -163,7 +169,9 @@ def _gains(key: str, segment: Segment, policy: Policy, problem: Problem) -> Iter
     gains = {**policy.signals, **segment.signals}
     if segment.signals and all(gain.gain <= 0 for gain in gains.values()):
         yield f"{key}.signals: at least one gain must be above 0, or no label there is positive"
-    yield from check_largest(f"{key}.signals", segment.signals, gains, policy.combine)
+    yield from check_largest(
+        f"{key}.signals", segment.signals, gains, policy.combine, policy.signals
+    )
     if isinstance(policy.combine, DualPositives):
         yield from _primary(f"{key}.signals", segment.signals, policy.combine)
 

@@ -36,8 +36,12 @@ HARVESTED = (*HARVESTS, "pbm_em")
 any change of rank, by what its features say, which is wrong where ranks follow the rest."""
 MEASURED = "viewport"
 """Places on screen are looked at, not inferred."""
-ASSUMED = ("affine", "ubm", "dbn", "sdbn", "cascade", "regression_em", "dual_learning")
-"""They answer whatever the log holds, so that they are taken only by name."""
+ASSUMED = (
+    *("affine", "ubm", "dbn", "sdbn", "cascade", "regression_em", "dual_learning"),
+    "pbm_em_pyclick",
+)
+"""They answer whatever the log holds, or stop short of their answer, so that they are taken only by
+name."""
 _LEAST_ERROR = 1e-9
 """The reference position has none; it is set to 1 in the end."""
 _DIGITS = 6
@@ -84,6 +88,9 @@ def choose(
         return _of_two(by_chance, harvested, tables, context, settings)
     if by_chance or harvested:
         chosen = str(by_chance or harvested)
+        too_wide = settings.refuse_wide and _is_wide(tables[chosen], context, settings)
+        if too_wide and _first_usable([MEASURED], tables, context):
+            return Choice(MEASURED, f"it was logged what was on screen; {chosen} is too wide")
         refused = [name for name in (BY_CHANCE if harvested else HARVESTED) if name in tables]
         missing = f"; refused: {', '.join(refused)}" if refused else ""
         basis = (
@@ -135,6 +142,12 @@ def _first_usable(
         if name in tables and is_usable(tables[name], context):
             return name
     return None
+
+
+def _is_wide(table: pd.DataFrame, context: Sequence[str], settings: PropensitySettings) -> bool:
+    """Whether the curve over all contexts is wider than asked, whatever else its verdict says."""
+    pooled = table[is_pooled(table, context)]
+    return bool((pooled["ci_high"] / pooled["ci_low"] > settings.max_interval_ratio).any())
 
 
 def _pooled_reason(table: pd.DataFrame, context: Sequence[str]) -> str:

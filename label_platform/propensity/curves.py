@@ -64,7 +64,7 @@ def _estimate(
         return refused(f"{reason} ({settings.max_cells:,})", nothing, nothing)
     try:
         return estimator.run(stratum, settings.replicates)
-    except ValueError as error:  # numpy's LinAlgError is one: the other estimators go on
+    except Exception as error:  # noqa: BLE001 - one estimator's fault must not stop the others
         return refused(f"{estimator.name} fails on this log: {error}", nothing, nothing)
 
 

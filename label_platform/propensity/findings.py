@@ -10,16 +10,24 @@ from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, is_pool
 from label_platform.propensity.estimators.pbm import pbm_propensities
 from label_platform.propensity.gates.chi_square import MisfitTest
 from label_platform.propensity.gates.drift import drift_test, joint_drift
-from label_platform.propensity.gates.misfit import cascade_misfit, outlier_misfit
+from label_platform.propensity.gates.misfit import (
+    OUTLIER_SIGNIFICANCE,
+    cascade_misfit,
+    outlier_misfit,
+)
 from label_platform.propensity.gates.trust import trust_misfit
 from label_platform.propensity.log_statistics import LogStatistics, Stratum
 from label_platform.propensity.registry import ESTIMATORS
-from label_platform.propensity.strata import context_name
+from label_platform.propensity.strata import Key, context_name
 from label_platform.propensity_settings import PropensityGates
 
 _DECISIVE = "trust"
 """What bends every curve alike, those of random lists too, so that no other estimate shows it."""
 _ENOUGH_POWER = 0.5
+_TELLING_SHARE = 0.05
+"""Of impressions: contexts that hold less together say little of the curve over all."""
+_NAMED = 3
+"""Untested contexts that the reason of the curve over all names."""
 _POOLED = MisfitTest(
     _DECISIVE, 0.0, 0, 1.0, 0.0, "items were pooled, so that no test of the position model was made"
 )
@@ -33,13 +41,16 @@ class Finding:
         context: the context in words; empty where it concerns all.
         key: the context's values; None where it concerns all.
         test: name, p value, power and sentence.
-        verdict: drift or misfit where the test fires; untested where it is too weak to; else ok.
+        verdict: drift or misfit where the test fires; untested where that of trust is too weak to,
+            as no other estimate would show it; else ok.
+        share: of the impressions that the context has.
     """
 
     context: str
-    key: tuple[str, ...] | None
+    key: Key | None
     test: MisfitTest
     verdict: Verdict
+    share: float = 1.0
 
     @property
     def sentence(self) -> str:
@@ -84,19 +95,24 @@ def model_findings(
     if statistics.pooled:
         return [Finding("", None, _POOLED, Verdict.UNTESTED)]
     findings, drifts = [], {}
-    for stratum in strata[:-1] or strata:
+    total = max(strata[-1].cells.impressions.sum(), 1.0)
+    for stratum in _tested(statistics, strata):
         name = context_name(statistics.context, stratum.key) if stratum.key else ""
         curve = pbm_propensities(stratum.cells.of_several_positions())
-        findings += [
-            _finding(name, stratum.key, test, Verdict.MISFIT, gates.misfit_significance)
-            for test in _misfits(stratum, curve, gates.misfit_significance)
-        ]
+        share = float(stratum.cells.impressions.sum() / total)
+        for test in _misfits(stratum, curve, gates.misfit_significance):
+            # one item of very many must not look odd by chance: fewer fire than the problem asks
+            level = OUTLIER_SIGNIFICANCE if test.name == "outliers" else 1.0
+            significance = min(level, gates.misfit_significance)
+            verdict = _verdict(test, Verdict.MISFIT, significance)
+            findings.append(Finding(name, stratum.key, test, verdict, share))
         if len(stratum.days) > 1:
             drifts[name] = drift_test(stratum.days, curve, gates.drift_significance)
     if drifts:
         # one test of all contexts: with one for each, some would fire by chance
         joint = joint_drift(drifts, gates.drift_significance)
-        findings.append(_finding("", None, joint, Verdict.DRIFT, gates.drift_significance))
+        verdict = _verdict(joint, Verdict.DRIFT, gates.drift_significance)
+        findings.append(Finding("", None, joint, verdict))
     return findings
 
 
@@ -118,7 +134,8 @@ def flagged(
     """An estimator's table with the findings that concern it in verdicts and reasons.
 
     A finding of one context concerns that context's curve and the pooled one, one of no context
-    concerns all curves.
+    concerns all curves. What could not be tested concerns the pooled one only where the contexts
+    of which that holds have a share of the impressions that tells.
 
     Args:
         table: rows of the ``propensities`` table, of one estimator.
@@ -130,41 +147,58 @@ def flagged(
     fired = [
         each for each in findings if each.verdict is not Verdict.OK and each.test.name not in known
     ]
-    flagged = table.copy()
+    untested = [each for each in fired if each.verdict is Verdict.UNTESTED]
+    tells = sum(each.share for each in untested) >= _TELLING_SHARE
+    flagged, pooled = table.copy(), is_pooled(table, context)
     for each in fired:
-        rows = pd.Series(True, index=flagged.index)  # noqa: FBT003 - a value, not a flag
-        if each.key is not None:
-            keys: Mapping[str, str] = dict(zip(context, each.key, strict=True))
-            rows = is_pooled(flagged, context)
-            rows |= (flagged[list(keys)] == pd.Series(keys)).all(axis=1)
+        rows = _concerned(flagged, context, each.key)
         if each.verdict is Verdict.UNTESTED:
             rows &= ~_refused(flagged)
+            rows &= ~pooled | tells
         flagged.loc[rows, "verdict"] = [
             Verdict.worst([verdict, each.verdict]).value for verdict in flagged.loc[rows, "verdict"]
         ]
         speaks = rows & (flagged["position"] == REFERENCE_POSITION)
-        if each.verdict is Verdict.UNTESTED or each.key is None:
+        if each.key is None or (each.verdict is Verdict.UNTESTED and tells):
             # the pooled curve says it for all; to say it again for each context helps nobody
-            speaks &= is_pooled(flagged, context)
-        flagged.loc[speaks, "reason"] += f"; {each.sentence}"
+            speaks &= pooled
+        flagged.loc[speaks, "reason"] += _said(each, untested)
     return flagged
+
+
+def _concerned(table: pd.DataFrame, context: Sequence[str], key: Key | None) -> pd.Series:
+    """The rows of a context and those of the pooled curve; all rows where there is no context."""
+    if key is None:
+        return pd.Series(True, index=table.index)  # noqa: FBT003 - a value, not a flag
+    keys: Mapping[str, str | None] = dict(zip(context, key, strict=True))
+    return is_pooled(table, context) | (table[list(keys)] == pd.Series(keys)).all(axis=1)
+
+
+def _said(finding: Finding, untested: Sequence[Finding]) -> str:
+    """What a reason adds for a finding; of many untested contexts the first are named."""
+    place = untested.index(finding) if finding in untested else 0
+    if place < _NAMED:
+        return f"; {finding.sentence}"
+    return f"; and so of {len(untested) - _NAMED} more contexts" if place == _NAMED else ""
 
 
 def _refused(table: pd.DataFrame) -> pd.Series:
     return table["verdict"].map(lambda verdict: Verdict(verdict).is_refusal).astype(bool)
 
 
-def _finding(
-    context: str,
-    key: tuple[str, ...] | None,
-    test: MisfitTest,
-    verdict: Verdict,
-    significance: float,
-) -> Finding:
-    if test.p_value >= significance:
-        blind = test.name == _DECISIVE and test.power < _ENOUGH_POWER
-        verdict = Verdict.UNTESTED if blind else Verdict.OK
-    return Finding(context, key, test, verdict)
+def _tested(statistics: LogStatistics, strata: Sequence[Stratum]) -> Sequence[Stratum]:
+    """The contexts, and what no context is known of; all together where there are none."""
+    unknown = statistics.of_unknown_context() if len(strata) > 1 else None
+    if unknown is None:
+        return strata[:-1] or strata
+    return [*strata[:-1], unknown]
+
+
+def _verdict(test: MisfitTest, fires: Verdict, significance: float) -> Verdict:
+    if test.p_value < significance:
+        return fires
+    blind = test.name == _DECISIVE and test.power < _ENOUGH_POWER
+    return Verdict.UNTESTED if blind else Verdict.OK
 
 
 def _misfits(stratum: Stratum, curve: Floats, significance: float) -> list[MisfitTest]:

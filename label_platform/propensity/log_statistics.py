@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from label_platform.propensity.cells import Cells, Floats
 from label_platform.propensity.list_clicks import ListClicks
 from label_platform.propensity.randomized import as_one_length
+from label_platform.propensity.strata import Key
 
 FEWEST_QUERIES = 20
+
 
 Relevance = Callable[[Floats, Floats, Floats], Floats]
 """gamma of each query_item, from features, posterior relevance and weights."""
@@ -22,7 +24,7 @@ class Stratum:
     """One context's statistics, or those of all contexts together.
 
     Attributes:
-        key: the context's values; None for all together.
+        key: the context's values, all None where one is not known; None for all together.
         cells: of lists that rankers made, shape as ``Cells`` says.
         below_click: impressions and clicks of each cell in lists with a click above it, shape
             (cells, 2).
@@ -37,7 +39,7 @@ class Stratum:
         relevance: what ``regression_em`` learns relevance with.
     """
 
-    key: tuple[str, ...] | None
+    key: Key | None
     cells: Cells
     below_click: Floats
     swapped: Cells
@@ -95,6 +97,12 @@ class LogStatistics:
                 yield self._stratum(tuple(str(value) for value in values))
         yield self._stratum(None)
 
+    def of_unknown_context(self) -> Stratum | None:
+        """The rows of no context: those of which a context column is not known; None if none."""
+        if not self.counts[list(self.context)].isna().any(axis=None):
+            return None
+        return self._stratum((None,) * len(self.context))
+
     @property
     def few_queries(self) -> bool:
         """Whether a bootstrap over queries would draw nearly the same log each time.
@@ -103,7 +111,7 @@ class LogStatistics:
         """
         return _are_few(self.cells) and not self.pooled
 
-    def _stratum(self, key: tuple[str, ...] | None) -> Stratum:
+    def _stratum(self, key: Key | None) -> Stratum:
         counts = self._of(self.counts, key)
         positions = int(counts["position"].max()) if len(counts) else 1
         cells = self._of(self.cells, key)
@@ -134,9 +142,11 @@ class LogStatistics:
         few = self.lists is not None and _are_few(self.lists)
         return replace(lists, query=np.arange(len(lists))) if few else lists
 
-    def _of(self, table: pd.DataFrame, key: tuple[str, ...] | None) -> pd.DataFrame:
+    def _of(self, table: pd.DataFrame, key: Key | None) -> pd.DataFrame:
         if key is None:
             return table
+        if None in key:
+            return table[table[list(self.context)].isna().any(axis=1)]
         same = np.ones(len(table), bool)
         for column, value in zip(self.context, key, strict=True):
             same &= (table[column] == value).to_numpy(bool, na_value=False)

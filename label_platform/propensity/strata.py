@@ -14,6 +14,8 @@ from label_platform.propensity.curve import REFERENCE_POSITION, Verdict, lay_out
 from label_platform.propensity.evidence import describe_ratio
 from label_platform.propensity_settings import PropensityGates
 
+Key = tuple[str | None, ...]
+"""A context's values; None where one is not known."""
 _DIGITS = 6
 
 
@@ -30,7 +32,7 @@ class StratumCurve:
     """
 
     name: str
-    key: tuple[str, ...] | None
+    key: Key | None
     estimates: pd.DataFrame
     verdict: Verdict
     reason: str
@@ -65,10 +67,12 @@ def put_together(
     return lay_out(table.assign(estimator=estimator), context).round(_DIGITS)
 
 
-def context_name(context: Sequence[str], values: Sequence[str]) -> str:
+def context_name(context: Sequence[str], values: Sequence[str | None]) -> str:
     """A context in words."""
     pairs = zip(context, values, strict=True)
-    return ", ".join(f"{column} = {value}" for column, value in pairs)
+    return ", ".join(
+        f"{column} = {'not known' if value is None else value}" for column, value in pairs
+    )
 
 
 def _rows(

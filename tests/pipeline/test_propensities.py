@@ -73,6 +73,11 @@ def test_what_a_policy_names_is_estimated_and_what_nobody_knows_is_refused(
     built.build("propensities", day(3))
     estimated = built.manifest("propensities", day(3)).attributes["estimators"]
     assert {"pbm", "harvest_adjacent"} <= set(estimated)
+    built.change_policy("coec_click", {"debias.propensity": "sdbn"})
+    built.build("propensities", day(3))
+    of_lists = built.manifest("propensities", day(3)).attributes["estimators"]["sdbn"]
+    # of lists that were read; without them there would be none to speak of
+    assert of_lists["reason"].startswith("all contexts: items were shown")
     # a run of other policies alone must not estimate the whole log anew
     project = built.project()
     others = replace(project, policies=project.policies[:1])

@@ -72,6 +72,10 @@ REFUSALS: list[tuple[Changes, str]] = [
         f"segments.0.signals.purchase.{NEVER}",
     ),
     (
+        {"signals": BOTH} | MAX | in_segment(purchase={"gain": -1}),
+        "segments.0.signals.purchase." + NEVER.replace("leave the signal out", "say gain: 0"),
+    ),
+    (
         auxiliary("combine", signals=BOTH | {"purchase": {"gain": -1}}, combine="max"),
         f"auxiliary.signals.purchase.{NEVER}",
     ),

@@ -139,6 +139,13 @@ def test_poor_evidence_is_refused(rows: list[tuple[int, int, int, float, float]]
     assert np.isnan(affine_parameters(cells)).all()
 
 
+def test_clicks_at_position_one_alone_are_refused() -> None:
+    cells = Cells.from_table(table([(1, 1, 1, 3.0, 1.0), (1, 1, 2, 3.0, 0.0)]))
+    found = estimate_affine(cells, replicates=5)
+    assert "relevance cannot be told from trust" in found.refusal
+    assert np.isnan(affine_parameters(cells)).all()
+
+
 def test_the_same_seed_gives_the_same_estimate() -> None:
     cells = simulated(5, RANDOM)
     first, second = (estimate_affine(cells, replicates=10, seed=4) for _ in range(2))

@@ -212,6 +212,31 @@ def test_what_answers_any_log_is_taken_by_name_only() -> None:
     assert choose(alone, ["device"], SETTINGS).estimator == "dbn"
 
 
+def test_an_estimate_that_stops_short_is_taken_only_alone() -> None:
+    short = {"pbm_em_pyclick": curve("pbm_em_pyclick", (1, 0.5), 0.01, verdict="untested")}
+    refused = curve("pbm", (1, 0.5), 0.1, verdict="insufficient_interventions")
+    beside = choose(short | {"pbm": refused}, ["device"], SETTINGS)
+    assert beside.estimator == "pbm"
+    assert "; pbm_em_pyclick assume more, and are taken only where" in beside.why
+    alone = choose(short, ["device"], SETTINGS)
+    assert alone.estimator == "pbm_em_pyclick"
+    assert alone.why == "no estimator that assumes less was run"
+
+
+def test_where_wide_is_refused_what_was_on_screen_comes_before_it() -> None:
+    strict = PropensitySettings(refuse_wide=True, max_interval_ratio=1.5)
+    tables = {
+        "randomized": curve("randomized", (1, 0.5), 0.4, verdict="wide"),
+        "viewport": curve("viewport", (1, 0.6), 0.01),
+    }
+    assert choose(tables, ["device"], SETTINGS).estimator == "randomized"
+    choice = choose(tables, ["device"], strict)
+    assert (choice.estimator, choice.why) == (
+        "viewport",
+        "it was logged what was on screen; randomized is too wide",
+    )
+
+
 def test_a_flag_of_either_part_stays_with_the_combination() -> None:
     tables = {
         "randomized": curve("randomized", (1, 0.5), 0.1),

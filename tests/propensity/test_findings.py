@@ -13,7 +13,7 @@ from scipy.stats import ncx2
 from label_platform.logs.simulators.click_lists import ClickListSettings, simulate_click_lists
 from label_platform.propensity import LogStatistics, Verdict, model_findings
 from label_platform.propensity.estimators.pbm import pbm_propensities
-from label_platform.propensity.findings import flagged
+from label_platform.propensity.findings import Finding, flagged
 from label_platform.propensity.gates.chi_square import MisfitTest
 from label_platform.propensity.gates.drift import drift_test, joint_drift
 from label_platform.propensity_settings import PropensitySettings
@@ -39,6 +39,87 @@ def test_a_context_without_any_known_value_is_tested_as_one_log() -> None:
     findings = model_findings(unknown, list(unknown.strata()), GATES)
     assert [each.test.name for each in findings] == ["trust", "cascade", "outliers", "drift"]
     assert {each.key for each in findings} == {None}
+
+
+def with_devices(statistics: LogStatistics, first: str | None, others: str | None) -> LogStatistics:
+    """The same log, the rarest of its hundred queries on the first device."""
+    relabelled = {
+        name: table.assign(device=[first if query == 99 else others for query in table["query"]])
+        for name in ("cells", "cells_by_day", "swapped")
+        for table in [getattr(statistics, name)]
+    }
+    relabelled["counts"] = pd.concat(
+        [statistics.counts.assign(device=device) for device in (first, others)]
+    )
+    return replace(statistics, context=("device",), **relabelled)
+
+
+def curves_of(*devices: str) -> pd.DataFrame:
+    """Position 1 of each device's curve, and of the pooled one."""
+    names = pd.Series([*devices, None], dtype=object)
+    return pd.DataFrame({"device": names, "position": 1, "verdict": "ok", "reason": "fine"})
+
+
+def verdicts_of(table: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(table["device"].fillna("pooled"), table["verdict"], strict=True))
+
+
+def test_a_context_of_few_lists_does_not_make_the_rest_untested() -> None:
+    log = with_devices(of_devices((INVERSE,), n_lists=60_000), "tv", "web")
+    findings = model_findings(log, list(log.strata()), GATES)
+    untested = [each for each in findings if each.verdict is Verdict.UNTESTED]
+    assert [(each.context, each.test.name) for each in untested] == [("device = tv", "trust")]
+    assert 0 < untested[0].share < 0.05
+    table = flagged(curves_of("tv", "web"), "pbm", ["device"], findings)
+    assert verdicts_of(table) == {"tv": "untested", "web": "ok", "pooled": "ok"}
+    assert "tv: trust in high positions could not be ruled out" in table["reason"].iloc[0]
+    assert table["reason"].iloc[-1] == "fine"
+
+
+def test_of_many_untested_contexts_the_reason_names_three() -> None:
+    power = MisfitTest("trust", 0.0, 0, 1.0, 0.0, "")
+    findings = [
+        Finding(f"device = {name}", (name,), power, Verdict.UNTESTED, 0.1) for name in "abcde"
+    ]
+    table = flagged(curves_of(*"abcde"), "pbm", ["device"], findings)
+    assert set(table["verdict"]) == {"untested"}
+    reason = table["reason"].iloc[-1]
+    assert reason.count("could not be ruled out") == 3
+    assert reason.endswith("; and so of 2 more contexts")
+
+
+def test_what_no_device_is_known_of_is_tested_too() -> None:
+    log = with_devices(of_devices((INVERSE,), n_lists=20_000), "web", None)
+    findings = model_findings(log, list(log.strata()), GATES)
+    assert {each.context: each.key for each in findings if each.test.name == "trust"} == {
+        "device = web": ("web",),
+        "device = not known": (None,),
+    }
+    unknown = next(each for each in findings if each.key == (None,) and each.test.name == "trust")
+    assert 0.95 < unknown.share < 1
+    fires = replace(unknown, verdict=Verdict.MISFIT)
+    table = flagged(curves_of("web"), "pbm", ["device"], [fires])
+    assert verdicts_of(table) == {"web": "ok", "pooled": "misfit"}
+
+
+def test_outliers_are_those_that_its_sentence_counts() -> None:
+    log = of_devices((INVERSE,))
+    rows = [(item % 30, item, k, 100, 20 // k) for item in range(100) for k in (1, 2)]
+    found = []
+    for clicks in range(20, 60, 2):
+        odd = [(0, 100, 1, 200, 2), (0, 100, 2, 200, clicks)]
+        names = ["query", "item", "position", "impressions", "clicks"]
+        cells = pd.DataFrame(rows + odd, columns=names).assign(
+            impressions_below_click=0, clicks_below_click=0
+        )
+        shown = replace(log, context=(), cells=cells, cells_by_day=log.cells_by_day.iloc[:0])
+        tests = model_findings(shown, list(shown.strata()), GATES)
+        outliers = next(each for each in tests if each.test.name == "outliers")
+        fires = outliers.verdict is Verdict.MISFIT
+        assert fires is not outliers.sentence.startswith("none of")
+        found.append((outliers.test.p_value, fires))
+    assert any(1e-6 <= p_value < GATES.misfit_significance for p_value, _ in found)
+    assert any(fires for _, fires in found)
 
 
 def each_drift(statistics: LogStatistics) -> list[MisfitTest]:

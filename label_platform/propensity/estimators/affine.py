@@ -214,7 +214,8 @@ class _Moments:
         terms = a2 - instrument[at] * a1 - gamma[at] * b2 + (gamma * instrument)[at] * b1
         place = cells.query_of[cells.query_item] * cells.positions + at
         shape = cells.n_queries, cells.positions
-        of_query = np.bincount(place, terms, shape[0] * shape[1]).reshape(shape)
+        # of no cells, bincount has whole numbers
+        of_query = np.bincount(place, terms, shape[0] * shape[1]).astype(np.float64).reshape(shape)
         error = np.sqrt((of_query**2).sum(axis=0))
         total: Floats = of_query.sum(axis=0)
         strength: Floats = np.divide(total, error, out=np.zeros_like(total), where=error > 0)
