@@ -5,7 +5,12 @@ from label_platform.propensity.cells import Floats
 from label_platform.propensity.choice import Choice, choose
 from label_platform.propensity.curve import PropensityCurve, Verdict, is_pooled
 from label_platform.propensity.curves import estimate_curves
-from label_platform.propensity.findings import Finding, flagged, model_findings
+from label_platform.propensity.findings import (
+    ENOUGH_POWER,
+    Finding,
+    flagged,
+    model_findings,
+)
 from label_platform.propensity.flatness import flatness_p_value
 from label_platform.propensity.grid import SLOT_COLUMNS, slot_name, slots, with_slots
 from label_platform.propensity.log_statistics import LogStatistics
@@ -22,6 +27,7 @@ from label_platform.propensity.statistics import (
 )
 
 __all__ = [
+    "ENOUGH_POWER",
     "ESTIMATORS",
     "SLOT_COLUMNS",
     "Answer",

@@ -23,7 +23,8 @@ from label_platform.propensity_settings import PropensityGates
 
 _DECISIVE = "trust"
 """What bends every curve alike, those of random lists too, so that no other estimate shows it."""
-_ENOUGH_POWER = 0.5
+ENOUGH_POWER = 0.5
+"""Of a test whose silence says something."""
 _TELLING_SHARE = 0.05
 """Of impressions: contexts that hold less together say little of the curve over all."""
 _NAMED = 3
@@ -197,7 +198,7 @@ def _tested(statistics: LogStatistics, strata: Sequence[Stratum]) -> Sequence[St
 def _verdict(test: MisfitTest, fires: Verdict, significance: float) -> Verdict:
     if test.p_value < significance:
         return fires
-    blind = test.name == _DECISIVE and test.power < _ENOUGH_POWER
+    blind = test.name == _DECISIVE and test.power < ENOUGH_POWER
     return Verdict.UNTESTED if blind else Verdict.OK
 
 

@@ -16,7 +16,7 @@ from label_platform.pipeline.propensity_checks import PROPENSITY_CHECKS
 from label_platform.pipeline.propensity_judgment import judgment_of, may_use
 from label_platform.pipeline.propensity_report import latest_propensities
 from label_platform.pipeline.steps import is_stale
-from label_platform.pipeline.terminal import print_propensities
+from label_platform.pipeline.terminal import print_estimators, print_propensities
 from label_platform.policy import PropensityRefusedError
 from label_platform.propensity import Answer, Choice
 from label_platform.propensity_settings import PropensityGates
@@ -212,6 +212,29 @@ def test_a_curve_of_other_settings_is_not_shown_as_that_of_now(built: Installati
     with built.project().open() as context:
         print_propensities(console, context)
     assert console.export_text().startswith("Propensities: not built.")
+
+
+def test_the_silence_of_a_blind_test_is_no_finding(built: Installation) -> None:
+    with built.project().open() as context:
+        found = latest_propensities(context, DAYS[-1])
+    assert found is not None
+    findings = [
+        {"test": "trust", "context": "", "fires": False, "p_value": 1.0, "power": 0.2},
+        {
+            "test": "cascade",
+            "context": "device = web",
+            "fires": False,
+            "p_value": 0.4,
+            "power": 0.9,
+        },
+    ]
+    text = StringIO()
+    told = replace(found, attributes={**found.attributes, "findings": findings})
+    print_estimators(Console(file=text, width=80), told)
+    assert text.getvalue().splitlines()[-2:] == [
+        "too few clicks to see trust: p = 1, power 20%",
+        "no sign of cascade: device = web (p = 0.4, power 90%)",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from rich.table import Table
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.propensity_report import DayPropensities, latest_propensities
-from label_platform.propensity import Verdict
+from label_platform.propensity import ENOUGH_POWER, Verdict
 
 _SHOWN_POSITIONS = (1, 2, 3, 5, 10, 20, 50)
 
@@ -78,6 +78,8 @@ def print_estimators(console: Console, found: DayPropensities) -> None:
         else:
             said = f"p = {each['p_value']:.2g}, power {each['power']:.0%}"
             where = f"{each['context']} ({said})" if each["context"] else said
-            quiet.setdefault(each["test"], []).append(where)
-    for test, found_nothing in quiet.items():
-        console.print(f"no sign of {test}: {escape('; '.join(found_nothing))}", highlight=False)
+            # silence of what would rarely speak says nothing
+            told = "no sign of" if each["power"] >= ENOUGH_POWER else "too few clicks to see"
+            quiet.setdefault(f"{told} {each['test']}", []).append(where)
+    for told, found_nothing in quiet.items():
+        console.print(f"{told}: {escape('; '.join(found_nothing))}", highlight=False)
