@@ -96,11 +96,12 @@ def model_findings(
     if statistics.pooled:
         return [Finding("", None, _POOLED, Verdict.UNTESTED)]
     findings, drifts = [], {}
-    total = max(strata[-1].cells.impressions.sum(), 1.0)
+    total = float(strata[-1].cells.impressions.sum())
     for stratum in _tested(statistics, strata):
         name = context_name(statistics.context, stratum.key) if stratum.key else ""
         curve = pbm_propensities(stratum.cells.of_several_positions())
-        share = float(stratum.cells.impressions.sum() / total)
+        # where no ranker made a list nothing is tested, and that tells
+        share = float(stratum.cells.impressions.sum()) / total if total else 1.0
         for test in _misfits(stratum, curve, gates.misfit_significance):
             # one item of very many must not look odd by chance: fewer fire than the problem asks
             level = OUTLIER_SIGNIFICANCE if test.name == "outliers" else 1.0

@@ -76,6 +76,16 @@ def test_a_context_of_few_lists_does_not_make_the_rest_untested() -> None:
     assert table["reason"].iloc[-1] == "fine"
 
 
+def test_a_log_of_random_lists_alone_is_untested() -> None:
+    log = of_devices((INVERSE,))
+    nothing = {name: getattr(log, name).iloc[:0] for name in ("cells", "cells_by_day", "swapped")}
+    for context in ((), ("device",)):
+        shown = replace(log, context=context, **nothing)
+        findings = model_findings(shown, list(shown.strata()), GATES)
+        table = flagged(curves_of("0"), "randomized", context, findings)
+        assert verdicts_of(table)["pooled"] == "untested"
+
+
 def test_of_many_untested_contexts_the_reason_names_three() -> None:
     power = MisfitTest("trust", 0.0, 0, 1.0, 0.0, "")
     findings = [
