@@ -143,7 +143,7 @@ def _decides(yardstick: str) -> bool:
 
 
 def _listed(names: Iterable[str]) -> str:
-    words = list(map(in_words, names))
+    words = list(dict.fromkeys(map(in_words, names)))
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"

@@ -59,6 +59,14 @@ def table_of(*cells: tuple[str, str, str]) -> pd.DataFrame:
         ([("off_policy_dcg", "all", REFUSED)], "no answer: 3 clicks"),
         (
             [
+                ("off_policy_dcg", "all", SAME),
+                ("randomized_click_dcg", "all", REFUSED),
+                ("randomized_click_auc", "all", REFUSED),
+            ],
+            "1 yardstick cannot tell it from raw_click; no answer from the randomised slice",
+        ),
+        (
+            [
                 ("off_policy_dcg", "all", BETTER),
                 ("off_policy_dcg_ips", "all", "refused: the same number as off_policy_dcg, of"),
             ],
