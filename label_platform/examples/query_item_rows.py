@@ -29,12 +29,7 @@ kept as (
     select
         cells.*,
         last_impressions.shown.shown_at as shown_at{_logged(relations)}
-    from cells
-    inner join last_impressions
-        on cells.query_id = last_impressions.query_id
-        and cells.item_id = last_impressions.item_id
-    inner join {signals} as signals
-        on last_impressions.shown.impression_id = signals.impression_id
+    from {last_shown_sql(signals)}
     where {kept}
 )
 
@@ -53,6 +48,16 @@ select
     kept.expected_examinations,
     'cell' as origin{added}{feature_list_sql(relations, "kept")}
 from kept{item_join_sql(relations, "kept")}"""
+
+
+def last_shown_sql(signals: str) -> str:
+    """What follows ``from``: each of the CTE ``cells`` with the signals of its last impression."""
+    return f"""cells
+inner join last_impressions
+    on cells.query_id = last_impressions.query_id
+    and cells.item_id = last_impressions.item_id
+inner join {signals} as signals
+    on last_impressions.shown.impression_id = signals.impression_id"""
 
 
 def label_sql(cells: str) -> str:

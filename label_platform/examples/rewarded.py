@@ -6,7 +6,12 @@ that of its last impression, as in its training row.
 """
 
 from label_platform.examples.columns import feature_list_sql
-from label_platform.examples.query_item_rows import cells_cte, label_sql, last_impressions_cte
+from label_platform.examples.query_item_rows import (
+    cells_cte,
+    label_sql,
+    last_impressions_cte,
+    last_shown_sql,
+)
 from label_platform.examples.relations import ExampleRelations, Part
 from label_platform.policy import Policy
 
@@ -44,12 +49,7 @@ select
     concat(cells.query_id, '|', cells.item_id) as _own_positive_id,
     cells.query_id as group_id,
     {columns}
-from cells
-inner join last_impressions
-    on cells.query_id = last_impressions.query_id
-    and cells.item_id = last_impressions.item_id
-inner join {signals} as signals
-    on last_impressions.shown.impression_id = signals.impression_id
+from {last_shown_sql(signals)}
 where {label_sql("cells")} > 0"""
 
 
