@@ -5,7 +5,7 @@ drawn with replacement, not impressions. The spread of log theta over replicates
 error; intervals are symmetric on the log scale, where ratios of counts are nearly normal.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -34,9 +34,19 @@ def bootstrap_log_error(
         nan at positions that more than 5% of the replicates could not estimate: an interval from
         the others would leave out just those that show how thin the evidence is.
     """
+    return log_error_of([fit(weights) for weights in drawn_queries(n_queries, replicates, seed)])
+
+
+def drawn_queries(n_queries: int, replicates: int, seed: int) -> Iterator[Floats]:
+    """How often each replicate draws each query, shape (n_queries,)."""
     rng = np.random.default_rng(seed)
     chances = np.full(n_queries, 1 / n_queries)
-    drawn = [fit(rng.multinomial(n_queries, chances).astype(np.float64)) for _ in range(replicates)]
+    for _ in range(replicates):
+        yield rng.multinomial(n_queries, chances).astype(np.float64)
+
+
+def log_error_of(drawn: list[Floats]) -> Floats:
+    """The spread of the logs of the replicates' propensities, as ``bootstrap_log_error`` says."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(np.stack(drawn))
     known = np.isfinite(logs)

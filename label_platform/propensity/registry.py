@@ -80,7 +80,7 @@ def _viewport(stratum: Stratum, _replicates: int) -> Estimate:
 
 
 def _affine(stratum: Stratum, replicates: int) -> Estimate:
-    return estimate_affine(stratum.cells, min(replicates, _FEWER_REPLICATES))
+    return estimate_affine(stratum.cells, replicates)
 
 
 def _pbm_em(stratum: Stratum, replicates: int) -> Estimate:

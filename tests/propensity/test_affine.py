@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from label_platform.logs.simulators.click_lists import ClickListSettings
+from label_platform.propensity.bootstrap import drawn_queries
 from label_platform.propensity.cells import Cells
 from label_platform.propensity.estimators.affine import affine_parameters, estimate_affine
 from tests.propensity.written_cells import simulated
@@ -59,6 +60,35 @@ def test_offsets_tell_trust_from_none() -> None:
         found = estimate_affine(simulated(seed, trusting(RANDOM, 0.3)), replicates=30)
         offset, error = found.details["trust_offset"], found.details["trust_offset_error"]
         assert (offset[1:] < -3 * error[1:]).all()
+
+
+def drawn(cells: Cells, weights: np.ndarray) -> Cells:
+    # a query drawn twice is two queries: its items' impressions are not more of one item
+    times = weights.astype(int)[cells.query_of][cells.query_item]
+    which = np.repeat(np.arange(len(cells)), times)
+    turn = np.arange(len(which)) - np.repeat(times.cumsum() - times, times)
+    query = cells.query_of[cells.query_item][which] * 1000 + turn
+    names = ["position", "impressions", "clicks"]
+    rows = {name: getattr(cells, name)[which] for name in names}
+    return Cells.from_table(pd.DataFrame({"query": query, "item": cells.query_item[which], **rows}))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_one_step_per_draw_spreads_as_draws_solved_to_the_end(seed: int) -> None:
+    cells = simulated(seed, trusting(RANDOM, 0.3))
+    found = estimate_affine(cells, replicates=40, seed=seed)
+    start = np.stack([found.propensity, found.details["trust_offset"]])
+    solved = np.stack(
+        [
+            affine_parameters(drawn(cells, weights), start)
+            for weights in drawn_queries(cells.n_queries, 40, seed)
+        ]
+    )
+    slopes = np.log(solved[:, 0, 1:]).std(axis=0, ddof=1)
+    offsets = solved[:, 1, 1:].std(axis=0, ddof=1)
+    assert found.log_error[1:].tolist() == pytest.approx(slopes.tolist(), rel=0.1)
+    errors = found.details["trust_offset_error"][1:]
+    assert errors.tolist() == pytest.approx(offsets.tolist(), rel=0.1)
 
 
 def table(rows: list[tuple[int, int, int, float, float]]) -> pd.DataFrame:
