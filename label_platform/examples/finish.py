@@ -23,12 +23,16 @@ from label_platform.policy import (
     Quantiles,
     Thresholds,
     examples_need_predictions,
+    has_negative_grade,
     posterior_sql,
 )
 
 BASE = "base_examples"
 PREDICTED = "predicted_examples"
 TAUGHT = "taught_examples"
+
+_BELOW_ZERO = -5e-7
+"""Labels have 6 digits: those below 0 are below this, too."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,19 @@ def ungraded_sql(policy: Policy, fitted: Fitted) -> str:
 from {BASE} as base{joins}"""
 
 
+def bounds_of(policy: Policy, lowest: float, above: tuple[float, ...]) -> tuple[float, ...]:
+    """The bounds of the grades, ascending.
+
+    Args:
+        policy: whose grades are quantiles.
+        lowest: the first column of ``bounds_sql``.
+        above: the second.
+    """
+    has_room = isinstance(policy.grading, Quantiles) and policy.grading.quantiles > 2
+    below = (_BELOW_ZERO,) if has_room and has_negative_grade(policy) else ()
+    return (*below, lowest, *above)
+
+
 def dense_weights_sql() -> str:
     """SQL that adds up the weights of dense and of primary positives that train."""
     return f"""select
@@ -121,16 +138,20 @@ def dense_scale(dense: float, primary: float, most: float) -> float:
 
 
 def bounds_sql(policy: Policy, fitted: Fitted) -> str:
-    """SQL of the labels that separate grades of equal frequency, the lowest label first."""
+    """SQL of what separates grades of equal frequency: the lowest label, and a list of others."""
     if not isinstance(policy.grading, Quantiles):
         raise TypeError(f"{policy.name} has no quantiles")
     above = policy.grading.quantiles - 1
+    lowest = "min(label)"
+    if has_negative_grade(policy):
+        # complaints have grade 0, and rows to which nothing came the next
+        above, lowest = above - 1, "greatest(min(label), 0)"
     shares = ", ".join(repr(number / above) for number in range(1, above))
     return f"""with known as (
     select label from ({ungraded_sql(policy, fitted)}) where part = 'train'
 ),
 
-lowest as (select min(label) as label from known)
+lowest as (select {lowest} as label from known)
 
 select
     any_value(lowest.label),
@@ -161,7 +182,8 @@ def _weight(policy: Policy, fitted: Fitted) -> str:
         weight = f"{weight} * case when base.is_dense then {fitted.dense_scale!r} else 1 end"
     posterior = posterior_sql("base.expected_examinations", "predicted.prediction")
     if policy.debias.method == "posterior":
-        unclicked = "base.label <= 0 and base.origin <> 'random'"
+        # whoever clicked or complained did look
+        unclicked = "base.label = 0 and base.raw_label = 0 and base.origin <> 'random'"
         weight = f"{weight} * case when {unclicked} then {posterior} else 1 end"
     elif policy.negatives.examined is not None and policy.negatives.examined.weight == "posterior":
         weight = f"{weight} * case when base.origin = 'examined' then {posterior} else 1 end"

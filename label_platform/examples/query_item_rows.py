@@ -89,6 +89,8 @@ def more_columns(policy: Policy) -> dict[str, str]:
 def cells_cte(policy: Policy, labels: str) -> str:
     """CTE ``cells``: the parts of all days, added up."""
     more = more_columns(policy)
+    if policy.decay is not None:
+        more["decay"] = "max(decay)"
     summed = "".join(f",\n        {sql} as {name}" for name, sql in more.items())
     return f"""cells as (
     select

@@ -20,6 +20,8 @@ which raises the chance of all others of that list by one factor, for popular it
 often. So weights are divided by their mean over the block: each draw weighs ``weight`` on average,
 and within a list items have in expectation the shares they have under uniform draws.
 
+With decay a draw counts as its day does, at grain query_item as the last day of its cell.
+
 Features are what the item would have had in the list: those of the items table and of feature
 tables as of the moment at which the list was shown, of its query and its user. At grain query_item
 that is the last list that showed the rewarded item.
@@ -47,28 +49,6 @@ _CORRECTION = "decimal(18, 9)"
 """Sums of decimals do not depend on the order in which threads add them."""
 
 
-_KEPT = f"""corrected as (
-    select
-        *,
-        cast(_own_uniform_chance / _own_chance as {_CORRECTION}) as _own_own_correction
-    from looked_at
-    where _own_reason is null
-),
-
-kept as (
-    select
-        *,
-        sum(_own_own_correction) over (partition by group_id, item_id)
-            / (select avg(_own_own_correction) from corrected) as _own_correction,
-        count(*) over (partition by group_id, item_id) as _own_times
-    from corrected
-    qualify row_number() over (
-        partition by group_id, item_id order by _own_positive_id, _own_draw
-    ) = 1
-)"""
-"""CTEs: a row per list and item that passed the guard, with how often and how likely it was."""
-
-
 def random_rows_sql(policy: Policy, block: RandomCatalogue, relations: ExampleRelations) -> str:
     """SQL of random catalogue rows for the lists of the training days.
 
@@ -77,11 +57,12 @@ def random_rows_sql(policy: Policy, block: RandomCatalogue, relations: ExampleRe
     """
     features = feature_list_sql(relations, "kept", items="kept")
     correction = "kept._own_times"
+    kept = _kept_ctes(decays=policy.decay is not None)
     if block.draw == "popularity" and block.log_q:
         correction = "kept._own_correction"
     return f"""{_looked_at(policy, block, relations)},
 
-{_KEPT}
+{kept}
 
 select
     'train' as part,
@@ -98,6 +79,31 @@ select
     cast(null as double) as expected_examinations,
     'random' as origin{features}
 from kept"""
+
+
+def _kept_ctes(*, decays: bool) -> str:
+    """A row per list and item that passed the guard, with how often and how likely it was."""
+    counts = f"cast(_own_decay as {_CORRECTION})" if decays else "1"
+    return f"""corrected as (
+    select
+        *,
+        cast(_own_uniform_chance / _own_chance as {_CORRECTION}) as _own_own_correction,
+        {counts} as _own_counts
+    from looked_at
+    where _own_reason is null
+),
+
+kept as (
+    select
+        *,
+        sum(_own_own_correction * _own_counts) over (partition by group_id, item_id)
+            / (select avg(_own_own_correction) from corrected) as _own_correction,
+        sum(_own_counts) over (partition by group_id, item_id) as _own_times
+    from corrected
+    qualify row_number() over (
+        partition by group_id, item_id order by _own_positive_id, _own_draw
+    ) = 1
+)"""
 
 
 def refused_random_sql(policy: Policy, block: RandomCatalogue, relations: ExampleRelations) -> str:
@@ -121,7 +127,7 @@ def drawn_sql(policy: Policy, block: RandomCatalogue, relations: ExampleRelation
     {rewarded_sql(policy, relations, "train")}
 ),
 
-{_drawn(block, relations)}
+{_drawn(policy, block, relations)}
 
 select drawn.item_id, drawn.shown_at, cast(null as varchar) as excluded_reason
 from drawn{in_catalogue})"""
@@ -148,7 +154,7 @@ rewarded as (
     {rewarded_sql(policy, relations, "train")}
 ),
 
-{_drawn(block, relations)},
+{_drawn(policy, block, relations)},
 
 dated as (
     select
@@ -174,7 +180,7 @@ def _is_dated(relations: ExampleRelations) -> bool:
     return bool(relations.columns_of_items)
 
 
-def _drawn(block: RandomCatalogue, relations: ExampleRelations) -> str:
+def _drawn(policy: Policy, block: RandomCatalogue, relations: ExampleRelations) -> str:
     """CTE ``drawn``, with those that it needs."""
     draws = block.per_positive * _SPARE_DRAWS
     key = "concat('random|', rewarded._own_positive_id, '|', _own_draw)"
@@ -182,6 +188,8 @@ def _drawn(block: RandomCatalogue, relations: ExampleRelations) -> str:
     once, user = "", ""
     if any(table.of == "user" for table in relations.feature_tables):
         user = "\n        rewarded.user_key,"
+    if policy.decay is not None:
+        user += "\n        rewarded._own_decay,"
     if block.draw == "uniform":
         once = """
     qualify row_number() over (

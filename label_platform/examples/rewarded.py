@@ -19,14 +19,18 @@ from label_platform.policy import Policy
 def rewarded_sql(policy: Policy, relations: ExampleRelations, part: Part) -> str:
     """SQL of a part's rewarded impressions or cells, with their features and what these hang on.
 
-    Columns are _own_positive_id, group_id (that of the training row), query_id, user_key where a
-    feature table is of users, item_id, shown_at, and the logged features.
+    Columns are _own_positive_id, group_id (that of the training row), with decay _own_decay (of a
+    cell, that of its last day), query_id, user_key where a feature table is of users, item_id,
+    shown_at, and the logged features.
     """
     user = ""
     if any(table.of == "user" for table in relations.feature_tables):
         user = "\n    signals.user_key,"
     logged = feature_list_sql(relations, "signals", stored=False)
     columns = f"signals.query_id,{user}\n    signals.item_id,\n    signals.shown_at{logged}"
+    if policy.decay is not None:
+        source = "cells" if policy.grain == "query_item" else "labels"
+        columns = f"{source}.decay as _own_decay,\n    {columns}"
     if policy.grain == "query_item":
         return _cells_sql(policy, relations, part, columns)
     labels, signals = relations.of(part)

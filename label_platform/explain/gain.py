@@ -74,16 +74,16 @@ def weight_of(policy: Policy, feedback: Feedback, steps: Steps) -> float:
     segment = segment_of(policy, feedback.columns)
     signals = {**policy.signals, **(segment.signals if segment else {})}
     dense = {
-        name: min(1.0, term_of(name, gain, feedback.values))
+        name: term_of(name, gain, feedback.values)
         for name, gain in signals.items()
         if name not in primary
     }
-    strongest = max(dense.values(), default=0.0)
+    is_dense = sum(dense.values()) > 0
     return steps.add(
         "weight",
-        "the largest of min(1, gain value) of dense signals; 1 where none came",
+        "the largest of min(1, gain value) of dense signals; 1 where their sum is not above 0",
         dense,
-        strongest if strongest > 0 else 1.0,
+        min(1.0, max(dense.values())) if is_dense else 1.0,
     )
 
 

@@ -26,8 +26,7 @@ from label_platform.pipeline.pictures import pictures_of
 from label_platform.pipeline.steps import FAILED_CHECKS, STEPS, Step, build_partition
 from label_platform.policy import (
     Policy,
-    PriorRefusedError,
-    PropensityRefusedError,
+    PolicyRefusedError,
     label_version,
     policy_version,
 )
@@ -179,7 +178,7 @@ def _table_asset(project: Project, step: Step, policy: Policy | None) -> dg.Asse
             for partition in partitions:
                 try:
                     manifest, built = build_partition(work, partition)
-                except (PropensityRefusedError, PriorRefusedError) as error:
+                except PolicyRefusedError as error:
                     raise dg.Failure(description=str(error), allow_retries=False) from error
                 manifests.append(manifest)
                 rebuilt.append(built)

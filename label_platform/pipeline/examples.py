@@ -26,8 +26,10 @@ from label_platform.pipeline.feature_tables import shown_with_features
 from label_platform.pipeline.finishing import finished_examples
 from label_platform.pipeline.propensity_judgment import may_use
 from label_platform.policy import (
+    MixedLabelsError,
     Policy,
     examples_need_propensities,
+    labels_need_propensities,
     policy_version,
 )
 from label_platform.strict_yaml import ConfigurationError
@@ -147,8 +149,10 @@ def example_relations(context: Context, policy: Policy, split: Split) -> Example
 
     Raises:
         ConfigurationError: the logs lack a table or a column that the policy names.
+        MixedLabelsError: the labels of some days are debiased, those of others are not.
     """
     lake = context.lake
+    _refuse_mixed_labels(context, policy, (*split.train, *split.validate))
     features = feature_columns(context, split.train)
     items = lake.scan("items", context.item_days) if context.item_days else None
     if policy.negatives.random is not None and items is None:
@@ -172,6 +176,19 @@ def example_relations(context: Context, policy: Policy, split: Split) -> Example
         text_columns=text_columns,
         feature_tables=context.feature_tables.tables,
     )
+
+
+def _refuse_mixed_labels(context: Context, policy: Policy, days: tuple[date, ...]) -> None:
+    """Labels of days that fell back are rates of impressions, those of others of examinations."""
+    if not labels_need_propensities(policy):
+        return
+    debiased = {
+        day: bool(context.require(Partition("labels", day, policy.name)).attributes["debiased"])
+        for day in days
+    }
+    without = [str(day) for day, is_debiased in debiased.items() if not is_debiased]
+    if without and any(debiased.values()):
+        raise MixedLabelsError(policy, without, len(days))
 
 
 def _text_columns(

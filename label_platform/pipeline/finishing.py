@@ -14,6 +14,7 @@ from label_platform.examples import (
     TAUGHT,
     Fitted,
     base_sql,
+    bounds_of,
     bounds_sql,
     dense_scale,
     dense_weights_sql,
@@ -117,7 +118,7 @@ def _fit(engine: Engine, policy: Policy, rows: pa.Table) -> Fitted:
         fitted = replace(fitted, dense_scale=scale)
     if isinstance(policy.grading, Quantiles):
         lowest, above = engine.row(bounds_sql(policy, fitted))
-        fitted = replace(fitted, bounds=(lowest, *(above or ())))
+        fitted = replace(fitted, bounds=bounds_of(policy, lowest, tuple(above or ())))
     return fitted
 
 

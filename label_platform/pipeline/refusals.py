@@ -13,7 +13,8 @@ from label_platform.policy import Policy, PropensityRefusedError
 def is_refused(context: Context, policy: Policy, last_day: date) -> bool:
     """Whether a policy asks for an examination curve that was refused on a day it trains on.
 
-    In a log too short to train on, it is the days that it labels.
+    A policy that falls back is refused where it would on some of the days and not on others. In a
+    log too short to train on, it is the days that it labels.
     """
     try:
         split = context.split(last_day)
@@ -21,9 +22,11 @@ def is_refused(context: Context, policy: Policy, last_day: date) -> bool:
     except SplitError:
         days = tuple(day for day in context.log_days if day <= last_day)
     try:
-        for day in days:
+        debiased = {
             uses_propensities(context, policy, Partition("labels", day, policy.name))
+            for day in days
+        }
         examination_curve(context, policy, context.last_training_day(last_day))
     except PropensityRefusedError:
         return True
-    return False
+    return len(debiased) > 1

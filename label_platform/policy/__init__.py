@@ -27,6 +27,8 @@ from label_platform.policy.label_spec import (
 )
 from label_platform.policy.library import load_policies, load_policy, policy_of_text
 from label_platform.policy.propensities import (
+    MixedLabelsError,
+    PolicyRefusedError,
     PriorRefusedError,
     PropensityRefusedError,
     examples_need_predictions,
@@ -37,6 +39,7 @@ from label_platform.policy.propensities import (
 )
 from label_platform.policy.signals import (
     click_signal,
+    has_negative_grade,
     longest_window,
     reweighted_signals,
     used_signals,
@@ -72,9 +75,11 @@ __all__ = [
     "LabelHealth",
     "LabelInputs",
     "Layout",
+    "MixedLabelsError",
     "Negatives",
     "Policy",
     "PolicyChange",
+    "PolicyRefusedError",
     "PriorRefusedError",
     "PropensityRefusedError",
     "Quantiles",
@@ -94,6 +99,7 @@ __all__ = [
     "examples_need_propensities",
     "falls_back",
     "gain_sql",
+    "has_negative_grade",
     "impression_words",
     "key_changes",
     "label_diff",

@@ -5,6 +5,7 @@ The rules and their reasons are those of METHODS, sections 3, 4 and 7, told agai
 
 from collections.abc import Iterator
 from datetime import timedelta
+from math import ceil
 
 from label_platform.policy.check_features import check_features, feature_warnings
 from label_platform.policy.check_grading import grading_warnings
@@ -31,6 +32,9 @@ from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError, located, parse, read_yaml
 
+_MOST_HALF_LIVES = 15
+"""Of the training window: parts of labels are kept to 10 digits, 5 of which are lost by then."""
+
 
 def check_policy(policy: Policy, problem: Problem) -> None:
     """Check a policy's meaning against the problem it is for.
@@ -46,6 +50,7 @@ def check_policy(policy: Policy, problem: Problem) -> None:
         *check_segments(policy, problem),
         *_debias(policy, problem),
         *_days(policy),
+        *_decay(policy, problem),
         *check_negatives(policy, problem),
         *check_rankers(policy),
         *check_loss(policy, problem),
@@ -205,10 +210,24 @@ def _days(policy: Policy) -> Iterator[str]:
             "delay.immature: reweight is for signals, which have come or not: seconds watched are "
             "no count of which a share has come; use exclude or provisional"
         )
-    if policy.decay is not None and policy.decay.half_life <= timedelta(0):
+
+
+def _decay(policy: Policy, problem: Problem) -> Iterator[str]:
+    if policy.decay is None:
+        return
+    window, half_life = problem.training.window, policy.decay.half_life
+    if half_life <= timedelta(0):
         yield (
             "decay.half_life: expected a duration above 0 such as 7d: after 0 everything counts "
             "for nothing"
+        )
+    elif window / half_life > _MOST_HALF_LIVES:
+        least = ceil(window / _MOST_HALF_LIVES / timedelta(hours=1))
+        yield (
+            f"decay.half_life: {half_life / timedelta(hours=1):g}h is too short for the problem's "
+            f"training.window of {window.days} days: after {_MOST_HALF_LIVES} half-lives next to "
+            f"nothing is left of a day, and too few digits to divide; expected {least}h or more, "
+            "or a shorter training.window"
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from label_platform.policy.label_spec import DualPositives, Quantiles, Thresholds
+from label_platform.policy.signals import complains
 from label_platform.policy.spec import Policy
 
 _MAY_BE_NEGATIVE = {"affine", "doubly_robust"}
@@ -45,17 +46,9 @@ def _is_continuous(policy: Policy) -> bool:
 
 
 def _may_be_negative(policy: Policy) -> bool:
-    gains = [
-        gain.gain
-        for signals in (policy.signals, *(segment.signals for segment in policy.segments))
-        for gain in signals.values()
-    ]
     # a teacher's scores may be anything
-    return (
-        policy.debias.method in _MAY_BE_NEGATIVE
-        or policy.teacher is not None
-        or any(gain < 0 for gain in gains)
-    )
+    adjusted = policy.debias.method in _MAY_BE_NEGATIVE or policy.teacher is not None
+    return adjusted or complains(policy)
 
 
 def _highest(policy: Policy) -> float | None:

@@ -35,8 +35,14 @@ def check_rankers(policy: Policy) -> Iterator[str]:
                 f"rankers.{number}.weight: information is for debias.method affine or "
                 f"doubly_robust, found {policy.debias.method}; use expected_examinations"
             )
+        elif ranker.weight == "impressions" and policy.grain == "query_item" and _is_uneven(policy):
+            key = "decay" if policy.decay is not None else "delay.immature: reweight"
+            yield (
+                f"rankers.{number}.weight: impressions counts all alike, which {key} does not; use "
+                "expected_examinations, which has it in"
+            )
         elif _asks_root_without_coec(policy, ranker):
-            counts = policy.debias.method in {"none", "ips"}
+            counts = policy.debias.method in {"none", "ips"} and not _is_uneven(policy)
             yield (
                 f"rankers.{number}.weight: sqrt_expected_examinations is for debias.method coec, "
                 f"found {policy.debias.method}; use "
@@ -49,6 +55,11 @@ def check_rankers(policy: Policy) -> Iterator[str]:
                 "label"
             )
         yield from (f"rankers.{number}.{line}" for line in _contradictions(ranker))
+
+
+def _is_uneven(policy: Policy) -> bool:
+    """Whether some impressions count less than others in labels at grain query_item."""
+    return policy.decay is not None or policy.delay.immature == "reweight"
 
 
 def _asks_root_without_coec(policy: Policy, ranker: RankerSpec) -> bool:

@@ -67,6 +67,12 @@ def check_combine(policy: Policy) -> Iterator[str]:
 
 
 def _dual(policy: Policy, combine: DualPositives) -> Iterator[str]:
+    every = {*policy.signals, *(name for each in policy.segments for name in each.signals)}
+    if "dense_share" in combine.model_fields_set and every <= set(combine.dual):
+        yield (
+            "combine.dense_share: has no effect: all of the policy's signals are primary; leave "
+            "it out"
+        )
     if policy.grain == "query_item":
         yield (
             "combine.dual: is for grain impression: each positive has a weight of its own there, "
@@ -174,6 +180,13 @@ def _gains(key: str, segment: Segment, policy: Policy, problem: Problem) -> Iter
     )
     if isinstance(policy.combine, DualPositives):
         yield from _primary(f"{key}.signals", segment.signals, policy.combine)
+    if isinstance(policy.combine, FirstOf):
+        for name in segment.signals:
+            if name not in policy.combine.first and name not in policy.signals:
+                yield (
+                    f"{key}.signals.{name}: never counts: combine.first does not name it; name it "
+                    f"there, and write it with gain: 0 among the policy's own signals"
+                )
 
 
 def _covers(earlier: Segment, later: Segment) -> bool:

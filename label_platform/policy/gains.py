@@ -64,9 +64,8 @@ def combined_gain_sql(
         )
         return f"(case {cases} else 0 end)"
     if isinstance(combine, DualPositives):
-        dense = " + ".join(term for name, term in terms.items() if name not in combine.dual)
-        came = _came(combine.dual)
-        return f"(case when {came} or ({dense or '0'}) > 0 then 1 else 0 end)"
+        dense = _dense(signals, combine, arrived)
+        return f"(case when {_came(combine.dual)} or ({dense}) > 0 then 1 else 0 end)"
     if combine == "max" and len(terms) > 1:
         return f"greatest({', '.join(terms.values())})"
     return " + ".join(terms.values())
@@ -155,7 +154,15 @@ def _dual_weight(signals: Gains, combine: DualPositives) -> str:
         for name, term in _terms(signals, {}).items()
         if name not in combine.dual
     ]
-    strongest = f"greatest({', '.join(dense)})" if len(dense) > 1 else "".join(dense) or "1"
-    return (
-        f"(case when {_came(combine.dual)} then 1 when {strongest} > 0 then {strongest} else 1 end)"
-    )
+    if not dense:
+        return "1"
+    strongest = f"greatest({', '.join(dense)})" if len(dense) > 1 else dense[0]
+    # what the label takes for no positive, such as a click and then a dislike, weighs like one
+    is_dense = f"not {_came(combine.dual)} and ({_dense(signals, combine)}) > 0"
+    return f"(case when {is_dense} then {strongest} else 1 end)"
+
+
+def _dense(signals: Gains, combine: DualPositives, arrived: Mapping[str, str] | None = None) -> str:
+    """The sum of the dense terms."""
+    terms = _terms(signals, arrived or {})
+    return " + ".join(term for name, term in terms.items() if name not in combine.dual) or "0"

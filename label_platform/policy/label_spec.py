@@ -4,6 +4,7 @@ Formulas and their sources are those of METHODS, sections 3, 5 and 6.
 """
 
 from itertools import pairwise
+from math import isfinite
 from pathlib import PurePath
 from typing import Literal
 
@@ -145,6 +146,8 @@ class Thresholds(StrictModel):
     def _ascend(cls, thresholds: tuple[float, ...]) -> tuple[float, ...]:
         if any(low >= high for low, high in pairwise(thresholds)):
             raise ValueError("expected ascending numbers")
+        if not all(isfinite(threshold) for threshold in thresholds):
+            raise ValueError("expected finite numbers")
         return thresholds
 
 
@@ -160,6 +163,16 @@ class Segment(StrictModel):
     when: dict[str, str | tuple[str, ...]] = Field(min_length=1)
     signals: dict[str, SignalGain] = Field(default_factory=dict)
     clip: float | None = Field(default=None, gt=0, le=1)
+
+    @field_validator("when")
+    @classmethod
+    def _name_values(
+        cls, when: dict[str, str | tuple[str, ...]]
+    ) -> dict[str, str | tuple[str, ...]]:
+        for column, values in when.items():
+            if not values:
+                raise ValueError(f"{column}: expected a value, or a list of them, found none")
+        return when
 
 
 class WatchTime(StrictModel):

@@ -93,8 +93,8 @@ def _file_of(name: str, problem: Problem) -> Path:
 
 def _empty_keys(content: Any, parent: str = "") -> Iterator[str]:  # noqa: ANN401 - parsed YAML
     """Keys without a value: a block written as ``skip_above:`` would silently not count."""
-    for key, value in content.items():
+    for key, value in enumerate(content) if isinstance(content, list) else content.items():
         if value is None:
             yield f"{parent}{key}"
-        elif isinstance(value, dict):
+        elif isinstance(value, dict | list):
             yield from _empty_keys(value, f"{parent}{key}.")

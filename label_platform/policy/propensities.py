@@ -6,7 +6,11 @@ from label_platform.propensity import Verdict
 from label_platform.propensity_settings import PropensityGates
 
 
-class PropensityRefusedError(RuntimeError):
+class PolicyRefusedError(RuntimeError):
+    """What a policy asks for would mislead, by what the data say."""
+
+
+class PropensityRefusedError(PolicyRefusedError):
     """A policy needs propensities, the evidence does not support them, and it does not fall back.
 
     Attributes:
@@ -23,13 +27,26 @@ class PropensityRefusedError(RuntimeError):
         self.reason = reason
 
 
-class PriorRefusedError(RuntimeError):
+class PriorRefusedError(PolicyRefusedError):
     """The labels themselves speak against the prior that a policy asks for."""
 
     def __init__(self, policy: Policy, reason: str) -> None:
         super().__init__(
             f"{policy.name}: debias.prior: toward: empirical_bayes is refused: {reason}. Leave the "
             "prior out, take toward: model, or write debias.on_refusal: {fall_back_to: none}"
+        )
+
+
+class MixedLabelsError(PolicyRefusedError):
+    """The curves of some days were refused, and a policy that falls back mixes two scales."""
+
+    def __init__(self, policy: Policy, without: list[str], days: int) -> None:
+        super().__init__(
+            f"{policy.name}: its propensities are refused on {len(without)} of {days} days "
+            f"({', '.join(without)}), so labels fell back to no debiasing there and not on the "
+            "others: trained together they would be on two scales. Write debias.method: none, or "
+            "a debias.propensity that is there on all days, or a training.window that leaves these "
+            "days out"
         )
 
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from label_platform.policy.label_spec import Quantiles
 from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
 
@@ -22,6 +23,23 @@ def reweighted_signals(policy: Policy) -> tuple[str, ...]:
     """The signals whose delays a policy has to know that reweights: those with a gain, sorted."""
     auxiliary = policy.auxiliary.signals if policy.auxiliary is not None else {}
     return tuple(sorted({*policy.signals, *auxiliary}))
+
+
+def complains(policy: Policy) -> bool:
+    """Whether some signal speaks against an item: its gain is below 0."""
+    sources = (policy.signals, *(segment.signals for segment in policy.segments))
+    return any(gain.gain < 0 for signals in sources for gain in signals.values())
+
+
+def has_negative_grade(policy: Policy) -> bool:
+    """Whether quantiles leave grade 0 to labels below 0: those of complaints.
+
+    Where every label is adjusted, by trust, a prior or a teacher, being below 0 means nothing.
+    """
+    prior = policy.debias.prior
+    adjusted = policy.debias.method in {"affine", "doubly_robust"} or policy.teacher is not None
+    adjusted = adjusted or (prior is not None and prior.toward == "model")
+    return complains(policy) and not adjusted and isinstance(policy.grading, Quantiles)
 
 
 def click_signal(problem: Problem) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from label_platform.lake import recipe_hash
 from label_platform.policy.label_spec import DualPositives, Segment, Teacher
 from label_platform.policy.propensities import examples_need_propensities, labels_need_propensities
-from label_platform.policy.signals import click_signal, used_signals
+from label_platform.policy.signals import click_signal, complains, has_negative_grade, used_signals
 from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
 
@@ -49,6 +49,8 @@ def policy_version(policy: Policy, problem: Problem) -> str:
     if policy.negatives.hard is not None and policy.negatives.hard.by == "rank":
         # lists in random order are left out: before, their ranks were taken for a score
         recipe["hard"] = _CORRECTED
+    if _is_corrected_in_training(policy):
+        recipe["training"] = _CORRECTED
     if policy.teacher is not None:
         recipe["teacher_content"] = _content_of_teacher(policy, policy.teacher)
     if policy.auxiliary is not None:
@@ -86,10 +88,24 @@ def _label_recipe(policy: Policy, problem: Problem) -> dict[str, Any]:
 
 
 def _is_corrected(policy: Policy) -> bool:
-    """Labels less trust, and reweighted auxiliary labels: others are built as they ever were."""
+    """Labels less trust, reweighted auxiliary labels, and dual positives with complaints.
+
+    Others are built as they ever were.
+    """
     reweights = policy.delay.immature == "reweight"
     less_trust = policy.debias.method in {"affine", "doubly_robust"}
+    if isinstance(policy.combine, DualPositives) and complains(policy):
+        return True
     return less_trust or (reweights and policy.auxiliary is not None)
+
+
+def _is_corrected_in_training(policy: Policy) -> bool:
+    """Draws that decay, grades with complaints, and weights of complaints taken for no look."""
+    draws_decay = policy.negatives.random is not None and policy.decay is not None
+    sources = (policy.signals, *(segment.signals for segment in policy.segments))
+    worth_nothing = any(each.quality is not None for gains in sources for each in gains.values())
+    looked = policy.debias.method == "posterior" and (worth_nothing or complains(policy))
+    return draws_decay or has_negative_grade(policy) or looked
 
 
 def _segment_recipe(segment: Segment) -> dict[str, Any]:

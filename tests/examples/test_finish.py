@@ -13,6 +13,7 @@ from label_platform.examples import (
     TAUGHT,
     Fitted,
     base_sql,
+    bounds_of,
     bounds_sql,
     dense_scale,
     dense_weights_sql,
@@ -107,6 +108,32 @@ def test_what_was_not_clicked_weighs_what_it_was_looked_at(
     )
 
 
+def test_a_complaint_shows_that_somebody_looked(shop: Shop, make_policy: MakePolicy) -> None:
+    shop.show(1, [11, 12, 13], clicked=[1])
+    shop.show(2, [11, 12, 13], clicked=[3], purchase=1)
+    policy = make_policy(
+        signals={"click": {"gain": 1.0}, "purchase": {"gain": -1.0}},
+        debias={"method": "posterior"},
+        rankers=[{"objective": "pointwise", "position": "debias_only"}],
+    )
+    rows = finished(shop, policy, [0.3] * 12, thetas=(1.0, 0.5, 0.2))
+    weights = dict(
+        zip(zip(rows["group_id"], rows["item_id"], strict=True), rows["weight"], strict=True)
+    )
+    assert weights == pytest.approx(
+        {
+            (1, 11): 1,
+            (1, 12): 0.5 * (1 - 0.3) / (1 - 0.5 * 0.3),
+            (1, 13): 0.2 * (1 - 0.3) / (1 - 0.2 * 0.3),
+            # labels of -1, and one of 1 - 1: clicked
+            (2, 11): 1,
+            (2, 12): 1,
+            (2, 13): 1,
+        },
+        abs=1e-6,
+    )
+
+
 def test_a_teacher_speaks_for_a_share_of_the_label(shop: Shop, make_policy: MakePolicy) -> None:
     two_items(shop)
     policy = make_policy(**COEC, teacher={"model": "teacher.txt", "share": 0.25})
@@ -164,6 +191,36 @@ def test_quantiles_grade_what_is_above_the_lowest_label(
     rows = finished(shop, policy, fitted=Fitted(bounds=(lowest, *above)))
     grades = dict(zip(rows["item_id"], rows["label"], strict=True))
     assert grades == dict(enumerate([0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 0, 0]))
+
+
+@pytest.mark.parametrize(
+    ("quantiles", "bounds", "grades"),
+    [
+        # -1 | 0 | halves of the nine positive labels
+        (4, (-5e-7, 0, 0.5), [1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 0, 1]),
+        (3, (-5e-7, 0), [1, *[2] * 9, 0, 1]),
+        (2, (0,), [0, *[1] * 9, 0, 0]),
+    ],
+)
+def test_quantiles_leave_grade_0_to_complaints(
+    shop: Shop,
+    make_policy: MakePolicy,
+    quantiles: int,
+    bounds: tuple[float, ...],
+    grades: list[float],
+) -> None:
+    # clicks of 10 lists: item i in i of them; items 10 and 11 in none, and nobody likes 10
+    for request in range(10):
+        shop.show(request, list(range(12)), clicked=[i + 1 for i in range(10) if request < i])
+    for row in shop.shown[SECOND - timedelta(1)]:
+        row["purchase"] = int(row["item_id"] == 10)
+    signals = {"click": {"gain": 1.0}, "purchase": {"gain": -1.0}}
+    policy = make_policy(grain="query_item", signals=signals, grading={"quantiles": quantiles})
+    finished(shop, policy)
+    lowest, above = shop.engine.row(bounds_sql(policy, Fitted()))
+    assert bounds_of(policy, lowest, tuple(above or ())) == bounds
+    rows = finished(shop, policy, fitted=Fitted(bounds=bounds))
+    assert dict(zip(rows["item_id"], rows["label"], strict=True)) == dict(enumerate(grades))
 
 
 def test_thresholds_grade_from_each_on(shop: Shop, make_policy: MakePolicy) -> None:

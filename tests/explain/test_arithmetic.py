@@ -60,6 +60,17 @@ def test_combinations(
     }
 
 
+@pytest.mark.parametrize(("click", "label", "weight"), [(1, 0, 1), (3, 1, 1), (2.4, 1, 1)])
+def test_what_speaks_against_a_dense_signal(
+    make: MakePolicy, click: float, label: float, weight: float
+) -> None:
+    signals = {"click": {"gain": 0.5}, "add_to_cart": {"gain": -1.0}, "purchase": {"gain": 1.0}}
+    policy = make(signals=signals, combine={"dual": ["purchase"]})
+    # the sum .5 click - 1 decides the label, and min(1, .5 click) is its weight
+    found = numbers(policy, at(1), click=click, add_to_cart=1)
+    assert found == {"label": label, "weight": weight}
+
+
 @pytest.mark.parametrize(
     ("position", "device", "theta", "beta"),
     [

@@ -56,12 +56,17 @@ def test_a_doubly_robust_label_and_a_teacher(tmp_path: Path) -> None:
 def test_weights(tmp_path: Path) -> None:
     posterior = policy(tmp_path, "posterior_click")
     row = {"weight": 0.375, "origin": "shown", "expected_examinations": 0.5, "prediction": 0.2}
+    row |= {"raw_label": 0.0}
     # .5 x .8 / (1 - .1) = .4 / .9
     assert weight_words(posterior, row, {"label": 0.0}) == (
         "weight 0.375 as shown, by P(examined, if not clicked) = 0.5 x (1 - 0.2) / "
         f"(1 - 0.5 x 0.2) = {0.4 / 0.9:g}"
     )
     assert weight_words(posterior, row, {"label": 1.0}) == "weight 0.375 as shown"
+    # a complaint, and a click that was worth nothing
+    assert weight_words(posterior, row, {"label": -1.0}) == "weight 0.375 as shown"
+    clicked = row | {"raw_label": 1.0}
+    assert weight_words(posterior, clicked, {"label": 0.0}) == "weight 0.375 as shown"
     decayed = policy(tmp_path, "raw_click", decay={"half_life": "7d"})
     assert weight_words(decayed, row, {"label": 0.0}) == (
         "weight 0.375 as shown, by its age at a half-life of 7 days"

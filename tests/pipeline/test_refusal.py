@@ -8,8 +8,10 @@ import pytest
 from rich.console import Console
 
 from label_platform.pipeline.assets import asset_key, build_assets
+from label_platform.pipeline.refusals import is_refused
 from label_platform.pipeline.run import RunSummary
 from label_platform.pipeline.session import Outcome, Session
+from label_platform.policy import MixedLabelsError
 from label_platform.strict_yaml import ConfigurationError
 from tests.pipeline.conftest import DAYS, PROBLEM, Installation, day, quiet_instance
 
@@ -62,6 +64,28 @@ def test_a_policy_may_fall_back_to_no_debiasing(refused: Installation) -> None:
     assert rows > 0
     assert plain == rows
     assert clicks == 0
+
+
+def test_days_that_fell_back_are_not_trained_with_others(refused: Installation) -> None:
+    refused.change_policy("coec_click", {"debias.on_refusal": {"fall_back_to": "none"}})
+    for table, policy in (("propensities", ""), ("labels", "coec_click")):
+        refused.build(table, day(2), policy=policy)
+    words = (
+        rf"coec_click: its propensities are refused on 1 of 4 days \({day(2)}\), so labels fell "
+        "back to no debiasing there and not on the others"
+    )
+    with pytest.raises(MixedLabelsError, match=words):
+        refused.build("examples", DAYS[-1], policy="coec_click")
+    with refused.project().open() as context:
+        policy = context.project.policy("coec_click")
+        assert is_refused(context, policy, DAYS[-1])
+        assert not is_refused(context, context.project.policy("raw_click"), DAYS[-1])
+    for number in (1, 3, 4):
+        for table, name in (("propensities", ""), ("labels", "coec_click")):
+            refused.build(table, day(number), policy=name)
+    refused.build("examples", DAYS[-1], policy="coec_click")
+    with refused.project().open() as context:
+        assert not is_refused(context, context.project.policy("coec_click"), DAYS[-1])
 
 
 def test_a_session_shows_who_was_refused_and_why(

@@ -56,6 +56,36 @@ REFUSALS: list[tuple[Changes, str]] = [
         ),
     ),
     (
+        {"combine": {"first": ["click"]}}
+        | segments({"when": MOBILE, "signals": {"purchase": {"gain": 2}}}),
+        (
+            "segments.0.signals.purchase: never counts: combine.first does not name it; name it "
+            "there, and write it with gain: 0 among the policy's own signals"
+        ),
+    ),
+    (
+        {"combine": {"dual": ["click"], "dense_share": 0.3}},
+        (
+            "combine.dense_share: has no effect: all of the policy's signals are primary; leave "
+            "it out"
+        ),
+    ),
+    (
+        {"decay": {"half_life": "12h"}},
+        (
+            "decay.half_life: 12h is too short for the problem's training.window of 14 days: "
+            "after 15 half-lives next to nothing is left of a day, and too few digits to divide; "
+            "expected 23h or more, or a shorter training.window"
+        ),
+    ),
+    (
+        ranker(weight="impressions") | {"grain": "query_item", "decay": {"half_life": "7d"}},
+        (
+            "rankers.0.weight: impressions counts all alike, which decay does not; use "
+            "expected_examinations, which has it in"
+        ),
+    ),
+    (
         segments({"when": MOBILE, "signals": {"click": {"gain": 0}}}),
         "segments.0.signals: at least one gain must be above 0, or no label there is positive",
     ),
@@ -229,7 +259,7 @@ def test_a_contradiction_is_refused_in_these_words(
         | {"combine": {"dual": ["purchase"]}},
         WATCH | SECONDS | {"delay": {"immature": "provisional"}},
         WATCH | SECONDS | {"grading": {"thresholds": [0.5]}},
-        {"decay": {"half_life": "1s"}},
+        {"decay": {"half_life": "23h"}},
         {"debias": {"method": "ips", "into": "weight"}, "rankers": IPS["rankers"]},
     ],
 )

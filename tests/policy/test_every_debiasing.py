@@ -206,6 +206,16 @@ def test_dual_positives_weigh_what_they_are_worth(
     assert dense == [(0, False), (1, False), (1, False), (1, True)]
 
 
+def test_a_dense_signal_that_was_taken_back_weighs_like_no_feedback(
+    engine: Engine, problem: Problem, publish: Publish, make_policy: MakePolicy
+) -> None:
+    signals = {"click": {"gain": 0.25}, "add_to_cart": {"gain": -1.0}, "purchase": {"gain": 1.0}}
+    policy = make_policy(signals=signals, combine={"dual": ["purchase"]})
+    found = compiled(engine, policy, problem, publish(COMBINED))
+    # key 2: a click of .25 and, against it, 1; key 3: nothing; key 4: bought
+    assert found == {1: (1, 0.25), 2: (0, 1), 3: (0, 1), 4: (1, 1)}
+
+
 def test_segments_have_gains_and_a_clip_of_their_own(
     engine: Engine, problem: Problem, publish: Publish, make_policy: MakePolicy
 ) -> None:

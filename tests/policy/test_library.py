@@ -82,6 +82,15 @@ def test_everything_that_is_wrong_is_told_at_once(
     ]
 
 
+def test_a_key_without_a_value_is_refused_in_lists_too(tmp_path: Path) -> None:
+    empty = {"when": {"device": "mobile"}, "signals": {"click": {"gain": 1.0, "quality": None}}}
+    path = write(tmp_path / "mine.yaml", segments=[empty])
+    with pytest.raises(ConfigurationError) as refusal:
+        load_policy(path)
+    words = "segments.0.signals.click.quality: has no value; leave it out, or write {} to take a"
+    assert words in str(refusal.value)
+
+
 def test_no_policy_or_no_file_at_all(tmp_path: Path, make_problem: MakeProblem) -> None:
     with pytest.raises(ConfigurationError, match=r"policies.use: names no policy"):
         load_policies(make_problem(policies={"from": str(tmp_path), "use": []}))
@@ -162,6 +171,14 @@ def test_what_does_not_fit_the_form_is_named(
         (
             {"debias": {"on_refusal": "nothing"}},
             ["debias.on_refusal: expected fail or {fall_back_to: ...}, found 'nothing'"],
+        ),
+        (
+            {"grading": {"thresholds": [0.1, float("inf")]}},
+            ["grading.thresholds: expected finite numbers, found [0.1, inf]"],
+        ),
+        (
+            {"segments": [{"when": {"device": []}}]},
+            ["segments.0.when: device: expected a value, or a list of them, found none"],
         ),
         (
             {"segments": [{"when": {"position": 1}}]},

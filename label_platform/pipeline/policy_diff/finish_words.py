@@ -95,6 +95,7 @@ def _grade(policy: Policy, fitted: Fitted, row: Row) -> str:
 
 def _weighs_by_posterior(policy: Policy, row: Row, base: Row | None) -> bool:
     if policy.debias.method == "posterior":
-        return base is not None and base["label"] <= 0 and row["origin"] != "random"
+        untouched = base is not None and base["label"] == 0 and row["raw_label"] == 0
+        return untouched and row["origin"] != "random"
     examined = policy.negatives.examined
     return examined is not None and examined.weight == "posterior" and row["origin"] == "examined"

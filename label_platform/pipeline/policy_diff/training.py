@@ -18,8 +18,7 @@ from label_platform.pipeline.policy_diff.training_rows import (
 from label_platform.policy import (
     LabelDiff,
     Policy,
-    PriorRefusedError,
-    PropensityRefusedError,
+    PolicyRefusedError,
     label_diff,
     paired_rows_sql,
     rows_layout,
@@ -101,7 +100,7 @@ def training_diff(
                 for number, split in enumerate(splits)
             ]
             found = _compared(contexts, (both[0], both[1]), chosen)
-    except (PriorRefusedError, PropensityRefusedError) as error:
+    except PolicyRefusedError as error:
         return TrainingDiff(words=str(error))
     return replace(found, left_out=len(every - chosen))
 

@@ -22,6 +22,7 @@ _COLUMNS = (
     "impression_id",
     "position",
     "label",
+    "raw_label",
     "weight",
     "expected_examinations",
     "origin",
