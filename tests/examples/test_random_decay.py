@@ -24,7 +24,7 @@ def decayed(shop: Any, policy: Policy, first: float) -> pd.DataFrame:  # noqa: A
     )
     changed = {"labels_train": f"({days})", "labels_validate": f"({days})"}
     relations = type(relations)(**{**relations.__dict__, **changed})
-    rows = shop.engine.frame(examples_sql(policy, shop.problem, relations))
+    rows: pd.DataFrame = shop.engine.frame(examples_sql(policy, shop.problem, relations))
     return rows[rows["origin"] == "random"]
 
 

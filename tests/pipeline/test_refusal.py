@@ -68,8 +68,8 @@ def test_a_policy_may_fall_back_to_no_debiasing(refused: Installation) -> None:
 
 def test_days_that_fell_back_are_not_trained_with_others(refused: Installation) -> None:
     refused.change_policy("coec_click", {"debias.on_refusal": {"fall_back_to": "none"}})
-    for table, policy in (("propensities", ""), ("labels", "coec_click")):
-        refused.build(table, day(2), policy=policy)
+    for table, name in (("propensities", ""), ("labels", "coec_click")):
+        refused.build(table, day(2), policy=name)
     words = (
         rf"coec_click: its propensities are refused on 1 of 4 days \({day(2)}\), so labels fell "
         "back to no debiasing there and not on the others"
@@ -77,8 +77,7 @@ def test_days_that_fell_back_are_not_trained_with_others(refused: Installation) 
     with pytest.raises(MixedLabelsError, match=words):
         refused.build("examples", DAYS[-1], policy="coec_click")
     with refused.project().open() as context:
-        policy = context.project.policy("coec_click")
-        assert is_refused(context, policy, DAYS[-1])
+        assert is_refused(context, context.project.policy("coec_click"), DAYS[-1])
         assert not is_refused(context, context.project.policy("raw_click"), DAYS[-1])
     for number in (1, 3, 4):
         for table, name in (("propensities", ""), ("labels", "coec_click")):
