@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.workspace import Workspace
-from tests.explain.conftest import SIMULATED_DAYS, Run, clicked
+from tests.explain.conftest import DAY, SIMULATED_DAYS, Run, clicked
 from tests.explain.test_explain_command import spoil
 
 
@@ -63,6 +64,22 @@ def test_labels_of_another_version_say_so(copied: Project, run: Run) -> None:
         "label version 0123456789ab: not today's version (of the policy, the problem or the "
         "formulas)"
     )
+
+
+def change_policy(project: Project, name: str, **changes: object) -> None:
+    path = project.path.parents[2] / "policies" / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
+
+
+def test_an_estimator_that_was_not_run_is_told_with_those_that_were(
+    copied: Project, run: Run
+) -> None:
+    named = clicked(copied, "ips_click")
+    change_policy(copied, "ips_click", debias={"method": "ips", "propensity": "pbm_em"})
+    asked = ("explain", "--policy", "ips_click", "--impression", named["impression"])
+    said = run(copied, *asked, fails=True)
+    assert said.startswith(f"the curves of {DAY} hold no estimator pbm_em, they hold affine, ")
+    assert "`label-platform propensities` estimates it once the policy" in said
 
 
 def test_days_after_the_training_days_count_in_full_and_are_no_training_label(
