@@ -86,7 +86,8 @@ def explain_command(  # noqa: PLR0913, PLR0917 - a label is named by several key
 
     The label of an impression is named by --impression; --query (and --item) lists impressions. A
     label of a query and an item is named by these two; by default it is that of the training days.
-    Exit code 1: what is stored is not what follows from the log lines.
+    Exit code 1: what is stored is not what follows from the log lines, or log files that would
+    tell are gone.
 
     Example: label-platform labels explain --policy ips_click --query 12 --item 345
     """
@@ -199,5 +200,5 @@ def _print_impressions(found: "ImpressionList", *, as_json: bool) -> None:
 
 
 def _exit(found: "Explanation") -> None:
-    if found.mismatches:
+    if found.mismatches or found.gone:
         raise typer.Exit(1)

@@ -1,7 +1,13 @@
 """Labels explained: computed again from log lines and fitted values, without any SQL."""
 
 from label_platform.explain.attribution import reversals_of
-from label_platform.explain.build import Frame, Recorded, explain_impression, mean_inverse
+from label_platform.explain.build import (
+    IN_TRAINING,
+    Frame,
+    Recorded,
+    explain_impression,
+    mean_inverse,
+)
 from label_platform.explain.cell import CellDay, explain_cell
 from label_platform.explain.curve import Curve, CurveError
 from label_platform.explain.evidence import Event, Place, Shown
@@ -15,6 +21,7 @@ from label_platform.explain.text import as_text_lines, number
 from label_platform.explain.training import TrainingRow
 
 __all__ = [
+    "IN_TRAINING",
     "CellDay",
     "Comparison",
     "Curve",

@@ -33,6 +33,7 @@ class Attributed:
         delay_s: from the impression to the event, as the clocks say.
         reason: why it does not count for that impression; empty where it does.
         takes_back: of a return and its like, the event that it was attributed by.
+        is_late: whether it came too long after that one to take it back.
     """
 
     event: Event
@@ -40,6 +41,7 @@ class Attributed:
     delay_s: float | None = None
     reason: str = ""
     takes_back: Event | None = None
+    is_late: bool = False
 
     @property
     def counts(self) -> bool:
@@ -172,13 +174,14 @@ def _take_back(
         )
 
     found, reversal = min(candidates, key=preference)
-    shown = found.impression
+    shown, is_late = found.impression, late(found, reversal)
     return Attributed(
         event,
         shown,
         _seconds(shown.shown_at, event.occurred_at) if shown else None,
-        OUTSIDE if late(found, reversal) else found.reason,
+        OUTSIDE if is_late else found.reason,
         found.event,
+        is_late,
     )
 
 

@@ -18,6 +18,8 @@ from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
 
 _OF_IMPRESSION = ("label", "weight", "prediction_share", "auxiliary_label")
+IN_TRAINING = "in training"
+"""How the names of comparisons end that are those of training rows."""
 Kept = Mapping[str, Any]
 
 
@@ -45,12 +47,14 @@ class Frame:
         facts: versions, days and the like.
         notes: what a reader should know.
         listed: the impression's list; of a cell, what was drawn for its query.
+        gone: log files that would tell and are not there any more.
     """
 
     title: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     listed: tuple[ListRow, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 def explain_impression(
@@ -86,6 +90,7 @@ def explain_impression(
         tuple(compared),
         frame.listed,
         tuple(notes),
+        frame.gone,
     )
 
 
@@ -150,7 +155,8 @@ def in_training(
     except NotRecordedError as error:
         notes.append(f"the label in training is not computed again: {error}")
         return []
-    return [Comparison("label in training", as_float(training.row["label"]), round(label, DIGITS))]
+    stored = as_float(training.row["label"])
+    return [Comparison(f"label {IN_TRAINING}", stored, round(label, DIGITS))]
 
 
 def as_float(value: Any) -> float | None:  # noqa: ANN401 - a table's value

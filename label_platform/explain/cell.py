@@ -4,7 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from label_platform.explain.build import Frame, Kept, as_float, explained_impression, in_training
+from label_platform.explain.build import (
+    IN_TRAINING,
+    Frame,
+    Kept,
+    as_float,
+    explained_impression,
+    in_training,
+)
 from label_platform.explain.evidence import Shown
 from label_platform.explain.explanation import ExplainedImpression, Explanation
 from label_platform.explain.fates import LogEvidence
@@ -85,6 +92,7 @@ def explain_cell(
         tuple(compared),
         frame.listed,
         tuple(dict.fromkeys(notes)),
+        frame.gone,
     )
 
 
@@ -165,4 +173,4 @@ def _of_all_days(
         return []
     found = in_training(policy, numbers, training, steps, notes)
     stored = as_float(training.row.get("expected_examinations"))
-    return [*found, Comparison("expected_examinations in training", stored, examined)]
+    return [*found, Comparison(f"expected_examinations {IN_TRAINING}", stored, examined)]

@@ -125,6 +125,8 @@ class Explanation:
         comparisons: what is stored beside what was computed again.
         listed: the impression's list in the training rows; of a cell, what was drawn for its query.
         notes: what a reader should know: files that changed, rules taken as recorded.
+        gone: log files that would tell and are not there any more, or cannot be read; with any,
+            it is not known what follows from the lines.
     """
 
     title: str
@@ -134,6 +136,7 @@ class Explanation:
     comparisons: tuple[Comparison, ...] = ()
     listed: tuple[ListRow, ...] = ()
     notes: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
     @property
     def listed_title(self) -> str:
@@ -157,6 +160,7 @@ class Explanation:
         return {
             "title": self.title,
             "mismatch": bool(self.mismatches),
+            "gone": list(self.gone),
             "facts": dict(self.facts),
             "notes": list(self.notes),
             "impressions": [each.as_json() for each in self.impressions],

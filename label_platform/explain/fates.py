@@ -133,11 +133,9 @@ class Wording:
     def fates(self, shown: Shown) -> tuple[EventFate, ...]:
         """All events that could belong to an impression, by time."""
         own = self.evidence.belonging.get(key_of(shown), [])
-        gone = taken_back(self.problem, own)
         told = []
         for each in own:
-            back = gone.get((each.event.event_id, each.event.occurred_at))
-            told.append(self._fate(each.event, *self._of(each, back)))
+            told.append(self._fate(each.event, *self._of(each, own)))
             told += [
                 self._fate(line, f"repeats {each.event.place}: counted once", counts=False)
                 for line in self.evidence.repeated_events.get(each.event.event_id, [])
@@ -154,8 +152,7 @@ class Wording:
         if each.impression is None:
             return self._fate(each.event, self._elsewhere(each), counts=False)
         own = self.evidence.belonging.get(key_of(each.impression), [])
-        back = taken_back(self.problem, own).get((each.event.event_id, each.event.occurred_at))
-        return self._fate(each.event, *self._of(each, back))
+        return self._fate(each.event, *self._of(each, own))
 
     def _fate(self, event: Event, fate: str, counts: bool) -> EventFate:  # noqa: FBT001
         return EventFate(
@@ -168,12 +165,22 @@ class Wording:
             fate,
         )
 
-    def _of(self, each: Attributed, back: Event | None) -> tuple[str, bool]:
-        """The fate of an event whose best impression this is, and whether it counts."""
+    def _of(self, each: Attributed, own: Sequence[Attributed]) -> tuple[str, bool]:
+        """The fate of one of an impression's own events, and whether it counts."""
         if each.reason:
             return self._why_not(each), False
+        gone = taken_back(self.problem, own)
         if each.takes_back is not None:
-            return f"takes back {each.takes_back.signal} at {each.takes_back.place}", True
+            taken = [
+                f"{other.event.signal} at {other.event.place}"
+                for other in own
+                if gone.get((other.event.event_id, other.event.occurred_at)) == each.event
+            ]
+            if taken:
+                return f"takes back {', '.join(taken)}", True
+            # one that is a signal itself counts as that
+            return "nothing was left to take back", each.event.signal in self.problem.signals
+        back = gone.get((each.event.event_id, each.event.occurred_at))
         if back is not None:
             return f"taken back by {back.signal} at {back.place}", False
         note = "" if each.event.signal in self.gains else "; the policy gives it no worth"
@@ -184,10 +191,12 @@ class Wording:
         delay_s = each.delay_s or 0.0
         if each.reason == NOT_BUILT:
             return "its day was not matched when the label was built"
+        if each.takes_back is not None:
+            if each.is_late:
+                return f"outside the window in which it takes back {each.takes_back.place}"
+            return f"what it takes back, {each.takes_back.place}, does not count itself"
         if each.reason == BEFORE:
             return f"before the impression, by {seconds(-delay_s)}"
-        if each.takes_back is not None:
-            return f"outside the window in which it takes back {each.takes_back.place}"
         limit = self.problem.signals[each.event.signal].window.total_seconds()
         return (
             f"outside the window: {seconds(delay_s)} after the impression, at most {seconds(limit)}"

@@ -39,7 +39,7 @@ _Cells = Iterable[tuple[str, str]]
 
 def as_html(explanation: Explanation) -> str:
     """The explanation as a page that needs no other file and no network."""
-    bad = " bad" if explanation.mismatches else ""
+    bad = " bad" if explanation.mismatches or explanation.gone else ""
     impressions = [_impression(each) for each in explanation.impressions]
     together = [
         _steps("All together", explanation.steps),

@@ -44,6 +44,8 @@ def verdict(explanation: Explanation) -> str:
     if explanation.mismatches:
         names = ", ".join(each.name for each in explanation.mismatches)
         return f"MISMATCH: {names}: what is stored is not what follows from the log lines"
+    if explanation.gone:
+        return f"NOT KNOWN: log files that would tell are gone: {', '.join(explanation.gone)}"
     if not explanation.all_comparisons:
         return "nothing is stored to compare with"
     return "no mismatch: what is stored is what follows from the log lines"

@@ -10,7 +10,7 @@ from pathlib import Path
 from label_platform.evaluation import SideCache
 from label_platform.examples import Split, SplitError, split_days
 from label_platform.lake import Engine, Lake, Manifest, MissingPartitionError, Partition
-from label_platform.pipeline.as_of import NO_LIMIT, known_days
+from label_platform.pipeline.as_of import NO_LIMIT, end_of, known_days
 from label_platform.pipeline.feature_tables import FeatureTables, read_feature_tables
 from label_platform.pipeline.workspace import Workspace
 from label_platform.policy import Policy, load_policies, longest_window
@@ -132,6 +132,12 @@ class Context:
             if self.log_days[-1] < day <= self.last_ended_day
             and self.require(Partition("interactions", day)).rows
         ]
+
+    @cached_property
+    def known_until(self) -> datetime:
+        """The end of what is known: feedback counts also on days after the last impressions."""
+        last_day = [*self.log_days, *self.later_event_days][-1]
+        return self.project.as_of or end_of(last_day)
 
     @property
     def last_ended_day(self) -> date:

@@ -25,6 +25,7 @@ from label_platform.crafting import (
 from label_platform.lake import Manifest, Partition
 from label_platform.pipeline.as_of import end_of
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.labels import require_grain
 from label_platform.policy import Policy, used_signals
 
 HEALTH = "health"
@@ -83,6 +84,7 @@ def day_of_labels(context: Context, partition: Partition) -> DayOfLabels:
 
     Raises:
         MissingPartitionError: the day was not built.
+        ConfigurationError: it was built at another grain than the policy has now.
     """
     policy = context.project.policy(partition.policy)
     health = label_health(context, partition)
@@ -92,10 +94,15 @@ def day_of_labels(context: Context, partition: Partition) -> DayOfLabels:
 
 
 def label_health(context: Context, partition: Partition) -> LabelHealth:
-    """The numbers of a day's labels: those of its manifest, or measured and kept there."""
+    """The numbers of a day's labels: those of its manifest, or measured and kept there.
+
+    Raises:
+        ConfigurationError: they were built at another grain than the policy has now.
+    """
     manifest = context.require(partition)
     policy = context.project.policy(partition.policy)
-    known = _known_until(context)
+    require_grain(context, policy, partition.day)
+    known = context.known_until
     stored = manifest.attributes.get(HEALTH, {})
     key = {"semantics": _SEMANTICS, "content_hash": manifest.content_hash}
     if all(stored.get(name) == value for name, value in key.items()):
@@ -157,10 +164,6 @@ def _inputs(
         propensities=context.lake.scan("propensities", days) if debiased else None,
         open_since=known - window if end_of(partition.day) + window > known else None,
     )
-
-
-def _known_until(context: Context) -> datetime:
-    return context.project.as_of or end_of(context.log_days[-1])
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,7 @@ def as_of_if_immature(context: Context, policy: Policy, day: date) -> datetime |
     """The end of what is known, where a policy reweights and a day's windows were open then."""
     if policy.delay.immature != "reweight":
         return None
-    last_day = [*context.log_days, *context.later_event_days][-1]
-    known = context.project.as_of or end_of(last_day)
+    known = context.known_until
     window = max(context.problem.signals[name].window for name in used_signals(policy))
     return known if end_of(day) + window > known else None
 

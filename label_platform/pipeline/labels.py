@@ -16,6 +16,23 @@ from label_platform.policy import (
     label_version,
     labels_need_propensities,
 )
+from label_platform.strict_yaml import ConfigurationError
+
+
+def require_grain(context: Context, policy: Policy, day: date) -> None:
+    """Refuse to read a day's labels that were built at another grain than the policy has now.
+
+    Raises:
+        ConfigurationError: names both grains and what builds the labels anew.
+        MissingPartitionError: the day was not built.
+    """
+    columns = context.require(Partition("labels", day, policy.name)).columns
+    built = "impression" if "impression_id" in columns else "query_item"
+    if built != policy.grain:
+        raise ConfigurationError(
+            f"labels of {policy.name} on {day} were built at grain {built}, its file now says "
+            f"{policy.grain}; `label-platform labels` builds them anew"
+        )
 
 
 def uses_propensities(context: Context, policy: Policy, partition: Partition) -> bool:

@@ -158,6 +158,48 @@ def test_a_return_after_the_window_takes_nothing_back(problem: Problem) -> None:
     assert told[1] == "- outside the window in which it takes back e.jsonl:1"
 
 
+@pytest.mark.parametrize("bought_s", [3 * 86_400 + 100, -7200])
+def test_a_return_of_what_does_not_count_says_so(problem: Problem, bought_s: float) -> None:
+    bought, returned = event("purchase", bought_s), event("return", bought_s + 3600, 2)
+    told = fates(problem, [shown()], bought, returned)
+    assert told[0].startswith("- outside the window: " if bought_s > 0 else "- before the")
+    assert told[1] == "- what it takes back, e.jsonl:1, does not count itself"
+
+
+def test_a_second_return_finds_nothing_left(problem: Problem) -> None:
+    events = [event("purchase", 100, 1), event("return", 200, 2), event("return", 300, 3)]
+    assert fates(problem, [shown()], *events) == [
+        "- taken back by return at e.jsonl:2",
+        "+ takes back purchase at e.jsonl:1",
+        "- nothing was left to take back",
+    ]
+
+
+def test_a_return_names_what_it_took_and_not_what_another_one_did(problem: Problem) -> None:
+    events = [
+        event("purchase", 100, 1),
+        event("purchase", 200, 2),
+        event("return", 300, 3),
+        event("return", 400, 4),
+    ]
+    assert fates(problem, [shown()], *events)[2:] == [
+        "+ takes back purchase at e.jsonl:2",
+        "+ takes back purchase at e.jsonl:1",
+    ]
+
+
+def test_a_return_that_is_a_signal_counts_as_that(make_problem: MakeProblem) -> None:
+    signals = {
+        "purchase": {"window": "3d", "reversed_by": "return"},
+        "return": {"window": "3d"},
+    }
+    problem = make_problem(signals=signals)
+    events = [event("purchase", 100, 1), event("return", 200, 2), event("return", 300, 3)]
+    assert fates(problem, [shown()], *events)[2] == "+ nothing was left to take back"
+    evidence = evidence_of(problem, [shown()], events)
+    assert evidence.values(problem, shown()) == {"purchase": 0.0, "return": 1.0}
+
+
 def test_a_return_without_a_purchase_is_said_to_take_nothing_back(problem: Problem) -> None:
     told = fates(problem, [shown()], event("return"))
     assert told == ["- there is nothing that it takes back"]

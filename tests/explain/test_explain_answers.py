@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.workspace import Workspace
-from tests.explain.conftest import SIMULATED_DAYS, Run, clicked
+from tests.explain.conftest import DAY, SIMULATED_DAYS, Run, clicked
 from tests.explain.test_explain_command import spoil
 
 
@@ -63,6 +65,89 @@ def test_labels_of_another_version_say_so(copied: Project, run: Run) -> None:
         "label version 0123456789ab: not today's version (of the policy, the problem or the "
         "formulas)"
     )
+
+
+def change_policy(project: Project, name: str, **changes: object) -> None:
+    path = project.path.parents[2] / "policies" / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
+
+
+def test_an_estimator_that_was_not_run_is_told_with_those_that_were(
+    copied: Project, run: Run
+) -> None:
+    named = clicked(copied, "ips_click")
+    change_policy(copied, "ips_click", debias={"method": "ips", "propensity": "pbm_em"})
+    asked = ("explain", "--policy", "ips_click", "--impression", named["impression"])
+    said = run(copied, *asked, fails=True)
+    assert said.startswith(f"the curves of {DAY} hold no estimator pbm_em, they hold affine, ")
+    assert "`label-platform propensities` estimates it once the policy" in said
+    touched = ("touched", "--policy", "ips_click", "--event", named["event"])
+    assert run(copied, *touched, fails=True) == said
+
+
+def test_training_rows_that_are_old_excuse_a_mismatch_of_training(
+    copied: Project, run: Run
+) -> None:
+    named = clicked(copied, "raw_click")
+    cell = ("--query", named["query"], "--item", named["item"])
+    assert run(copied, "explain", "--policy", "coec_click", *cell).exit_code == 0
+    # how much a day counts is a matter of training rows: the labels stay as they are
+    change_policy(copied, "coec_click", decay={"half_life": "1d"})
+    done = run(copied, "explain", "--policy", "coec_click", *cell, "--json")
+    assert done.exit_code == 1
+    told = json.loads(done.output)
+    differ = [each["name"] for each in told["comparisons"] if each["mismatch"]]
+    assert differ
+    assert all(name.endswith("in training") for name in differ)
+    (note,) = [note for note in told["notes"] if "are older than" in note]
+    assert note.startswith("examples/policy=coec_click/day=")
+    assert note.endswith("`label-platform examples` builds them anew")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("raw_click", {"grain": "query_item"}),
+        (
+            "coec_click",
+            {
+                "grain": "impression",
+                "debias": {"method": "none"},
+                "rankers": [{"objective": "pointwise"}],
+            },
+        ),
+    ],
+)
+def test_labels_of_another_grain_are_refused_in_words(
+    copied: Project, run: Run, name: str, changes: dict[str, object]
+) -> None:
+    named = clicked(copied, "raw_click")
+    old, new = copied.policy(name).grain, changes["grain"]
+    change_policy(copied, name, **changes)
+    asked = ("explain", "--policy", name, "--impression", named["impression"])
+    said = run(copied, *asked, fails=True)
+    assert said.startswith(f"labels of {name} on 2026-10-0")
+    assert said.endswith(
+        f"were built at grain {old}, its file now says {new}; `label-platform labels` builds "
+        "them anew"
+    )
+
+
+def test_only_labels_that_the_policy_makes_today_fell_back(copied: Project, run: Run) -> None:
+    named = clicked(copied, "raw_click")
+    asked = ("explain", "--policy", "raw_click", "--impression", named["impression"], "--json")
+    debias = {"method": "ips", "on_refusal": {"fall_back_to": "none"}}
+    rankers = [{"objective": "pointwise", "position": "debias_only"}]
+    change_policy(copied, "raw_click", debias=debias, rankers=rankers)
+    told = json.loads(run(copied, *asked).output)["facts"]
+    assert "not today's version" in told["built with"]
+    assert "fell back" not in told
+    spoil(copied, "raw_click", "label", label_version=told["label version"])
+    told = json.loads(run(copied, *asked).output)["facts"]
+    assert told["fell back"] == "to no debiasing, as the policy says where its curve is refused"
+    change_policy(copied, "raw_click", debias={"method": "ips"})
+    told = json.loads(run(copied, *asked).output)["facts"]
+    assert "fell back" not in told
 
 
 def test_days_after_the_training_days_count_in_full_and_are_no_training_label(
@@ -152,6 +237,67 @@ def test_an_item_that_was_not_shown_is_told_with_those_that_were(
         said = run(simulated, *asked, "--days", days, fails=True)
         assert f"item 999999 was not shown for query {named['query']} from 2026-10-01" in said
         assert said.endswith(expected)
+
+
+def test_an_item_whose_lines_are_gone_is_not_said_to_be_never_shown(
+    copied: Project, run: Run
+) -> None:
+    named = clicked(copied, "raw_click")
+    for day in SIMULATED_DAYS[:-1]:
+        copied.problem.resolve(f"impressions/day={day}.parquet").unlink()
+    asked = ("explain", "--policy", "coec_click", "--query", named["query"], "--item")
+    done = run(copied, *asked, named["item"])
+    assert done.exit_code == 1
+    (verdict,) = [line for line in done.output.splitlines() if line.startswith("MISMATCH: ")]
+    assert f"gain_sum of {DAY}" in verdict
+    file = f"impressions/day={DAY}.parquet"
+    assert f"{file} was ingested, but it is not there any more" in done.output
+    done = run(copied, *asked, "999999")
+    assert done.exit_code == 1
+    last = done.output.splitlines()[-1]
+    assert last.startswith("NOT KNOWN: log files that would tell are gone: impressions/day=")
+    assert file in last
+
+
+def test_what_only_a_file_that_is_gone_could_tell_is_not_known(copied: Project, run: Run) -> None:
+    named = clicked(copied, "raw_click")
+    file = f"interactions/day={DAY + timedelta(days=1)}.jsonl.gz"
+    asked = ("explain", "--policy", "raw_click", "--impression", named["impression"])
+    assert run(copied, *asked).exit_code == 0
+    copied.problem.resolve(file).unlink()
+    done = run(copied, *asked)
+    assert done.exit_code == 1
+    assert done.output.splitlines()[-1] == (
+        f"NOT KNOWN: log files that would tell are gone: {file}"
+    )
+    told = json.loads(run(copied, *asked, "--json").output)
+    assert (told["mismatch"], told["gone"]) == (False, [file])
+
+
+def test_an_impression_of_no_training_day_is_told_with_the_training_days(
+    simulated: Project, run: Run
+) -> None:
+    with simulated.open() as context:
+        train = context.split(context.lake.days("examples", "coec_click")[-1]).train
+        last = SIMULATED_DAYS[-1]
+        shown = context.lake.scan("impressions", list(train))
+        rows = context.engine.rows(
+            f"""select min(impression_id::varchar), (query_id, item_id) in (
+                select (query_id, item_id) from {shown}) as is_known
+            from {context.lake.scan("impressions", [last])} group by is_known order by is_known"""
+        )
+        (name, _), (known, _) = rows
+    asked = ("explain", "--policy", "coec_click", "--impression", name)
+    words = (
+        f"impression {{}} was shown on {last}, which is no training day of coec_click: those are "
+        f"{train[0]} to {train[-1]}; --days {last}..{last} explains the label of that day"
+    )
+    assert run(simulated, *asked, fails=True) == words.format(name)
+    other = ("explain", "--policy", "coec_click", "--impression", known, "--json")
+    assert words.format(known) in json.loads(run(simulated, *other).output)["notes"]
+    done = run(simulated, *asked, "--days", f"{last}..{last}")
+    assert done.exit_code == 0
+    assert f"Impression {name}" in done.output
 
 
 def test_above_a_list_stands_that_each_impression_has_its_own_label(

@@ -1,7 +1,7 @@
 """Health of labels in the pipeline: kept with the day, checked in Dagster, shown to people."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -14,9 +14,12 @@ from label_platform.pipeline.assets import asset_key
 from label_platform.pipeline.checks import checks_for, stops
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.label_health import DayOfLabels, day_of_labels
+from label_platform.pipeline.label_statistics import as_of_if_immature
 from label_platform.pipeline.metadata import partition_metadata
 from label_platform.pipeline.run import run_chain
 from label_platform.pipeline.steps import is_stale
+from label_platform.policy.label_spec import Delay
+from label_platform.strict_yaml import ConfigurationError
 from tests.pipeline.conftest import DAYS, POLICIES, PROBLEM, Installation, day, quiet_instance
 
 RIPE = day(4)
@@ -78,6 +81,31 @@ def test_a_ripe_day_is_compared_and_a_younger_one_is_not(finished: Installation)
     assert (young.health.immature_share, young.drift.psi) == (1, None)
     assert young.as_facts()["drift"] == "feedback still comes: not compared yet"
     assert health(finished, "multi_signal", day(3)).as_facts()["drift"] == "not enough days: 2 of 3"
+
+
+def test_feedback_after_the_last_impressions_closes_windows(built: Installation) -> None:
+    last = DAYS[-1]
+    assert health(built, "multi_signal", last).health.immature_share == 1
+    # purchases come for two days, and on the second of them something came
+    later = last + timedelta(days=2)
+    built.change_problem({"end_date": later})
+    event = {"request_id": 1, "item_id": 1, "signal": "click", "value": 1}
+    built.add_events("after", event | {"occurred_at": f"{later}T12:00:00Z"})
+    built.ingest()
+    assert health(built, "multi_signal", last).health.immature_share == 0
+    with built.project().open() as context:
+        policy = context.project.policy("multi_signal")
+        reweighted = policy.model_copy(update={"delay": Delay(immature="reweight")})
+        assert as_of_if_immature(context, reweighted, last) is None
+
+
+def test_labels_of_another_grain_are_refused_in_words(built: Installation) -> None:
+    built.change_policy("raw_click", {"grain": "query_item"})
+    words = f"labels of raw_click on {RIPE} were built at grain impression, its file now says"
+    with pytest.raises(ConfigurationError, match=words):
+        health(built, "raw_click", RIPE)
+    built.build("labels", RIPE, policy="raw_click")
+    assert health(built, "raw_click", RIPE).health.positives > 0
 
 
 def test_later_days_are_compared_by_what_is_kept(built: Installation) -> None:

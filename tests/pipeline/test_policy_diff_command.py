@@ -185,6 +185,24 @@ def test_wrong_input_is_answered_in_words(
         assert "Traceback" not in error
 
 
+def test_an_estimator_that_was_not_run_is_told_with_those_that_were(
+    finished: Installation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    debias = {"method": "ips", "propensity": "pbm_em"}
+    rankers = [{"objective": "pointwise", "position": "debias_only"}]
+    path = draft(finished, tmp_path, "raw_click", {"debias": debias, "rankers": rankers})
+    code, _, error = answer(monkeypatch, capsys, finished, "raw_click", str(path))
+    assert code == 2
+    estimators = finished.manifest("propensities", DAYS[0]).attributes["estimators"]
+    assert (
+        f"the curves of {DAYS[0]} hold no estimator pbm_em, they hold "
+        f"{', '.join(sorted(estimators))}; `label-platform propensities` estimates it once"
+    ) in " ".join(error.split())
+
+
 def test_days_without_labels_are_answered_with_those_that_are_built(
     finished: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from label_platform.examples import SplitError
 from label_platform.explain import (
+    IN_TRAINING,
     CellDay,
     Curve,
     Explanation,
@@ -31,13 +32,14 @@ from label_platform.pipeline.explanation.frame import (
 from label_platform.pipeline.explanation.lines import LabelLines
 from label_platform.pipeline.explanation.recorded import RecordedLabels
 from label_platform.pipeline.label_statistics import as_of_if_immature, needs_statistics
+from label_platform.pipeline.propensity_judgment import judgment_of
 from label_platform.pipeline.steps import is_stale
 from label_platform.policy import Policy, click_signal, used_signals
 
 Row = Mapping[str, Any]
 _STALE = (
     "{} are older than what they are made from, so a mismatch may be no mistake: "
-    "`label-platform labels` builds them anew"
+    "`label-platform {}` builds them anew"
 )
 
 
@@ -74,6 +76,7 @@ class LabelExplainer:
                 self._facts(day),
                 notes_of(lines, recorded[key].excluded),
                 listed_rows(self.context, self.policy, shown) if self.with_lists else (),
+                tuple(sorted(lines.raw.gone)),
             )
             fitted = self.fitted(day)
             explained = explain_impression(
@@ -107,6 +110,7 @@ class LabelExplainer:
                 frame_facts,
                 (*notes_of(lines, _exclusion(parts)), *self._no_training_label(chosen, train)),
                 drawn_rows(self.context, self.policy, query) if with_drawn else (),
+                tuple(sorted(lines.raw.gone)),
             )
             explained = explain_cell(
                 self.context.problem,
@@ -162,6 +166,11 @@ class LabelExplainer:
     def _lines(self) -> LabelLines:
         return LabelLines(self.context, columns_of(self.context, [self.policy]))
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Of the log files that were looked at, those that are gone or were changed."""
+        return tuple(sorted({*self._lines.raw.gone, *self._lines.raw.changed}))
+
     @cached_property
     def _fitted_by_day(self) -> dict[date, Fitted]:
         return {}
@@ -187,6 +196,7 @@ class LabelExplainer:
         curve, statistics = None, []
         if labels is not None and labels.attributes.get("debiased"):
             wanted = policy.debias.estimator
+            judgment_of(self.context, day, wanted)
             rows = self.recorded.rows(lake.scan("propensities", [day]))
             chosen = [
                 row
@@ -249,21 +259,32 @@ class LabelExplainer:
         return self.context.lake.manifest(partition) is not None
 
     def _excused(self, explained: Explanation, days: Sequence[date]) -> Explanation:
-        """The explanation, with a note where a mismatch is one of labels that are out of date."""
+        """The explanation, with a note where a mismatch is one of what is out of date."""
         if not explained.mismatches:
             return explained
-        stale = [
-            str(partition)
+        labels = [
+            partition
             for day in days
             for partition in (
                 Partition("impression_signals", day),
                 Partition("labels", day, self.policy.name),
             )
-            if is_stale(self.context, partition)
         ]
-        if not stale:
-            return explained
-        return replace(explained, notes=(*explained.notes, _STALE.format(", ".join(stale[:3]))))
+        examples, day = [], self.recorded.examples_day
+        if day and any(each.name.endswith(IN_TRAINING) for each in explained.mismatches):
+            examples.append(Partition("examples", day, self.policy.name))
+        notes = [
+            _STALE.format(", ".join(map(str, stale[:3])), command)
+            for command, partitions in (("labels", labels), ("examples", examples))
+            if (stale := [each for each in partitions if self._is_stale(each)])
+        ]
+        return replace(explained, notes=(*explained.notes, *notes))
+
+    def _is_stale(self, partition: Partition) -> bool:
+        try:
+            return is_stale(self.context, partition)
+        except SplitError:  # training rows of days that the problem does not split any more
+            return True
 
 
 def _exclusion(parts: Sequence[CellDay]) -> str:

@@ -10,7 +10,13 @@ from label_platform.pipeline.context import Context
 from label_platform.pipeline.examples import example_relations
 from label_platform.pipeline.explanation.lines import LabelLines
 from label_platform.pipeline.propensity_judgment import judgment_of
-from label_platform.policy import Policy, label_version, labels_need_propensities, policy_version
+from label_platform.policy import (
+    Policy,
+    falls_back,
+    label_version,
+    labels_need_propensities,
+    policy_version,
+)
 
 _BY_SESSION = (
     "the exclusion ({}) is taken as it is recorded: its rule looks at whole sessions, not at "
@@ -31,21 +37,23 @@ def facts_of(context: Context, policy: Policy, days: Sequence[date]) -> dict[str
         "policy version": policy_version(policy, problem),
         "days": f"{days[0]} to {days[-1]}" if len(days) > 1 else "".join(map(str, days)),
     }
-    built = {
-        str(manifest.attributes.get("label_version"))
+    built = [
+        manifest.attributes
         for day in days
         if (manifest := context.lake.manifest(Partition("labels", day, policy.name))) is not None
-    }
-    if built - {facts["label version"]}:
+    ]
+    versions = {str(each.get("label_version")) for each in built}
+    if versions - {facts["label version"]}:
         facts["built with"] = (
-            f"label version {', '.join(sorted(built))}: not today's version (of the policy, the "
+            f"label version {', '.join(sorted(versions))}: not today's version (of the policy, the "
             "problem or the formulas)"
         )
     if labels_need_propensities(policy) and days:
         verdict, reason = judgment_of(context, days[-1], debias.estimator)
         facts["propensities"] = f"{verdict}: {reason}"
-        manifests = [context.lake.manifest(Partition("labels", day, policy.name)) for day in days]
-        if not all(each is None or each.attributes.get("debiased") for each in manifests):
+        # labels of another version were not made by what the policy says of refusals now
+        of_today = [each for each in built if each.get("label_version") == facts["label version"]]
+        if falls_back(policy) and not all(each.get("debiased") for each in of_today):
             facts["fell back"] = "to no debiasing, as the policy says where its curve is refused"
     examples_days = context.lake.days("examples", policy.name)
     if examples_days:

@@ -9,6 +9,7 @@ from typing import Any
 from label_platform.explain import Recorded, TrainingRow
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.labels import require_grain
 from label_platform.policy import Policy
 
 Row = Mapping[str, Any]
@@ -35,12 +36,17 @@ class RecordedLabels:
     def of_impressions(
         self, targets: Collection[tuple[str, date]]
     ) -> dict[tuple[str, date], Recorded]:
-        """What is kept of some impressions, by id and day."""
+        """What is kept of some impressions, by id and day.
+
+        Raises:
+            ConfigurationError: the labels were built at another grain.
+        """
         lake, policy = self.context.lake, self.policy
         excluded = self.excluded(targets)
         training = self._training_impressions(targets)
         found = {}
         for day in {day for _name, day in targets}:
+            require_grain(self.context, policy, day)
             names = [name for name, on in targets if on == day]
             rows = self.rows(
                 lake.scan("labels", [day], policy.name),
@@ -66,7 +72,12 @@ class RecordedLabels:
         return found
 
     def cells(self, cells: Collection[tuple[Any, Any]], day: date) -> dict[tuple[Any, Any], Row]:
-        """The rows of a day's labels of some queries' items."""
+        """The rows of a day's labels of some queries' items.
+
+        Raises:
+            ConfigurationError: the labels were built at another grain.
+        """
+        require_grain(self.context, self.policy, day)
         items = _listed(sorted({str(item) for _query, item in cells}))
         rows = self.rows(
             self.context.lake.scan("labels", [day], self.policy.name),

@@ -118,7 +118,7 @@ class LabelSearch:
                 f"select query_id, item_id from {self._scan('impressions', [day])}"
                 f" where impression_id = {quote_literal(key)}::uuid"
             )
-            return self._of_cell(policy, str(query), str(item))
+            return self._of_cell(policy, str(query), str(item), (key, day))
         self._require_labels(policy, [day])
         found = LabelExplainer(self.context, policy).impressions([(key, day)])
         if not found:
@@ -128,7 +128,10 @@ class LabelSearch:
             )
         return found[0]
 
-    def _of_cell(self, policy: Policy, query: str, item: str) -> Explanation:
+    def _of_cell(
+        self, policy: Policy, query: str, item: str, named: tuple[str, date] | None = None
+    ) -> Explanation:
+        """A query's item, or what is wrong; ``named``: the impression by which it was named."""
         explainer = LabelExplainer(self.context, policy)
         days = [day for day in self._labelled(policy) if self._is_wanted(day)]
         if self.days == (date.min, date.max):
@@ -137,12 +140,30 @@ class LabelSearch:
         if not days:
             raise ConfigurationError(self._no_labels(policy))
         explained = explainer.cells([cell], days)[0]
-        if not explained.impressions:
-            raise ConfigurationError(
-                f"item {item} was not shown for query {query} from {days[0]} to {days[-1]}; "
-                f"{self._items_of(query, days) or 'the query was not asked then'}"
-            )
-        return explained
+        elsewhere = self._of_no_training_day(policy, days, named)
+        # where a label is stored, or files do not tell any more, nobody can say "not shown"
+        if explained.impressions or explained.comparisons or explainer.unread:
+            notes = (*explained.notes, elsewhere) if elsewhere else explained.notes
+            return replace(explained, notes=notes)
+        raise ConfigurationError(
+            elsewhere
+            or f"item {item} was not shown for query {query} from {days[0]} to {days[-1]}; "
+            f"{self._items_of(query, days) or 'the query was not asked then'}"
+        )
+
+    def _of_no_training_day(
+        self, policy: Policy, days: Sequence[date], named: tuple[str, date] | None
+    ) -> str:
+        """What to know where the impression that was named is of none of the days added up."""
+        if named is None or named[1] in days:
+            return ""
+        key, day = named
+        if day not in self._labelled(policy):
+            return f"impression {key} was shown on {day}: {self._no_labels(policy)}"
+        return (
+            f"impression {key} was shown on {day}, which is no training day of {policy.name}: "
+            f"those are {days[0]} to {days[-1]}; --days {day}..{day} explains the label of that day"
+        )
 
     def _day_of(self, impression: str) -> tuple[str, date]:
         try:
