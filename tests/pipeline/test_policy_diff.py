@@ -14,6 +14,7 @@ from label_platform.pipeline.policy_diff.source import read_policy
 from label_platform.pipeline.run import run_chain
 from label_platform.policy import PropensityRefusedError
 from tests.pipeline.conftest import DAYS, Installation, day, quiet_instance
+from tests.pipeline.test_feature_tables import daily, queries, with_table, write
 
 EVER = (date.min, date.max)
 Answer = tuple[int, str, str]
@@ -203,3 +204,56 @@ def test_a_refused_curve_is_said(built: Installation) -> None:
     built.build("propensities", *DAYS)
     with pytest.raises(PropensityRefusedError, match="coec_click: its propensities are refused"):
         compare(built, "raw_click", "coec_click")
+
+
+def purchases(installation: Installation, folder: Path, name: str, **more: Any) -> Path:  # noqa: ANN401
+    """Of so few purchases that labels differ no more than by chance: no prior is learnt of them."""
+    debias = {"method": "coec", "clip": 0.05, "on_refusal": "fail", **more}
+    changes = {"name": name, "signals": {"purchase": {"gain": 1.0}}, "debias": debias}
+    return draft(installation, folder, "coec_click", changes).rename(folder / f"{name}.yaml")
+
+
+def test_a_refused_prior_is_said_and_nothing_is_planned_of_it(
+    finished: Installation, tmp_path: Path
+) -> None:
+    plain = str(purchases(finished, tmp_path, "coec_a"))
+    prior = {"toward": "empirical_bayes"}
+    refused = str(purchases(finished, tmp_path, "coec_eb", prior=prior))
+    words = "coec_eb: debias.prior: toward: empirical_bayes is refused: labels differ no more"
+    found = compare(finished, plain, refused, train=True)
+    assert found.training is not None
+    assert found.training.words.startswith(words)
+    assert found.trial is not None
+    assert found.trial.words.startswith(words)
+    for plan in (found.plan, compare(finished, plain, refused).plan):
+        assert plan is not None
+        assert plan.words.startswith("coec_eb: its examples and rankers would be refused")
+        assert {(each.table, each.policy) for each in plan.affected} == {("labels", "coec_eb")}
+        assert plan.rankers == ()
+    # of fewer days nobody can tell
+    plan = compare(finished, plain, refused, (day(2), day(4))).plan
+    assert plan is not None
+    assert plan.words.startswith("coec_eb: its examples and rankers may be refused")
+    assert [policy for policy, _ in plan.rankers] == ["coec_eb"]
+    # what is given up does not stand in the way of what takes its place
+    found = compare(finished, refused, plain, train=True)
+    assert found.trial is not None
+    assert found.trial.words.startswith(words)
+    assert found.plan is not None
+    assert (found.plan.words, len(found.plan.rankers)) == ("", 1)
+
+
+def test_features_that_leak_are_said(built: Installation, tmp_path: Path) -> None:
+    with built.project().open() as context:
+        keys = queries(context)
+    write(built, "queries.parquet", daily(keys, "query_id", known_hours_later=24))
+    with_table(built)
+    found = compare(built, "raw_click", "multi_signal", train=True)
+    assert found.trial is not None
+    assert "feature_tables.queries: leak: " in found.trial.words
+    decayed = draft(built, tmp_path, "raw_click", {"decay": {"half_life": "1d"}})
+    found = compare(built, "raw_click", str(decayed))
+    assert found.training is not None
+    assert "feature_tables.queries: leak: " in found.training.words
+    assert found.plan is not None
+    assert found.plan.words.startswith("raw_click: its examples and rankers would be refused")
