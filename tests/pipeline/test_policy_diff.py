@@ -9,9 +9,13 @@ import pandas as pd
 import pytest
 import yaml
 
+from label_platform.pipeline.assets import asset_key
 from label_platform.pipeline.policy_diff import PolicyDiff, diff_policies
+from label_platform.pipeline.policy_diff import cost as cost_module
+from label_platform.pipeline.policy_diff.cost import cost_of
+from label_platform.pipeline.policy_diff.plan import Affected, Plan
 from label_platform.pipeline.policy_diff.source import read_policy
-from label_platform.pipeline.run import run_chain
+from label_platform.pipeline.run import dagster_instance, run_chain
 from label_platform.policy import PropensityRefusedError
 from tests.pipeline.conftest import DAYS, Installation, day, quiet_instance
 from tests.pipeline.test_feature_tables import daily, queries, with_table, write
@@ -195,8 +199,49 @@ def test_a_policy_that_is_not_active_would_be_added(finished: Installation, tmp_
     assert found.labels is not None
     assert costs["labels"].partitions == len(DAYS)
     assert costs["labels"].seconds is not None
-    assert costs["labels"].source == "this comparison's rows per second"
+    assert costs["labels"].source == "this comparison's impressions per second"
     assert costs["rankers"].seconds is None
+
+
+def test_labels_cost_what_comparing_the_impressions_behind_them_took(
+    finished: Installation, tmp_path: Path
+) -> None:
+    """Rows that are compared may be of queries and items, and of several days."""
+    signals = {"signals": {"add_to_cart": {"gain": 1.0}}}
+    carts = draft(finished, tmp_path, "coec_click", {**signals, "name": "coec_carts"})
+    found = compare(
+        finished, "coec_click", str(carts.rename(tmp_path / "coec_carts.yaml")), (day(2), day(4))
+    )
+    shown = [finished.manifest("impression_signals", each).rows for each in DAYS]
+    (cost,) = (cost for cost in found.cost if cost.table == "labels")
+    assert cost.source == "this comparison's impressions per second"
+    assert cost.seconds == pytest.approx(found.seconds * sum(shown) / sum(shown[1:4]))
+
+
+def test_past_builds_count_all_partitions_of_their_run(
+    built: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of tables of all policies, too."""
+    monkeypatch.setenv("DAGSTER_HOME", "put back afterwards")
+    monkeypatch.setattr(cost_module, "_LOOK_BACK", 4)
+    built.forget("propensities", *DAYS)
+    project = built.project()
+    with dagster_instance(project.workspace.dagster_home) as instance:
+        assert run_chain(project, instance, until="propensities").built["propensities"] == 6
+        (run,) = {
+            record.run_id
+            for record in instance.fetch_materializations(
+                asset_key(project, "propensities"), limit=9
+            ).records
+        }
+        (step,) = instance.get_run_step_stats(run, [f"{project.problem.name}__propensities"])
+    assert step.start_time is not None
+    assert step.end_time is not None
+    with project.open() as context:
+        plan = Plan((Affected("propensities", "", DAYS[:3]),), ())
+        (cost,) = cost_of(context, plan, None)
+    assert cost.source == "past builds"
+    assert cost.seconds == pytest.approx((step.end_time - step.start_time) / 6 * 3)
 
 
 def test_a_refused_curve_is_said(built: Installation) -> None:

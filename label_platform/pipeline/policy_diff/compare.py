@@ -192,7 +192,7 @@ def _diff(
         cost_of(
             after,
             plan,
-            labels.total.rows / seconds if labels else None,
+            _impressions(context, chosen) / seconds if labels else None,
             training.seconds if training else None,
         ),
         trial,
@@ -200,6 +200,10 @@ def _diff(
         training,
         policies[1].name,
     )
+
+
+def _impressions(context: Context, days: tuple[date, ...]) -> int:
+    return sum(context.require(Partition("impression_signals", day)).rows for day in days)
 
 
 def _chosen_days(context: Context, days: tuple[date, date]) -> tuple[date, ...]:
