@@ -115,9 +115,9 @@ def cell_words(policy: Policy, rows: list[Row], label: float, sums: tuple[float,
 def _gain_words(policy: Policy, row: Row) -> str:
     gains, segment = policy.signals, ""
     for each in policy.segments:
-        if all(str(row[name]) in _listed(values) for name, values in each.when.items()):
+        if all(_as_sql(row[name]) in _listed(values) for name, values in each.when.items()):
             gains = {**gains, **each.signals}
-            segment = " in " + ", ".join(f"{name} {row[name]}" for name in each.when)
+            segment = " in " + ", ".join(f"{name} {_as_sql(row[name])}" for name in each.when)
             break
     terms = [_term(name, gain, row) for name, gain in gains.items() if row[name]]
     if not terms:
@@ -136,6 +136,11 @@ def _term(name: str, gain: SignalGain, row: Row) -> str:
         return text
     quality = gain.quality
     return f"{text} x {quality.shape}({quality.of} {row[quality.of]:g} of {quality.cap:g})"
+
+
+def _as_sql(value: object) -> str:
+    """A value as SQL's cast to text writes it, which segments are matched with."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _listed(values: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -67,10 +67,16 @@ def test_weights(tmp_path: Path) -> None:
     assert weight_words(posterior, row, {"label": -1.0}) == "weight 0.375 as shown"
     clicked = row | {"raw_label": 1.0}
     assert weight_words(posterior, clicked, {"label": 0.0}) == "weight 0.375 as shown"
-    decayed = policy(tmp_path, "raw_click", decay={"half_life": "7d"})
-    assert weight_words(decayed, row, {"label": 0.0}) == (
-        "weight 0.375 as shown, by its age at a half-life of 7 days"
-    )
+    for half_life, words in (
+        ("7d", "7 days"),
+        ("24h", "1 day"),
+        ("36h", "36 hours"),
+        ("90m", "1.5 hours"),
+    ):
+        decayed = policy(tmp_path, "raw_click", decay={"half_life": half_life})
+        assert weight_words(decayed, row, {"label": 0.0}) == (
+            f"weight 0.375 as shown, by its age at a half-life of {words}"
+        )
 
 
 @pytest.mark.parametrize("name", ["raw_click", "coec_click"])

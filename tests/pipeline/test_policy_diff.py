@@ -9,11 +9,16 @@ import pandas as pd
 import pytest
 import yaml
 
+from label_platform.pipeline.assets import asset_key
 from label_platform.pipeline.policy_diff import PolicyDiff, diff_policies
+from label_platform.pipeline.policy_diff import cost as cost_module
+from label_platform.pipeline.policy_diff.cost import cost_of
+from label_platform.pipeline.policy_diff.plan import Affected, Plan
 from label_platform.pipeline.policy_diff.source import read_policy
-from label_platform.pipeline.run import run_chain
+from label_platform.pipeline.run import dagster_instance, run_chain
 from label_platform.policy import PropensityRefusedError
 from tests.pipeline.conftest import DAYS, Installation, day, quiet_instance
+from tests.pipeline.test_feature_tables import daily, queries, with_table, write
 
 EVER = (date.min, date.max)
 Answer = tuple[int, str, str]
@@ -194,8 +199,49 @@ def test_a_policy_that_is_not_active_would_be_added(finished: Installation, tmp_
     assert found.labels is not None
     assert costs["labels"].partitions == len(DAYS)
     assert costs["labels"].seconds is not None
-    assert costs["labels"].source == "this comparison's rows per second"
+    assert costs["labels"].source == "this comparison's impressions per second"
     assert costs["rankers"].seconds is None
+
+
+def test_labels_cost_what_comparing_the_impressions_behind_them_took(
+    finished: Installation, tmp_path: Path
+) -> None:
+    """Rows that are compared may be of queries and items, and of several days."""
+    signals = {"signals": {"add_to_cart": {"gain": 1.0}}}
+    carts = draft(finished, tmp_path, "coec_click", {**signals, "name": "coec_carts"})
+    found = compare(
+        finished, "coec_click", str(carts.rename(tmp_path / "coec_carts.yaml")), (day(2), day(4))
+    )
+    shown = [finished.manifest("impression_signals", each).rows for each in DAYS]
+    (cost,) = (cost for cost in found.cost if cost.table == "labels")
+    assert cost.source == "this comparison's impressions per second"
+    assert cost.seconds == pytest.approx(found.seconds * sum(shown) / sum(shown[1:4]))
+
+
+def test_past_builds_count_all_partitions_of_their_run(
+    built: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of tables of all policies, too."""
+    monkeypatch.setenv("DAGSTER_HOME", "put back afterwards")
+    monkeypatch.setattr(cost_module, "_LOOK_BACK", 4)
+    built.forget("propensities", *DAYS)
+    project = built.project()
+    with dagster_instance(project.workspace.dagster_home) as instance:
+        assert run_chain(project, instance, until="propensities").built["propensities"] == 6
+        (run,) = {
+            record.run_id
+            for record in instance.fetch_materializations(
+                asset_key(project, "propensities"), limit=9
+            ).records
+        }
+        (step,) = instance.get_run_step_stats(run, [f"{project.problem.name}__propensities"])
+    assert step.start_time is not None
+    assert step.end_time is not None
+    with project.open() as context:
+        plan = Plan((Affected("propensities", "", DAYS[:3]),), ())
+        (cost,) = cost_of(context, plan, None)
+    assert cost.source == "past builds"
+    assert cost.seconds == pytest.approx((step.end_time - step.start_time) / 6 * 3)
 
 
 def test_a_refused_curve_is_said(built: Installation) -> None:
@@ -203,3 +249,56 @@ def test_a_refused_curve_is_said(built: Installation) -> None:
     built.build("propensities", *DAYS)
     with pytest.raises(PropensityRefusedError, match="coec_click: its propensities are refused"):
         compare(built, "raw_click", "coec_click")
+
+
+def purchases(installation: Installation, folder: Path, name: str, **more: Any) -> Path:  # noqa: ANN401
+    """Of so few purchases that labels differ no more than by chance: no prior is learnt of them."""
+    debias = {"method": "coec", "clip": 0.05, "on_refusal": "fail", **more}
+    changes = {"name": name, "signals": {"purchase": {"gain": 1.0}}, "debias": debias}
+    return draft(installation, folder, "coec_click", changes).rename(folder / f"{name}.yaml")
+
+
+def test_a_refused_prior_is_said_and_nothing_is_planned_of_it(
+    finished: Installation, tmp_path: Path
+) -> None:
+    plain = str(purchases(finished, tmp_path, "coec_a"))
+    prior = {"toward": "empirical_bayes"}
+    refused = str(purchases(finished, tmp_path, "coec_eb", prior=prior))
+    words = "coec_eb: debias.prior: toward: empirical_bayes is refused: labels differ no more"
+    found = compare(finished, plain, refused, train=True)
+    assert found.training is not None
+    assert found.training.words.startswith(words)
+    assert found.trial is not None
+    assert found.trial.words.startswith(words)
+    for plan in (found.plan, compare(finished, plain, refused).plan):
+        assert plan is not None
+        assert plan.words.startswith("coec_eb: its examples and rankers would be refused")
+        assert {(each.table, each.policy) for each in plan.affected} == {("labels", "coec_eb")}
+        assert plan.rankers == ()
+    # of fewer days nobody can tell
+    plan = compare(finished, plain, refused, (day(2), day(4))).plan
+    assert plan is not None
+    assert plan.words.startswith("coec_eb: its examples and rankers may be refused")
+    assert [policy for policy, _ in plan.rankers] == ["coec_eb"]
+    # what is given up does not stand in the way of what takes its place
+    found = compare(finished, refused, plain, train=True)
+    assert found.trial is not None
+    assert found.trial.words.startswith(words)
+    assert found.plan is not None
+    assert (found.plan.words, len(found.plan.rankers)) == ("", 1)
+
+
+def test_features_that_leak_are_said(built: Installation, tmp_path: Path) -> None:
+    with built.project().open() as context:
+        keys = queries(context)
+    write(built, "queries.parquet", daily(keys, "query_id", known_hours_later=24))
+    with_table(built)
+    found = compare(built, "raw_click", "multi_signal", train=True)
+    assert found.trial is not None
+    assert "feature_tables.queries: leak: " in found.trial.words
+    decayed = draft(built, tmp_path, "raw_click", {"decay": {"half_life": "1d"}})
+    found = compare(built, "raw_click", str(decayed))
+    assert found.training is not None
+    assert "feature_tables.queries: leak: " in found.training.words
+    assert found.plan is not None
+    assert found.plan.words.startswith("raw_click: its examples and rankers would be refused")

@@ -52,13 +52,24 @@ def test_a_revision_of_git_is_read(
         ["init", "--quiet"],
         ["add", "."],
         ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "first"],
+        ["branch", "feature/clicks"],
     ):
         subprocess.run(["git", *arguments], cwd=folder, check=True)
     ingested.change_policy("raw_click", {"signals.click.gain": 2.0})
     assert read_policy("raw_click@HEAD", problem).signals["click"].gain == 1.0
+    assert read_policy("raw_click@feature/clicks", problem).signals["click"].gain == 1.0
     assert read_policy("raw_click", problem).signals["click"].gain == 2.0
+    # a file of that very name comes first
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "raw_click@feature").mkdir()
+    (tmp_path / "raw_click@feature" / "raw_click").write_bytes(
+        ingested.policy_file("raw_click").read_bytes()
+    )
+    assert read_policy("raw_click@feature/raw_click", problem).signals["click"].gain == 2.0
     for wrong, words in (
         ("raw_click@nowhere", "git knows no revision 'nowhere'"),
+        ("raw_click@origin/main", "git knows no revision 'origin/main'"),
+        ("drafts/raw_click@HEAD", "there is no such file"),
         ("raw_clik@HEAD", "no policy 'raw_clik' .* did you mean 'raw_click'"),
         ("raw_click@", "expected a revision"),
         ("raw_click@--output=x", "expected a revision"),

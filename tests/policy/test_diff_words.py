@@ -160,3 +160,22 @@ def test_a_weight_is_divided_of_what_was_rewarded_only(
         "0.3 x click 1 = 0.3; its weight, not its label, is divided by max(theta 0.5, clip 0.05)"
     )
     assert impression_words(policy, rows[3], 0.0) == "no signal = 0"
+
+
+def test_a_segment_of_a_yes_or_no_has_the_gain_that_it_gives(
+    engine: Engine, problem: Problem, make_policy: MakePolicy
+) -> None:
+    engine.register("shown", ROWS.assign(device=ROWS["position"] <= 2))
+    policy = make_policy(
+        signals={"click": {"gain": 1.0}},
+        segments=[{"when": {"device": "true"}, "signals": {"click": {"gain": 0.25}}}],
+    )
+    inputs = LabelInputs("shown")
+    labels = compile_labels(policy, problem, inputs)
+    label = {row["impression_id"]: row["label"] for row in rows_of(engine, labels)}
+    rows = {
+        row["impression_id"]: row
+        for row in rows_of(engine, evidence_sql(policy, problem, inputs, "click > 0"))
+    }
+    assert impression_words(policy, rows[1], label[1]) == ("0.25 x click 1 in device true = 0.25")
+    assert impression_words(policy, rows[4], label[4]) == "1 x click 1 = 1"

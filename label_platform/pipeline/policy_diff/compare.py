@@ -12,7 +12,12 @@ from label_platform.pipeline.label_statistics import needs_statistics
 from label_platform.pipeline.labels import label_inputs, labels_sql
 from label_platform.pipeline.policy_diff.cost import Cost, cost_of
 from label_platform.pipeline.policy_diff.movers import Mover, movers_of
-from label_platform.pipeline.policy_diff.plan import Plan, is_built_by, plan_of
+from label_platform.pipeline.policy_diff.plan import (
+    Plan,
+    is_built_by,
+    plan_of,
+    without_training,
+)
 from label_platform.pipeline.policy_diff.scratch import scratch, with_policy
 from label_platform.pipeline.policy_diff.training import TrainingDiff, training_diff
 from label_platform.pipeline.policy_diff.trial import Trial, try_both
@@ -171,8 +176,12 @@ def _diff(
     training = None
     if change.reaches == "examples":
         training = training_diff((before, after), policies, days)
-    plan = plan_of(context, after, policies[1])
     trial = try_both(context, policies, names) if train else None
+    plan = plan_of(context, after, policies[1])
+    if trial is not None and trial.refused:
+        plan = without_training(plan, policies[1].name, is_sure=True)
+    elif training is not None and training.refused:
+        plan = without_training(plan, policies[1].name, is_sure=not training.left_out)
     return PolicyDiff(
         names,
         change,
@@ -183,7 +192,7 @@ def _diff(
         cost_of(
             after,
             plan,
-            labels.total.rows / seconds if labels else None,
+            _impressions(context, chosen) / seconds if labels else None,
             training.seconds if training else None,
         ),
         trial,
@@ -191,6 +200,10 @@ def _diff(
         training,
         policies[1].name,
     )
+
+
+def _impressions(context: Context, days: tuple[date, ...]) -> int:
+    return sum(context.require(Partition("impression_signals", day)).rows for day in days)
 
 
 def _chosen_days(context: Context, days: tuple[date, date]) -> tuple[date, ...]:

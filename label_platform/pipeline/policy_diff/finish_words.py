@@ -1,5 +1,6 @@
 """How a training row's label and weight come about from its label before it trains, in words."""
 
+from datetime import timedelta
 from typing import Any
 
 from label_platform.examples import Fitted
@@ -50,7 +51,7 @@ def weight_words(policy: Policy, row: Row, base: Row | None) -> str:
     """
     words = f"weight {row['weight']:g} as {row['origin']}"
     if policy.decay is not None:
-        words += f", by its age at a half-life of {policy.decay.half_life.days:g} days"
+        words += f", by its age at a half-life of {half_life_words(policy.decay.half_life)}"
     if _weighs_by_posterior(policy, row, base):
         theta, gamma = row["expected_examinations"], row["prediction"]
         theta = 1.0 if theta is None else min(theta, 1.0)
@@ -61,6 +62,13 @@ def weight_words(policy: Policy, row: Row, base: Row | None) -> str:
             f"(1 - {theta:g} x {gamma:g}) = {chance:g}"
         )
     return words
+
+
+def half_life_words(half_life: timedelta) -> str:
+    """In days where they are whole, such as 7 days, else in hours."""
+    days = half_life / timedelta(days=1)
+    amount, unit = (days, "day") if days.is_integer() else (days * 24, "hour")
+    return f"{amount:g} {unit}" + "s" * (amount != 1)
 
 
 def _prior(policy: Policy, fitted: Fitted, row: Row, label: float) -> Step:

@@ -1,7 +1,7 @@
 """What taking up a policy would rebuild, by the recipes that every build goes by."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -89,6 +89,28 @@ def plan_of(before: Context, after: Context, policy: Policy) -> Plan:
         for spec in each.rankers
     )
     return Plan(tuple(affected), rankers, words, tuple(unseen_in(after, policy)))
+
+
+def without_training(plan: Plan, policy: str, *, is_sure: bool) -> Plan:
+    """The plan of a policy whose training rows are refused: nothing is made of its labels.
+
+    Args:
+        plan: as if they were not.
+        policy: whose rows.
+        is_sure: whether they are refused on all days that train; else the plan stays as it is.
+    """
+    if not plan.affected:
+        return plan
+    if not is_sure:
+        words = f"{policy}: its examples and rankers may be refused: on the days looked at they are"
+        return replace(plan, words=words)
+    trains = {step.table for step in STEPS if step.per_policy and not step.every_day}
+    kept = [each for each in plan.affected if each.policy != policy or each.table not in trains]
+    if all(each.table != "evaluations" for each in kept):
+        kept = [each for each in kept if each.table != "comparisons"]
+    rankers = tuple(each for each in plan.rankers if each[0] != policy)
+    words = f"{policy}: its examples and rankers would be refused: nothing is made of its labels"
+    return replace(plan, affected=tuple(kept), rankers=rankers, words=words)
 
 
 def _shared(after: Context, before: Context, last_day: date) -> list[Affected]:

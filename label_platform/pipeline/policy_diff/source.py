@@ -13,16 +13,18 @@ def read_policy(text: str, problem: Problem) -> Policy:
 
     Args:
         text: ``raw_click`` in the problem's folder of policies, ``drafts/raw_click.yaml``, or
-            ``raw_click@HEAD~3``, the file as it was at a revision.
+            ``raw_click@HEAD~3`` or ``raw_click@origin/main``, the file as it was at a revision.
         problem: the problem that it has to fit.
 
     Raises:
         ConfigurationError: there is no such policy, file or revision, or it does not fit.
     """
-    if text.endswith((".yaml", ".yml")) or "/" in text:
+    name, at, revision = text.partition("@")
+    # a revision may have slashes, as origin/main has; so may a folder have an @
+    is_file = "/" in name or ("/" in text and Path(text).is_file())
+    if is_file or text.endswith((".yaml", ".yml")):
         policy = load_policy(Path(text).absolute())
-    elif "@" in text:
-        name, _, revision = text.partition("@")
+    elif at:
         policy = _at_revision(name, revision, problem)
     else:
         policy = load_policy(_file_of(text, problem))

@@ -8,6 +8,7 @@ from typing import Any
 from label_platform.examples import Split, SplitError
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
+from label_platform.pipeline.feature_leaks import FeatureLeakError
 from label_platform.pipeline.policy_diff.movers import Mover
 from label_platform.pipeline.policy_diff.training_movers import training_movers
 from label_platform.pipeline.policy_diff.training_rows import (
@@ -24,6 +25,9 @@ from label_platform.policy import (
     rows_layout,
 )
 from label_platform.strict_yaml import ConfigurationError
+
+REFUSALS = (FeatureLeakError, PolicyRefusedError)
+"""Why a policy's training rows are not built: the reason stands in the error's words."""
 
 Both = tuple[TrainingRows, TrainingRows]
 _PAIRED = "compared_training_rows"
@@ -45,6 +49,7 @@ class TrainingDiff:
         movers: the rows that move most, with their reasons.
         words: why there is nothing to compare, where that is so.
         seconds: that building all of the new rows took; None where they were not built.
+        refused: whether the new rows are refused, on the days that would have been compared.
     """
 
     train: tuple[date, ...] = ()
@@ -55,6 +60,7 @@ class TrainingDiff:
     movers: tuple[Mover, ...] = ()
     words: str = ""
     seconds: float | None = None
+    refused: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The difference for programs."""
@@ -93,15 +99,21 @@ def training_diff(
     splits = [
         _within(split, chosen, policy) for split, policy in zip((old, new), policies, strict=True)
     ]
-    try:
-        with ExitStack() as stack:
-            both = [
-                known[number] or built_rows(contexts[number], policies, number, split, stack)
-                for number, split in enumerate(splits)
-            ]
-            found = _compared(contexts, (both[0], both[1]), chosen)
-    except PolicyRefusedError as error:
-        return TrainingDiff(words=str(error))
+    refusals = ["", ""]
+    with ExitStack() as stack:
+        for number, split in enumerate(splits):
+            try:
+                known[number] = known[number] or built_rows(
+                    contexts[number], policies, number, split, stack
+                )
+            except REFUSALS as error:
+                refusals[number] = str(error)
+        before, after = known
+        if before is None or after is None:
+            words = "; ".join(dict.fromkeys(filter(None, refusals)))
+            found = TrainingDiff(words=words, refused=after is None)
+        else:
+            found = _compared(contexts, (before, after), chosen)
     return replace(found, left_out=len(every - chosen))
 
 

@@ -5,7 +5,12 @@ from typing import Any
 from label_platform.lake import quote_literal
 from label_platform.pipeline.examples import labels_of_days
 from label_platform.pipeline.labels import label_inputs
-from label_platform.pipeline.policy_diff.finish_words import Row, label_words, weight_words
+from label_platform.pipeline.policy_diff.finish_words import (
+    Row,
+    half_life_words,
+    label_words,
+    weight_words,
+)
 from label_platform.pipeline.policy_diff.movers import (
     Key,
     Mover,
@@ -148,7 +153,8 @@ def _words(told: _Told, row: dict[str, Any]) -> str:
         sums = float(base["gain"]), float(base["examined"])
         words = cell_words(policy, shown, float(base["label"]), sums)
         if policy.decay is not None:
-            words += f", each day's by its age at a half-life of {policy.decay.half_life.days} days"
+            half_life = half_life_words(policy.decay.half_life)
+            words += f", each day's by its age at a half-life of {half_life}"
     said = [words, label_words(policy, told.side.fitted, finished, base)]
     if row["old_label"] == row["new_label"]:
         said.append(weight_words(policy, finished, base))

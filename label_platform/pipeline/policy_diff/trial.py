@@ -11,6 +11,7 @@ from label_platform.lake import Partition
 from label_platform.pipeline.context import Context, Project
 from label_platform.pipeline.label_statistics import needs_statistics
 from label_platform.pipeline.policy_diff.scratch import scratch
+from label_platform.pipeline.policy_diff.training import REFUSALS
 from label_platform.pipeline.steps import build_partition
 from label_platform.policy import Policy
 from label_platform.ranking import TrainingError
@@ -35,16 +36,19 @@ class Trial:
         table: per ranker and yardstick both values, the difference and its interval; verdicts are
             corrected for their number.
         words: why there is no table, where that is so.
+        refused: whether the new policy's training rows are refused.
     """
 
     table: pd.DataFrame
     words: str = ""
+    refused: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The table for programs."""
         rows = self.table.to_dict(orient="records")
         return {
             "words": self.words,
+            "refused": self.refused,
             "rows": [
                 {str(key): None if pd.isna(value) else value for key, value in row.items()}
                 for row in rows
@@ -63,10 +67,13 @@ def try_both(context: Context, policies: tuple[Policy, Policy], names: tuple[str
     old, new = _told_apart(policies)
     taken = {each.name for each in policies}
     others = tuple(each for each in context.project.policies if each.name not in taken)
-    try:
-        measured = [_evaluated(context, (*others, old, new), policy) for policy in (old, new)]
-    except (SplitError, TrainingError) as error:
-        return Trial(pd.DataFrame(columns=list(_COLUMNS)), str(error))
+    measured = []
+    for policy in (old, new):
+        try:
+            measured.append(_evaluated(context, (*others, old, new), policy))
+        except (SplitError, TrainingError, *REFUSALS) as error:
+            refused = policy is new and isinstance(error, REFUSALS)
+            return Trial(pd.DataFrame(columns=list(_COLUMNS)), str(error), refused)
     paired = _paired(measured[0], measured[1], names)
     whole = paired[paired["slice"] == ALL]
     return Trial(compare(whole, baseline=names[0])[list(_COLUMNS)])
