@@ -185,11 +185,11 @@ def _drawn(policy: Policy, block: RandomCatalogue, relations: ExampleRelations) 
     draws = block.per_positive * _SPARE_DRAWS
     key = "concat('random|', rewarded._own_positive_id, '|', _own_draw)"
     digits = f"substr(md5({key}), 1, {_HEX_DIGITS})"
-    once, user = "", ""
+    once, more = "", ""
     if any(table.of == "user" for table in relations.feature_tables):
-        user = "\n        rewarded.user_key,"
+        more = "\n        rewarded.user_key,"
     if policy.decay is not None:
-        user += "\n        rewarded._own_decay,"
+        more += "\n        rewarded._own_decay,"
     if block.draw == "uniform":
         once = """
     qualify row_number() over (
@@ -202,7 +202,7 @@ draws as (
     select
         rewarded._own_positive_id,
         rewarded.group_id,
-        rewarded.query_id,{user}
+        rewarded.query_id,{more}
         rewarded.shown_at,
         _own_draw,
         cast('0x' || {digits} as bigint) % (select cast(sum(share) as bigint) from shares) as number

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from label_platform.policy.label_spec import DualPositives, Quantiles, Thresholds
-from label_platform.policy.signals import complains
+from label_platform.policy.signals import complains, is_adjusted
 from label_platform.policy.spec import Policy
 
 _MAY_BE_NEGATIVE = {"affine", "doubly_robust"}
@@ -14,7 +14,7 @@ _WITHIN_ONE = {"pc", "pcr", "d2q", "dvr", "d2co"}
 def grading_warnings(policy: Policy) -> Iterator[str]:
     """Grades that do not part the labels as they seem to."""
     if isinstance(policy.grading, Quantiles):
-        if _is_continuous(policy):
+        if is_adjusted(policy):
             yield (
                 "grading.quantiles: 0 is the grade of the lowest label, which in this policy few "
                 "rows share: nearly all are graded by equal shares"
@@ -36,13 +36,6 @@ def grading_warnings(policy: Policy) -> Iterator[str]:
                 f"grading.thresholds.{number}: {threshold:g} is reached by no row: labels of this "
                 f"policy go up to {highest:g}; no row has grade {number + 1}"
             )
-
-
-def _is_continuous(policy: Policy) -> bool:
-    """Whether rows to which nothing came differ in their labels."""
-    toward_model = policy.debias.prior is not None and policy.debias.prior.toward == "model"
-    adjusted = policy.debias.method in _MAY_BE_NEGATIVE or policy.teacher is not None
-    return adjusted or toward_model
 
 
 def _may_be_negative(policy: Policy) -> bool:

@@ -31,15 +31,19 @@ def complains(policy: Policy) -> bool:
     return any(gain.gain < 0 for signals in sources for gain in signals.values())
 
 
+def is_adjusted(policy: Policy) -> bool:
+    """Whether rows to which nothing came differ in their labels: by trust, a prior or a teacher."""
+    toward_model = policy.debias.prior is not None and policy.debias.prior.toward == "model"
+    less_trust = policy.debias.method in {"affine", "doubly_robust"}
+    return less_trust or toward_model or policy.teacher is not None
+
+
 def has_negative_grade(policy: Policy) -> bool:
     """Whether quantiles leave grade 0 to labels below 0: those of complaints.
 
-    Where every label is adjusted, by trust, a prior or a teacher, being below 0 means nothing.
+    Where every label is adjusted being below 0 means nothing.
     """
-    prior = policy.debias.prior
-    adjusted = policy.debias.method in {"affine", "doubly_robust"} or policy.teacher is not None
-    adjusted = adjusted or (prior is not None and prior.toward == "model")
-    return complains(policy) and not adjusted and isinstance(policy.grading, Quantiles)
+    return isinstance(policy.grading, Quantiles) and complains(policy) and not is_adjusted(policy)
 
 
 def click_signal(problem: Problem) -> str:
