@@ -97,6 +97,7 @@ def test_the_command_shows_every_part_and_the_same_for_programs(
         "Distributions",
         "The rows that move most",
         "= 1.8",
+        "What would be built\n  nothing: all of it is there and up to date",
         "nothing was written",
     ):
         assert words in text

@@ -228,6 +228,8 @@ def _print_plan(console: Console, diff: PolicyDiff) -> None:
     if plan is None:
         return
     console.print("\n[bold]What would be built[/]")
+    if not plan.affected and not plan.words:
+        console.print("  nothing: all of it is there and up to date")
     if plan.words:
         console.print(escape(plan.words), highlight=False)
     for each in plan.affected:
