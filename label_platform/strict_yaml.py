@@ -34,7 +34,20 @@ class StrictModel(BaseModel):
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """Safe YAML in which a key that stands twice is an error, not a silent replacement."""
+    """Safe YAML in which a key that stands twice is an error, not a silent replacement.
+
+    So is an anchor that holds itself: nothing that is read from it would come to an end.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call] # of PyYAML
+            held = self.anchors.get(event.anchor)
+            # what is not read to its end yet has no end
+            if held is not None and held.end_mark is None:
+                problem = f"&{event.anchor}, line {held.start_mark.line + 1}, holds itself"
+                raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the signature of PyYAML
         lines: list[tuple[object, int]] = []

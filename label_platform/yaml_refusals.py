@@ -252,7 +252,11 @@ def _describe(misfit: _Misfit) -> str:
     if kind == "extra_forbidden":
         hint = ""
         if _is_model(misfit.parent):
-            hint = nearest(str(misfit.keys[-1]), misfit.parent.model_fields)
+            fields = misfit.parent.model_fields.items()
+            # what is excluded is no key of the file
+            hint = nearest(
+                str(misfit.keys[-1]), (name for name, each in fields if not each.exclude)
+            )
         return f"{key}: unknown key; {hint}".rstrip("; ")
     if kind == "missing":
         return f"{key}: this key is required and absent"

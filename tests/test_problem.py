@@ -141,6 +141,7 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
             "a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n",
             "line 5: not valid YAML: the key 'c' stands twice, first on line 3",
         ),
+        ("a:\n  b: &x\n    c: *x\n", "line 3: not valid YAML: &x, line 2, holds itself"),
         ("a: 1\nb: c: d\n", "line 2: not valid YAML: mapping values are not allowed here"),
         (
             "a: 1\nb: 'x\n\n",

@@ -128,7 +128,8 @@ def touched_command(
 ) -> None:
     """Which labels one event touched, and what each would be without it.
 
-    Exit code 1: that is not known, as log files are gone or have changed since they were ingested.
+    Exit code 1: that is not known, as log files are gone or have changed since they were ingested;
+    2 where the event's own line is in none of them any more.
 
     Example: label-platform labels touched --event 0eb4c9bb-82fe-0a73-3671-a063fe759e08
     """

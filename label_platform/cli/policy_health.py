@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from label_platform.cli.options import (
@@ -15,9 +16,13 @@ from label_platform.cli.options import (
     ProblemOption,
     console,
     day_range,
+    errors,
     problem_path,
 )
 from label_platform.strict_yaml import ConfigurationError, nearest
+
+if TYPE_CHECKING:
+    from label_platform.pipeline.context import Context
 
 
 def health_command(
@@ -52,7 +57,7 @@ def health_command(
             name: [
                 day_of_labels(context, Partition("labels", day, name)).as_facts()
                 for day in of_policy
-                if first <= day <= last
+                if first <= day <= last and _is_of_grain(context, name, day)
             ]
             for name, of_policy in built.items()
         }
@@ -61,6 +66,18 @@ def health_command(
         return
     for name, rows in found.items():
         _print(name, rows, built[name])
+
+
+def _is_of_grain(context: "Context", name: str, day: date) -> bool:
+    """Whether a day's labels have the grain that the policy says; if not, it is told."""
+    from label_platform.pipeline.labels import require_grain
+
+    try:
+        require_grain(context, context.project.policy(name), day)
+    except ConfigurationError as error:
+        errors.print(f"[yellow]warning:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        return False
+    return True
 
 
 def _named(policies: str | None, known: list[str]) -> list[str]:

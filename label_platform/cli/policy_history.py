@@ -54,10 +54,13 @@ def restore_command(
 
     loaded, found = _history(name, problem)
     policy = restore_policy(found, version, loaded, out)
+    folder = loaded.resolve_policies()
+    is_there = policy.path.resolve().parent == folder.resolve()
+    first = "" if is_there else f"move it to {folder} and "
     console.print(
         f"{escape(str(policy.path))}: policy version {policy_version(policy, loaded)}, label "
-        f"version {label_version(policy, loaded)}; to build it, add {policy.name} to "
-        "policies.use of the problem",
+        f"version {label_version(policy, loaded)}; to build it, {escape(first)}add {policy.name} "
+        "to policies.use of the problem",
         highlight=False,
         soft_wrap=True,
     )

@@ -9,6 +9,9 @@ from label_platform.explain.steps import Number, Steps
 from label_platform.policy.label_spec import DualPositives, FirstOf, Quality, Segment, SignalGain
 from label_platform.policy.spec import Policy
 
+_ROUNDS_TO_0 = 5e-7
+"""Labels have 6 digits: a sum of gains up to this is none."""
+
 
 @dataclass(frozen=True)
 class Feedback:
@@ -75,10 +78,10 @@ def weight_of(policy: Policy, feedback: Feedback, steps: Steps) -> float:
     signals = {**policy.signals, **(segment.signals if segment else {})}
     dense = {
         name: term_of(name, gain, feedback.values)
-        for name, gain in signals.items()
+        for name, gain in sorted(signals.items())
         if name not in primary
     }
-    is_dense = sum(dense.values()) > 0
+    is_dense = sum(dense.values()) > _ROUNDS_TO_0
     return steps.add(
         "weight",
         "the largest of min(1, gain value) of dense signals; 1 where their sum is not above 0",
@@ -138,7 +141,9 @@ def _combine(
     if isinstance(combine, DualPositives):
         came = any(values.get(name, 0.0) > 0 for name in combine.dual)
         dense = sum(term for name, term in terms.items() if name not in combine.dual)
-        return float(came or dense > 0), f"1 where {' or '.join(combine.dual)} or any other came"
+        return float(
+            came or dense > _ROUNDS_TO_0
+        ), f"1 where {' or '.join(combine.dual)} or any other came"
     if combine == "max":
         return max(terms.values()), "the largest"
     return sum(terms.values()), "the sum"

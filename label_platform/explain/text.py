@@ -41,11 +41,11 @@ def numbers(given: Mapping[str, Number]) -> str:
 
 def verdict(explanation: Explanation) -> str:
     """The last word: whether what is stored is what was computed again."""
+    if explanation.gone:
+        return f"NOT KNOWN: log files that would tell are gone: {', '.join(explanation.gone)}"
     if explanation.mismatches:
         names = ", ".join(each.name for each in explanation.mismatches)
         return f"MISMATCH: {names}: what is stored is not what follows from the log lines"
-    if explanation.gone:
-        return f"NOT KNOWN: log files that would tell are gone: {', '.join(explanation.gone)}"
     if not explanation.all_comparisons:
         return "nothing is stored to compare with"
     return "no mismatch: what is stored is what follows from the log lines"
@@ -53,7 +53,7 @@ def verdict(explanation: Explanation) -> str:
 
 def _verdict(explanation: Explanation) -> list[str]:
     said = verdict(explanation)
-    if not explanation.mismatches:
+    if not explanation.mismatches or explanation.gone:
         return ["", said]
     rule = "!" * min(len(said), 80)
     return ["", rule, said, rule]

@@ -21,7 +21,7 @@ from label_platform.pipeline.comparison_page import write_page
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.evaluation_window import MISSING
 from label_platform.pipeline.promotion import track_comparison
-from label_platform.pipeline.refusals import is_refused
+from label_platform.pipeline.refusals import is_mixed, is_refused
 from label_platform.problem import Problem
 from label_platform.strict_yaml import ConfigurationError
 from label_platform.tracking import TrackingStore
@@ -48,6 +48,7 @@ def comparisons_recipe(context: Context, partition: Partition) -> dict[str, Any]
         if (manifest := context.lake.manifest(_evaluation(partition, policy.name)))
         # what was evaluated before the evidence was refused is no longer an answer
         and not is_refused(context, policy, partition.day)
+        and not is_mixed(context, policy, partition.day)
     }
     if not evaluated:
         raise MissingPartitionError(f"no policy was evaluated for {partition.day}")

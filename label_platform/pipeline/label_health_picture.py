@@ -6,6 +6,7 @@ from label_platform.crafting import LabelDrift
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.label_health import DayOfLabels, day_of_labels
+from label_platform.pipeline.labels import built_grain
 from label_platform.policy import LabelHealth as Limits
 from label_platform.report import HealthPanel, plot_label_health
 
@@ -15,9 +16,13 @@ _LEAST_P_VALUE = 1e-12
 
 
 def label_health_picture(context: Context, partition: Partition) -> bytes:
-    """Positives, mean, effective share, clip, drift and ripeness up to the partition's day."""
-    built = context.lake.days(partition.table, partition.policy)
-    shown = [day for day in built if day <= partition.day][-_DAYS_SHOWN:]
+    """Positives, mean, effective share, clip, drift and ripeness up to the partition's day.
+
+    Days that were built at another grain than the policy has now are left out.
+    """
+    name, grain = partition.policy, context.project.policy(partition.policy).grain
+    before = [day for day in context.lake.days(partition.table, name) if day <= partition.day]
+    shown = [day for day in before if built_grain(context, name, day) == grain][-_DAYS_SHOWN:]
     days = [
         day_of_labels(context, Partition(partition.table, day, partition.policy)) for day in shown
     ]

@@ -19,6 +19,16 @@ from label_platform.policy import (
 from label_platform.strict_yaml import ConfigurationError
 
 
+def built_grain(context: Context, policy: str, day: date) -> str:
+    """The grain that a day's labels were built at, which the policy's file may not say any more.
+
+    Raises:
+        MissingPartitionError: the day was not built.
+    """
+    columns = context.require(Partition("labels", day, policy)).columns
+    return "impression" if "impression_id" in columns else "query_item"
+
+
 def require_grain(context: Context, policy: Policy, day: date) -> None:
     """Refuse to read a day's labels that were built at another grain than the policy has now.
 
@@ -26,8 +36,7 @@ def require_grain(context: Context, policy: Policy, day: date) -> None:
         ConfigurationError: names both grains and what builds the labels anew.
         MissingPartitionError: the day was not built.
     """
-    columns = context.require(Partition("labels", day, policy.name)).columns
-    built = "impression" if "impression_id" in columns else "query_item"
+    built = built_grain(context, policy.name, day)
     if built != policy.grain:
         raise ConfigurationError(
             f"labels of {policy.name} on {day} were built at grain {built}, its file now says "

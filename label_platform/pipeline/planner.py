@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from label_platform.lake import Partition, days_between, recipe_hash
 from label_platform.pipeline.context import Context
-from label_platform.pipeline.refusals import is_refused
+from label_platform.pipeline.refusals import is_mixed, is_refused
 from label_platform.pipeline.steps import STEPS, Step, is_stale, partitions_of, step_of
 from label_platform.policy import Policy
 
@@ -89,8 +89,9 @@ def work_key(context: Context, work: Work) -> str:
 def _first_work(context: Context, policy: Policy, last_day: date) -> list[Work]:
     if is_refused(context, policy, last_day):
         return []
+    trains = not is_mixed(context, policy, last_day)
     for step in STEPS:
-        if step.per_policy:
+        if step.per_policy and (step.every_day or trains):
             work = stale_work(context, step, policy.name, last_day)
             if work:
                 return work

@@ -13,20 +13,41 @@ from label_platform.policy import Policy, PropensityRefusedError
 def is_refused(context: Context, policy: Policy, last_day: date) -> bool:
     """Whether a policy asks for an examination curve that was refused on a day it trains on.
 
-    A policy that falls back is refused where it would on some of the days and not on others. In a
-    log too short to train on, it is the days that it labels.
+    In a log too short to train on, it is the days that it labels.
     """
+    days = _training_days(context, last_day) or tuple(
+        day for day in context.log_days if day <= last_day
+    )
     try:
-        split = context.split(last_day)
-        days = (*split.train, *split.validate)
-    except SplitError:
-        days = tuple(day for day in context.log_days if day <= last_day)
-    try:
-        debiased = {
-            uses_propensities(context, policy, Partition("labels", day, policy.name))
-            for day in days
-        }
+        _debiased(context, policy, days)
         examination_curve(context, policy, context.last_training_day(last_day))
     except PropensityRefusedError:
         return True
-    return len(debiased) > 1
+    return False
+
+
+def is_mixed(context: Context, policy: Policy, last_day: date) -> bool:
+    """Whether a policy falls back on some of its training days and not on others.
+
+    Nothing is trained on its labels then; they are built all the same, as the policy says.
+    """
+    return len(_debiased(context, policy, _training_days(context, last_day))) > 1
+
+
+def _training_days(context: Context, last_day: date) -> tuple[date, ...]:
+    """None in a log too short to train on."""
+    try:
+        split = context.split(last_day)
+    except SplitError:
+        return ()
+    return (*split.train, *split.validate)
+
+
+def _debiased(context: Context, policy: Policy, days: tuple[date, ...]) -> set[bool]:
+    """Whether labels of these days are debiased, each value once.
+
+    Raises:
+        PropensityRefusedError: the policy asks for a curve that was refused.
+    """
+    partitions = [Partition("labels", day, policy.name) for day in days]
+    return {uses_propensities(context, policy, each) for each in partitions}

@@ -221,7 +221,7 @@ def _decay(policy: Policy, problem: Problem) -> Iterator[str]:
             "decay.half_life: expected a duration above 0 such as 7d: after 0 everything counts "
             "for nothing"
         )
-    elif window / half_life > _MOST_HALF_LIVES:
+    elif policy.grain == "query_item" and window / half_life > _MOST_HALF_LIVES:
         least = ceil(window / _MOST_HALF_LIVES / timedelta(hours=1))
         yield (
             f"decay.half_life: {half_life / timedelta(hours=1):g}h is too short for the problem's "

@@ -1,4 +1,6 @@
-"""Whether labels are 0 and 1 alone, which ``loss: binary`` takes, as far as the policy says it.
+"""Whether labels are what a ranker takes, as far as the policy says it.
+
+``loss: binary`` takes 0 and 1, ``gain: exponential`` whole grades from 0 to 30.
 
 What the policy's own keys make other labels of is refused. What depends on the log, such as
 whether two signals ever come for one impression, is a warning: training looks at the labels.
@@ -21,6 +23,7 @@ from label_platform.policy.training_spec import RankerSpec
 from label_platform.problem import Problem
 
 Gains = Mapping[str, SignalGain]
+_MOST_GRADE = 30
 _ANY = "use loss: squared, or grading with one threshold"
 _WITHIN_1 = "use loss: cross_entropy, or grading with one threshold"
 
@@ -34,16 +37,18 @@ class _Cause:
         is_sure: it does so whatever the log holds.
         instead: what to write.
         signal: the one whose gain it is, if it is one's.
+        is_whole: the labels are whole grades all the same, which an exponential gain takes.
     """
 
     words: str
     is_sure: bool = True
     instead: str = _ANY
     signal: str = ""
+    is_whole: bool = False
 
 
 def check_loss(policy: Policy, problem: Problem) -> Iterator[str]:
-    """Rankers with ``loss: binary`` whose labels are not 0 and 1, a line each, naming the key."""
+    """Rankers whose labels are not what they take, a line each, naming the key."""
     for number, ranker in _binary(policy):
         for cause in _causes(policy, problem, ranker):
             if cause.is_sure:
@@ -51,10 +56,16 @@ def check_loss(policy: Policy, problem: Problem) -> Iterator[str]:
                     f"rankers.{number}.loss: binary takes labels of 0 and 1, and {cause.words}; "
                     f"{cause.instead}"
                 )
+    for number, cause in _no_grades(policy, problem):
+        if cause.is_sure:
+            yield (
+                f"rankers.{number}.gain: exponential takes whole grades from 0 to {_MOST_GRADE}, "
+                f"and {cause.words}; use gain: linear, or grading"
+            )
 
 
 def loss_warnings(policy: Policy, problem: Problem) -> Iterator[str]:
-    """Rankers with ``loss: binary`` whose labels may be others than 0 and 1."""
+    """Rankers whose labels may be others than they take."""
     for number, ranker in _binary(policy):
         for cause in _causes(policy, problem, ranker):
             if not cause.is_sure:
@@ -62,6 +73,12 @@ def loss_warnings(policy: Policy, problem: Problem) -> Iterator[str]:
                     f"rankers.{number}.loss: binary takes labels of 0 and 1, and {cause.words}: "
                     "training refuses a label that is neither"
                 )
+    for number, cause in _no_grades(policy, problem):
+        if not cause.is_sure:
+            yield (
+                f"rankers.{number}.gain: exponential takes whole grades from 0 to {_MOST_GRADE}, "
+                f"and {cause.words}: training refuses a label that is none"
+            )
 
 
 def _binary(policy: Policy) -> Iterator[tuple[int, RankerSpec]]:
@@ -69,6 +86,22 @@ def _binary(policy: Policy) -> Iterator[tuple[int, RankerSpec]]:
         # other objectives are refused for having a loss at all
         if ranker.loss == "binary" and not ranker.compares_within_lists:
             yield number, ranker
+
+
+def _no_grades(policy: Policy, problem: Problem) -> Iterator[tuple[int, _Cause]]:
+    """Rankers with ``gain: exponential``, each with what makes labels that are no grades."""
+    if policy.grading != "continuous":
+        return
+    for number, ranker in enumerate(policy.rankers):
+        # of pointwise rankers it is refused for meaning nothing
+        if ranker.gain == "exponential" and ranker.compares_within_lists:
+            for cause in _ungraded(policy, problem):
+                if not cause.is_whole:
+                    yield number, cause
+
+
+def _is_grade(gain: float) -> bool:
+    return gain in range(_MOST_GRADE + 1)
 
 
 def _causes(policy: Policy, problem: Problem, ranker: RankerSpec) -> Iterator[_Cause]:
@@ -176,7 +209,7 @@ def _gains(
         alone = f"where {name} comes alone"
         if gain.gain != 1:
             words = f"{key}.{name}.gain makes labels of {gain.gain:g} {alone}"
-            yield _Cause(words, is_sure, instead, name)
+            yield _Cause(words, is_sure, instead, name, _is_grade(gain.gain))
         if gain.quality is not None and gain.quality.shape != "minimum":
             shape = f"{key}.{name}.quality.shape {gain.quality.shape}"
             words = f"{shape} makes labels between 0 and {gain.gain:g} {alone}"
@@ -185,6 +218,7 @@ def _gains(
         yield _Cause(
             f"{key} add up where {' and '.join(counted)} come together (combine: max does not)",
             is_sure=False,
+            is_whole=True,
         )
 
 

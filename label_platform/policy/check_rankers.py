@@ -58,8 +58,12 @@ def check_rankers(policy: Policy) -> Iterator[str]:
 
 
 def _is_uneven(policy: Policy) -> bool:
-    """Whether some impressions count less than others in labels at grain query_item."""
-    return policy.decay is not None or policy.delay.immature == "reweight"
+    """Whether some impressions count less than others in labels at grain query_item.
+
+    Of several signals that are reweighted what came is divided, and impressions count alike.
+    """
+    reweighted = policy.delay.immature == "reweight" and len(policy.signals) == 1
+    return policy.decay is not None or reweighted
 
 
 def _asks_root_without_coec(policy: Policy, ranker: RankerSpec) -> bool:

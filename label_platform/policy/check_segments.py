@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 from label_platform.policy.check_signals import check_gains
 from label_platform.policy.label_spec import DualPositives, FirstOf, Segment, SignalGain
+from label_platform.policy.signals import complains
 from label_platform.policy.spec import Policy
 from label_platform.problem import Problem
 from label_platform.strict_yaml import nearest
@@ -72,6 +73,11 @@ def _dual(policy: Policy, combine: DualPositives) -> Iterator[str]:
         yield (
             "combine.dense_share: has no effect: all of the policy's signals are primary; leave "
             "it out"
+        )
+    if policy.debias.method == "posterior" and complains(policy):
+        yield (
+            "combine.dual: labels of 0 and 1 do not tell a complaint from an impression that "
+            "nobody looked at, which debias.method posterior goes by; use combine: sum"
         )
     if policy.grain == "query_item":
         yield (
@@ -184,8 +190,9 @@ def _gains(key: str, segment: Segment, policy: Policy, problem: Problem) -> Iter
         for name in segment.signals:
             if name not in policy.combine.first and name not in policy.signals:
                 yield (
-                    f"{key}.signals.{name}: never counts: combine.first does not name it; name it "
-                    f"there, and write it with gain: 0 among the policy's own signals"
+                    f"{key}.signals.{name}: never counts: combine.first does not name it; use "
+                    "combine: sum or max, or name it there and give it the gain that it has "
+                    "elsewhere among the policy's own signals"
                 )
 
 

@@ -102,7 +102,8 @@ def cell_words(policy: Policy, rows: list[Row], label: float, sums: tuple[float,
         return f"{shown}: mean label {gain:g} / {expected:g} = {label:g}"
     summed, divisor = "sum of gains", f"{expected:g}"
     if rows and "theta" in rows[0]:
-        divisor = f"{expected:g} (mean theta {_total(rows, 'theta') / len(rows):.3g})"
+        mean = f"mean theta {_total(rows, 'theta') / len(rows):.3g}"
+        divisor = f"{expected:g} ({mean}{_raised(rows)})"
         if policy.debias.method == "ips":
             summed = "sum of gains over theta"
         else:
@@ -110,6 +111,16 @@ def cell_words(policy: Policy, rows: list[Row], label: float, sums: tuple[float,
         if policy.debias.method in _LESS_TRUST:
             summed = "sum of gains less trust"
     return f"{shown}: {summed} {gain:g} / {divisor} = {label:g}"
+
+
+def _raised(rows: list[Row]) -> str:
+    """How many of the propensities are below the clip, which divides in their place."""
+    clips = {row["clip"] for row in rows if row["theta"] < row["clip"]}
+    if not clips:
+        return ""
+    number = sum(row["theta"] < row["clip"] for row in rows)
+    which = "it is" if len(rows) == 1 else f"{number} of {len(rows)} are"
+    return f", {which} raised to the clip {' or '.join(f'{clip:g}' for clip in sorted(clips))}"
 
 
 def _gain_words(policy: Policy, row: Row) -> str:

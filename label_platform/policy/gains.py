@@ -24,6 +24,9 @@ Gains = Mapping[str, SignalGain]
 Combine = str | FirstOf | DualPositives
 _OfSignals = Callable[[Gains], str]
 
+_LEAST = "5e-7"
+"""A sum of gains up to that is 0: labels have 6 digits, and .1 + .2 - .3 is not 0 as a DOUBLE."""
+
 
 def gain_sql(policy: Policy, arrived: Mapping[str, str] | None = None) -> str:
     """The gain by the policy, or by the first of its segments that an impression belongs to.
@@ -65,7 +68,7 @@ def combined_gain_sql(
         return f"(case {cases} else 0 end)"
     if isinstance(combine, DualPositives):
         dense = _dense(signals, combine, arrived)
-        return f"(case when {_came(combine.dual)} or ({dense}) > 0 then 1 else 0 end)"
+        return f"(case when {_came(combine.dual)} or ({dense}) > {_LEAST} then 1 else 0 end)"
     if combine == "max" and len(terms) > 1:
         return f"greatest({', '.join(terms.values())})"
     return " + ".join(terms.values())
@@ -158,7 +161,7 @@ def _dual_weight(signals: Gains, combine: DualPositives) -> str:
         return "1"
     strongest = f"greatest({', '.join(dense)})" if len(dense) > 1 else dense[0]
     # what the label takes for no positive, such as a click and then a dislike, weighs like one
-    is_dense = f"not {_came(combine.dual)} and ({_dense(signals, combine)}) > 0"
+    is_dense = f"not {_came(combine.dual)} and ({_dense(signals, combine)}) > {_LEAST}"
     return f"(case when {is_dense} then {strongest} else 1 end)"
 
 

@@ -45,7 +45,8 @@ def load_policy(path: Path) -> Policy:
     """
     content = read_yaml(path)
     lines = [
-        f"{key}: has no value; leave it out, or write {{}} to take a block's own defaults"
+        f"{key}: has no value; write one, or {{}} for a block with its own defaults, or leave the "
+        "key out"
         for key in _empty_keys(content)
     ]
     if "path" in content:

@@ -33,9 +33,8 @@ def complains(policy: Policy) -> bool:
 
 def is_adjusted(policy: Policy) -> bool:
     """Whether rows to which nothing came differ in their labels: by trust, a prior or a teacher."""
-    toward_model = policy.debias.prior is not None and policy.debias.prior.toward == "model"
     less_trust = policy.debias.method in {"affine", "doubly_robust"}
-    return less_trust or toward_model or policy.teacher is not None
+    return less_trust or policy.debias.prior is not None or policy.teacher is not None
 
 
 def has_negative_grade(policy: Policy) -> bool:

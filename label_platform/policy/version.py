@@ -22,6 +22,9 @@ SEMANTICS = 1
 _CORRECTED = 2
 """Stands in the recipes of those whose formula alone has changed: labels by ``_is_corrected``."""
 
+_ROUNDED = 3
+"""Likewise, of dual positives with complaints: a sum that is 0 but for rounding is no positive."""
+
 _DIGITS = 12
 
 
@@ -82,30 +85,24 @@ def _label_recipe(policy: Policy, problem: Problem) -> dict[str, Any]:
         recipe["delay"] = "reweight"
     if labels_need_propensities(policy):
         recipe["debias"] = _debias_recipe(policy, problem)
-    if _is_corrected(policy):
+    if isinstance(policy.combine, DualPositives) and complains(policy):
+        recipe["formula"] = _ROUNDED
+    elif _is_corrected(policy):
         recipe["formula"] = _CORRECTED
     return recipe
 
 
 def _is_corrected(policy: Policy) -> bool:
-    """Labels less trust, reweighted auxiliary labels, and dual positives with complaints.
-
-    Others are built as they ever were.
-    """
+    """Labels less trust, and reweighted auxiliary labels. Others are built as they ever were."""
     reweights = policy.delay.immature == "reweight"
     less_trust = policy.debias.method in {"affine", "doubly_robust"}
-    if isinstance(policy.combine, DualPositives) and complains(policy):
-        return True
     return less_trust or (reweights and policy.auxiliary is not None)
 
 
 def _is_corrected_in_training(policy: Policy) -> bool:
-    """Draws that decay, grades with complaints, and weights of complaints taken for no look."""
+    """Draws that decay, grades with complaints, and weights of clicks that are worth nothing."""
     draws_decay = policy.negatives.random is not None and policy.decay is not None
-    sources = (policy.signals, *(segment.signals for segment in policy.segments))
-    worth_nothing = any(each.quality is not None for gains in sources for each in gains.values())
-    looked = policy.debias.method == "posterior" and (worth_nothing or complains(policy))
-    return draws_decay or has_negative_grade(policy) or looked
+    return draws_decay or has_negative_grade(policy) or policy.debias.method == "posterior"
 
 
 def _segment_recipe(segment: Segment) -> dict[str, Any]:

@@ -32,7 +32,6 @@ def decayed(shop: Any, policy: Policy, first: float) -> pd.DataFrame:  # noqa: A
     ("grain", "expected"),
     [
         ("impression", {(100, 7): 0.25 * 0.5, (200, 6): 1.0 * 0.5}),
-        # a cell is as old as its last day, and both positives of the query are on different ones
         ("query_item", {(1, 6): 0.25 * 0.5, (2, 7): 1.0 * 0.5}),
     ],
 )
@@ -54,6 +53,22 @@ def test_draws_for_old_days_count_less(
     random = decayed(shop, policy, 0.5**2)
     found = zip(random["group_id"], random["item_id"], random["weight"], strict=True)
     assert {(int(group), int(item)): weight for group, item, weight in found} == expected
+
+
+def test_a_cell_is_as_old_as_its_last_day(
+    make_shop: Callable[..., Any], make_policy: MakePolicy
+) -> None:
+    shop = make_shop(features=[])
+    shop.stock([(item, LONG_AGO, float(item)) for item in (1, 2, 6)])
+    shop.show(100, [1, 2], clicked=[1], query_id=1, day=FIRST)
+    shop.show(200, [1, 2], clicked=[1], query_id=1, day=SECOND)
+    policy = make_policy(
+        grain="query_item",
+        negatives={"random": {"per_positive": 100, "weight": 0.5}},
+        decay={"half_life": "12h"},
+    )
+    random = decayed(shop, policy, 0.5**2)
+    assert random[["item_id", "weight"]].to_numpy().tolist() == [[6, 1.0 * 0.5]]
 
 
 def test_popular_draws_decay_one_by_one(

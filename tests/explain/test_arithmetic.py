@@ -60,15 +60,27 @@ def test_combinations(
     }
 
 
-@pytest.mark.parametrize(("click", "label", "weight"), [(1, 0, 1), (3, 1, 1), (2.4, 1, 1)])
+@pytest.mark.parametrize(
+    ("click", "label", "weight"), [(1, 0, 1), (2, 0, 1), (3, 1, 0.75), (5, 1, 1)]
+)
 def test_what_speaks_against_a_dense_signal(
     make: MakePolicy, click: float, label: float, weight: float
 ) -> None:
-    signals = {"click": {"gain": 0.5}, "add_to_cart": {"gain": -1.0}, "purchase": {"gain": 1.0}}
+    signals = {"click": {"gain": 0.25}, "add_to_cart": {"gain": -0.5}, "purchase": {"gain": 1.0}}
     policy = make(signals=signals, combine={"dual": ["purchase"]})
-    # the sum .5 click - 1 decides the label, and min(1, .5 click) is its weight
+    # the sum .25 click - .5 decides the label, and min(1, .25 click) is its weight
     found = numbers(policy, at(1), click=click, add_to_cart=1)
     assert found == {"label": label, "weight": weight}
+
+
+def test_a_sum_that_is_0_but_for_rounding_is_no_positive(make: MakePolicy) -> None:
+    # .1 + .2 - .3 is 5.6e-17 in this order, and -.5 + .4 + .1 is 2.8e-17 in this one
+    for gains in ((0.1, 0.2, -0.3), (-0.5, 0.4, 0.1)):
+        names = ("click", "add_to_cart", "dislike")
+        signals = {name: {"gain": gain} for name, gain in zip(names, gains, strict=True)}
+        policy = make(signals=signals | {"purchase": {"gain": 1.0}}, combine={"dual": ["purchase"]})
+        found = numbers(policy, at(1), click=1, add_to_cart=1, dislike=1)
+        assert found == {"label": 0, "weight": 1}
 
 
 @pytest.mark.parametrize(

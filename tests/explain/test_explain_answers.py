@@ -5,11 +5,15 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from label_platform.lake import Partition
 from label_platform.pipeline.context import Project
+from label_platform.pipeline.examples import example_relations
 from label_platform.pipeline.workspace import Workspace
+from label_platform.policy import MixedLabelsError
 from tests.explain.conftest import DAY, SIMULATED_DAYS, Run, clicked
 from tests.explain.test_explain_command import spoil
 
@@ -81,8 +85,28 @@ def test_an_estimator_that_was_not_run_is_told_with_those_that_were(
     said = run(copied, *asked, fails=True)
     assert said.startswith(f"the curves of {DAY} hold no estimator pbm_em, they hold affine, ")
     assert "`label-platform propensities` estimates it once the policy" in said
-    touched = ("touched", "--policy", "ips_click", "--event", named["event"])
-    assert run(copied, *touched, fails=True) == said
+    touched = ("touched", "--event", named["event"])
+    assert run(copied, *touched, "--policy", "ips_click", fails=True) == said
+    # the other policies' labels are told all the same
+    lines = run(copied, *touched).output.splitlines()
+    place = lines.index("ips_click: not known")
+    assert lines[place + 1].strip().startswith(f"the curves of {DAY} hold no estimator pbm_em")
+    (raw,) = [number for number, line in enumerate(lines) if line.startswith("raw_click: ")]
+    assert "without the event" in lines[raw + 1]
+
+
+def test_labels_that_cannot_train_any_more_are_explained(copied: Project, run: Run) -> None:
+    named = clicked(copied, "ips_click")
+    asked = ("explain", "--policy", "ips_click", "--impression", named["impression"])
+    # one of its training days has fallen back to no debiasing since
+    with copied.open() as context:
+        partition = Partition("labels", SIMULATED_DAYS[0], "ips_click")
+        context.lake.annotate(partition, {"debiased": False})
+        policy = context.project.policy("ips_click")
+        with pytest.raises(MixedLabelsError):
+            example_relations(context, policy, context.split(context.log_days[-1]))
+    after = run(copied, *asked)
+    assert named["impression"] in after.output
 
 
 def test_training_rows_that_are_old_excuse_a_mismatch_of_training(
@@ -248,15 +272,29 @@ def test_an_item_whose_lines_are_gone_is_not_said_to_be_never_shown(
     asked = ("explain", "--policy", "coec_click", "--query", named["query"], "--item")
     done = run(copied, *asked, named["item"])
     assert done.exit_code == 1
-    (verdict,) = [line for line in done.output.splitlines() if line.startswith("MISMATCH: ")]
-    assert f"gain_sum of {DAY}" in verdict
     file = f"impressions/day={DAY}.parquet"
+    # the rest of its lines does not make what is stored, which is no mistake of the platform
+    assert done.output.splitlines()[-1].startswith("NOT KNOWN: ")
+    assert "MISMATCH:" not in done.output
     assert f"{file} was ingested, but it is not there any more" in done.output
     done = run(copied, *asked, "999999")
     assert done.exit_code == 1
     last = done.output.splitlines()[-1]
     assert last.startswith("NOT KNOWN: log files that would tell are gone: impressions/day=")
     assert file in last
+
+
+def test_an_item_that_was_never_shown_is_so_beside_a_changed_file(
+    copied: Project, run: Run
+) -> None:
+    asked = ("explain", "--policy", "coec_click", "--query", "1", "--item", "999999")
+    before = run(copied, *asked, fails=True)
+    assert "item 999999 was not shown for query 1 from" in before
+    name = f"impressions/day={DAY}.parquet"
+    file = copied.problem.resolve(name)
+    pq.write_table(pq.read_table(file), file, compression="gzip")
+    after = run(copied, *asked, fails=True)
+    assert after == f"{before}; {name} has changed since it was ingested"
 
 
 def test_what_only_a_file_that_is_gone_could_tell_is_not_known(copied: Project, run: Run) -> None:

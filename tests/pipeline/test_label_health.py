@@ -14,6 +14,7 @@ from label_platform.pipeline.assets import asset_key
 from label_platform.pipeline.checks import checks_for, stops
 from label_platform.pipeline.context import Project
 from label_platform.pipeline.label_health import DayOfLabels, day_of_labels
+from label_platform.pipeline.label_health_picture import label_health_picture
 from label_platform.pipeline.label_statistics import as_of_if_immature
 from label_platform.pipeline.metadata import partition_metadata
 from label_platform.pipeline.run import run_chain
@@ -106,6 +107,28 @@ def test_labels_of_another_grain_are_refused_in_words(built: Installation) -> No
         health(built, "raw_click", RIPE)
     built.build("labels", RIPE, policy="raw_click")
     assert health(built, "raw_click", RIPE).health.positives > 0
+
+
+def test_days_of_another_grain_are_left_out_of_the_picture_and_named(
+    built: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built.change_policy("raw_click", {"grain": "query_item"})
+    built.build("labels", RIPE, policy="raw_click")
+    with built.project().open() as context:
+        picture = label_health_picture(context, Partition("labels", RIPE, "raw_click"))
+    assert picture.startswith(b"\x89PNG")
+    command = ["label-platform", "policies", "health", "--problem", str(built.problem_file)]
+    monkeypatch.setattr("sys.argv", [*command, "--json"])
+    monkeypatch.setenv("LABEL_PLATFORM_DATA", str(built.workspace.folder))
+    with pytest.raises(SystemExit) as end:
+        application.main()
+    said = capsys.readouterr()
+    assert end.value.code == 0
+    found = json.loads(said.out)["labels"]
+    assert [row["day"] for row in found["raw_click"]] == [str(RIPE)]
+    assert len(found["coec_click"]) > 1
+    words = f"labels of raw_click on {DAYS[0]} were built at grain impression, its file now says"
+    assert words in said.err
 
 
 def test_later_days_are_compared_by_what_is_kept(built: Installation) -> None:

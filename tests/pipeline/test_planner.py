@@ -5,9 +5,12 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import pytest
 
+from label_platform.pipeline import planner
 from label_platform.pipeline.planner import Work, next_work, stale_work, work_key
 from label_platform.pipeline.steps import STEPS, step_of
+from label_platform.policy import Policy
 from tests.pipeline.conftest import DAYS, POLICIES, Installation, day
 
 LAST = DAYS[-1]
@@ -48,6 +51,23 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
 def test_nothing_is_stale_after_a_build(finished: Installation) -> None:
     assert stale(finished) == []
     assert startable(finished) == []
+
+
+def test_labels_that_cannot_train_are_built_and_no_more(
+    built: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for table, name in (("labels", "coec_click"), ("examples", "coec_click")):
+        built.forget(table, DAYS[-1], policy=name)
+
+    def falls_back_on_some_days(_context: object, policy: Policy, _day: date) -> bool:
+        return policy.name == "coec_click"
+
+    monkeypatch.setattr(planner, "is_mixed", falls_back_on_some_days)
+    assert startable(built) == [Work("labels", "coec_click", DAYS[-1], DAYS[-1])]
+    built.build("labels", DAYS[-1], policy="coec_click")
+    assert all(work.policy != "coec_click" for work in startable(built))
+    monkeypatch.undo()
+    assert Work("examples", "coec_click", DAYS[-1], DAYS[-1]) in startable(built)
 
 
 def test_a_late_event_makes_its_impressions_day_stale_and_no_other(built: Installation) -> None:

@@ -82,6 +82,11 @@ def test_a_revision_of_git_is_read(
     assert not (tmp_path / "x").exists()
 
 
+def test_a_folder_is_no_policy(ingested: Installation) -> None:
+    with pytest.raises(ConfigurationError, match=r"policies is a folder: expected the name of a"):
+        read_policy(str(ingested.folder / "policies"), ingested.project().problem)
+
+
 def test_the_command_shows_every_part_and_the_same_for_programs(
     finished: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +96,7 @@ def test_the_command_shows_every_part_and_the_same_for_programs(
         "signals.click.gain: 1.0 -> 0.3",
         "signals.purchase: (none) -> {gain: 1.0}",
         "affects labels",
+        "negatives acts on training rows, which are not compared here",
         "Rows that change",
         "device mobile",
         "Rows by old label (down) and new label (across)",

@@ -272,7 +272,11 @@ def test_the_commands_tell_and_restore(
     assert found["versions"][1]["first_seen"] == "2026-10-01T10:00:00+00:00"
     code, shown, _ = answer("restore", "mine", "--version", first[0])
     assert code == 0
-    assert f"add mine_{first[0]} to policies.use" in shown
+    assert f"to build it, add mine_{first[0]} to policies.use" in shown
+    elsewhere = str(checkout.folder / "back.yaml")
+    code, shown, _ = answer("restore", "mine", "--version", first[0], "--out", elsewhere)
+    assert code == 0
+    assert f"to build it, move it to {checkout.policies} and add back to policies.use" in shown
     code, _, said = answer("restore", "mine", "--version", first[0])
     assert code == 2
     assert "is there already" in said

@@ -8,7 +8,10 @@ import pytest
 from rich.console import Console
 
 from label_platform.pipeline.assets import asset_key, build_assets
-from label_platform.pipeline.refusals import is_refused
+from label_platform.pipeline.context import Context
+from label_platform.pipeline.policy_diff.plan import plan_of
+from label_platform.pipeline.policy_diff.scratch import with_policy
+from label_platform.pipeline.refusals import is_mixed, is_refused
 from label_platform.pipeline.run import RunSummary
 from label_platform.pipeline.session import Outcome, Session
 from label_platform.policy import MixedLabelsError
@@ -77,14 +80,24 @@ def test_days_that_fell_back_are_not_trained_with_others(refused: Installation) 
     with pytest.raises(MixedLabelsError, match=words):
         refused.build("examples", DAYS[-1], policy="coec_click")
     with refused.project().open() as context:
-        assert is_refused(context, context.project.policy("coec_click"), DAYS[-1])
-        assert not is_refused(context, context.project.policy("raw_click"), DAYS[-1])
+        policy = context.project.policy("coec_click")
+        assert is_mixed(context, policy, DAYS[-1])
+        assert not is_mixed(context, context.project.policy("raw_click"), DAYS[-1])
+        # its labels are built all the same, and nothing is planned of them
+        assert not is_refused(context, policy, DAYS[-1])
+        clipped = policy.model_copy(
+            update={"debias": policy.debias.model_copy(update={"clip": 0.2})}
+        )
+        changed = Context(with_policy(context.project, clipped), context.engine, context.lake)
+        plan = plan_of(context, changed, clipped)
+    assert {each.table for each in plan.affected} == {"labels"}
+    assert "its examples and rankers would be refused" in plan.words
     for number in (1, 3, 4):
         for table, name in (("propensities", ""), ("labels", "coec_click")):
             refused.build(table, day(number), policy=name)
     refused.build("examples", DAYS[-1], policy="coec_click")
     with refused.project().open() as context:
-        assert not is_refused(context, context.project.policy("coec_click"), DAYS[-1])
+        assert not is_mixed(context, context.project.policy("coec_click"), DAYS[-1])
 
 
 def test_a_session_shows_who_was_refused_and_why(

@@ -163,6 +163,68 @@ def test_labels_of_0_and_1_are_passed_over(
     assert [line for line in lines if "loss" in line] == []
 
 
+EXPONENTIAL: Changes = {"rankers": [{"objective": "lambdarank", "gain": "exponential"}]}
+GRADES = "rankers.0.gain: exponential takes whole grades from 0 to 30, and "
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"signals": {"click": {"gain": 50}}},
+            "signals.click.gain makes labels of 50 where click comes alone",
+        ),
+        (both(0.3, 1), "signals.click.gain makes labels of 0.3 where click comes alone"),
+        (
+            {"signals": {"click": {"gain": 3, "quality": DWELL}}},
+            "signals.click.quality.shape log makes labels between 0 and 3 where click comes alone",
+        ),
+        (
+            {"debias": {"method": "ips"}}
+            | {"rankers": [EXPONENTIAL["rankers"][0] | {"position": "debias_only"}]},
+            "debias.method ips divides labels by P(examined)",
+        ),
+        (
+            {"signals": {}, "watch_time": WATCH | {"label": "dvr"}},
+            "watch_time.label dvr makes numbers from 0 to 1",
+        ),
+    ],
+)
+@pytest.mark.parametrize("objective", ["lambdarank", "rank_xendcg"])
+def test_labels_that_are_no_grades_are_refused_an_exponential_gain(
+    problem: Problem, make_policy: MakePolicy, changes: Changes, words: str, objective: str
+) -> None:
+    policy = make_policy(**EXPONENTIAL | changes)
+    rankers = tuple(each.model_copy(update={"objective": objective}) for each in policy.rankers)
+    refused = refusal_of(policy.model_copy(update={"rankers": rankers}), problem)
+    assert f"{GRADES}{words}; use gain: linear, or grading" in refused
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        both(1, 4),
+        both(0.3, 50) | {"grading": {"quantiles": 5}},
+        both(0.3, 50) | {"grading": {"thresholds": [0.1, 1]}},
+        both(0.3, 1) | {"combine": {"dual": ["purchase"]}},
+    ],
+)
+def test_whole_grades_take_an_exponential_gain(
+    problem: Problem, make_policy: MakePolicy, changes: Changes
+) -> None:
+    policy = make_policy(**EXPONENTIAL | changes)
+    lines = [*refusal_of(policy, problem).splitlines(), *warnings_of(policy, problem)]
+    assert [line for line in lines if "exponential" in line] == []
+
+
+def test_what_may_be_no_grades_is_a_warning(problem: Problem, make_policy: MakePolicy) -> None:
+    policy = make_policy(**EXPONENTIAL | both(1, 0.5))
+    assert refusal_of(policy, problem) == ""
+    words = "signals.purchase.gain makes labels of 0.5 where purchase comes alone"
+    assert f"{GRADES}{words}: training refuses a label that is none" in warnings_of(policy, problem)
+
+
 def test_the_auxiliary_label_is_looked_at_where_a_ranker_learns_it(
     problem: Problem, make_policy: MakePolicy
 ) -> None:

@@ -20,6 +20,7 @@ IPS: Changes = {
     "debias": {"method": "ips"},
     "rankers": [{"objective": "pointwise", "position": "debias_only"}],
 }
+POSTERIOR: Changes = IPS | {"debias": {"method": "posterior"}}
 WATCH: Changes = {"signals": {}, "watch_time": {"label": "d2q", "watch_s": "dwell_s"}}
 SECONDS: Changes = {"watch_time": {**WATCH["watch_time"], "duration": "f_d"}}
 
@@ -59,8 +60,9 @@ REFUSALS: list[tuple[Changes, str]] = [
         {"combine": {"first": ["click"]}}
         | segments({"when": MOBILE, "signals": {"purchase": {"gain": 2}}}),
         (
-            "segments.0.signals.purchase: never counts: combine.first does not name it; name it "
-            "there, and write it with gain: 0 among the policy's own signals"
+            "segments.0.signals.purchase: never counts: combine.first does not name it; use "
+            "combine: sum or max, or name it there and give it the gain that it has elsewhere "
+            "among the policy's own signals"
         ),
     ),
     (
@@ -71,7 +73,16 @@ REFUSALS: list[tuple[Changes, str]] = [
         ),
     ),
     (
-        {"decay": {"half_life": "12h"}},
+        POSTERIOR
+        | {"signals": {"click": {"gain": 1}, "add_to_cart": {"gain": -1}}}
+        | {"combine": {"dual": ["click"]}},
+        (
+            "combine.dual: labels of 0 and 1 do not tell a complaint from an impression that "
+            "nobody looked at, which debias.method posterior goes by; use combine: sum"
+        ),
+    ),
+    (
+        {"grain": "query_item", "decay": {"half_life": "12h"}},
         (
             "decay.half_life: 12h is too short for the problem's training.window of 14 days: "
             "after 15 half-lives next to nothing is left of a day, and too few digits to divide; "
@@ -83,6 +94,13 @@ REFUSALS: list[tuple[Changes, str]] = [
         (
             "rankers.0.weight: impressions counts all alike, which decay does not; use "
             "expected_examinations, which has it in"
+        ),
+    ),
+    (
+        ranker(weight="impressions") | {"grain": "query_item", "delay": {"immature": "reweight"}},
+        (
+            "rankers.0.weight: impressions counts all alike, which delay.immature: reweight does "
+            "not; use expected_examinations, which has it in"
         ),
     ),
     (
@@ -259,7 +277,13 @@ def test_a_contradiction_is_refused_in_these_words(
         | {"combine": {"dual": ["purchase"]}},
         WATCH | SECONDS | {"delay": {"immature": "provisional"}},
         WATCH | SECONDS | {"grading": {"thresholds": [0.5]}},
-        {"decay": {"half_life": "23h"}},
+        {"grain": "query_item", "decay": {"half_life": "23h"}},
+        # where an impression is a row decay weighs it, and divides nothing
+        {"decay": {"half_life": "12h"}},
+        # of several signals what came is divided, and impressions count alike
+        BOTH
+        | ranker(weight="impressions")
+        | {"grain": "query_item", "delay": {"immature": "reweight"}},
         {"debias": {"method": "ips", "into": "weight"}, "rankers": IPS["rankers"]},
     ],
 )

@@ -106,6 +106,25 @@ def test_queries_and_items(
             assert sums[0] == pytest.approx(sum(row["gain"] - row["trust"] for row in shown))
 
 
+def test_a_clip_that_counts_is_told_beside_the_mean_theta(
+    engine: Engine, problem: Problem, make_policy: MakePolicy
+) -> None:
+    engine.register("shown", ROWS)
+    policy = policy_of(make_policy, "coec", grain="query_item")
+    said = []
+    for clip in (0.01, 0.6):
+        clipped = policy.model_copy(
+            update={"debias": policy.debias.model_copy(update={"clip": clip})}
+        )
+        rows = rows_of(engine, evidence_sql(clipped, problem, inputs_of("coec"), "item_id = 1"))
+        expected = sum(max(row["theta"], clip) for row in rows)
+        said.append(cell_words(clipped, rows, 0.6 / expected, (0.6, expected)))
+    low = sum(row["theta"] < 0.6 for row in rows)
+    assert 1 < low < len(rows)
+    assert "clip" not in said[0]
+    assert f", {low} of {len(rows)} are raised to the clip 0.6) = " in said[1]
+
+
 def test_a_policy_that_fell_back_takes_no_trust_away(
     engine: Engine, problem: Problem, make_policy: MakePolicy
 ) -> None:

@@ -216,6 +216,19 @@ def test_a_dense_signal_that_was_taken_back_weighs_like_no_feedback(
     assert found == {1: (1, 0.25), 2: (0, 1), 3: (0, 1), 4: (1, 1)}
 
 
+def test_a_dense_sum_that_is_0_but_for_rounding_is_no_positive(
+    engine: Engine, problem: Problem, publish: Publish, make_policy: MakePolicy
+) -> None:
+    # .2 + .1 - .005 x 60, which is 5.6e-17 as a DOUBLE
+    signals = {"click": {"gain": 0.1}, "add_to_cart": {"gain": 0.2}, "dwell_s": {"gain": -0.005}}
+    policy = make_policy(
+        signals=signals | {"purchase": {"gain": 1.0}}, combine={"dual": ["purchase"]}
+    )
+    assert 0 < 0.2 + 0.1 - 0.005 * 60 < 1e-15
+    rows = publish([COMBINED[1] | {"dwell_s": 60}])
+    assert compiled(engine, policy, problem, rows) == {2: (0, 1)}
+
+
 def test_segments_have_gains_and_a_clip_of_their_own(
     engine: Engine, problem: Problem, publish: Publish, make_policy: MakePolicy
 ) -> None:

@@ -87,7 +87,7 @@ def test_a_key_without_a_value_is_refused_in_lists_too(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.yaml", segments=[empty])
     with pytest.raises(ConfigurationError) as refusal:
         load_policy(path)
-    words = "segments.0.signals.click.quality: has no value; leave it out, or write {} to take a"
+    words = "segments.0.signals.click.quality: has no value; write one, or {} for a block with its"
     assert words in str(refusal.value)
 
 
@@ -103,7 +103,10 @@ def test_no_policy_or_no_file_at_all(tmp_path: Path, make_problem: MakeProblem) 
     ("changes", "words"),
     [
         ({"name": "yours"}, "name: found 'yours', expected 'mine' as the file is called"),
-        ({"negatives": {"skip_above": None}}, "negatives.skip_above: has no value; leave it out"),
+        (
+            {"negatives": {"skip_above": None}},
+            "negatives.skip_above: has no value; write one, or {}",
+        ),
         ({"path": "/etc"}, "path: unknown key"),
         ({"debais": {"method": "ips"}}, "debais: unknown key; did you mean 'debias'?"),
         ({"signals": {"click": {"gain": float("nan")}}}, "signals.click.gain: "),

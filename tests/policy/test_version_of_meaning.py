@@ -2,7 +2,7 @@
 
 import pytest
 
-from label_platform.policy import label_version, policy_version
+from label_platform.policy import label_version, policy_version, version
 from label_platform.problem import Problem
 from tests.policy.conftest import MakePolicy
 from tests.policy.test_version_of_every_key import (
@@ -86,3 +86,19 @@ def test_a_posterior_weighs_training_rows_and_leaves_labels_as_they_are(
     old, new = make_policy(), make_policy(debias={"method": "posterior"})
     assert label_version(old, problem) == label_version(new, problem)
     assert policy_version(old, problem) != policy_version(new, problem)
+
+
+def test_rows_of_before_clicks_worth_nothing_were_looked_at_are_stale(
+    problem: Problem, make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a click without a gain, and one that a segment or the order of signals takes the worth of
+    for said in (
+        {"signals": {"purchase": {"gain": 1.0}}},
+        {"signals": {"click": {"gain": 0.0}, "purchase": {"gain": 1.0}}},
+        {"signals": {"click": {"gain": 1.0}}, "segments": [MOBILE]},
+    ):
+        policy = make_policy(debias={"method": "posterior"}, **said)
+        now = policy_version(policy, problem)
+        with monkeypatch.context() as before:
+            before.setattr(version, "_CORRECTED", -1)
+            assert policy_version(policy, problem) != now

@@ -167,9 +167,9 @@ class LabelExplainer:
         return LabelLines(self.context, columns_of(self.context, [self.policy]))
 
     @property
-    def unread(self) -> tuple[str, ...]:
-        """Of the log files that were looked at, those that are gone or were changed."""
-        return tuple(sorted({*self._lines.raw.gone, *self._lines.raw.changed}))
+    def changed_files(self) -> tuple[str, ...]:
+        """Of the log files that were looked at, those that are not as they were ingested."""
+        return tuple(sorted(self._lines.raw.changed))
 
     @cached_property
     def _fitted_by_day(self) -> dict[date, Fitted]:

@@ -12,6 +12,7 @@ from label_platform.pipeline.explanation.lines import LabelLines
 from label_platform.pipeline.propensity_judgment import judgment_of
 from label_platform.policy import (
     Policy,
+    PolicyRefusedError,
     falls_back,
     label_version,
     labels_need_propensities,
@@ -144,10 +145,14 @@ def _refused_draws(
         day: of the training rows.
         group: the list, or the query at query-item grain, as an SQL literal.
     """
-    split = context.split(day)
-    refused = refused_draws_sql(policy, example_relations(context, policy, split))
-    if refused is None:
+    if policy.negatives.random is None and policy.negatives.hard is None:
         return []
+    try:
+        relations = example_relations(context, policy, context.split(day))
+    except PolicyRefusedError:
+        # rows of these labels would not be built any more: those that were are told to be old
+        return []
+    refused = refused_draws_sql(policy, relations)
     return [
         (item, f"refused as {origin}: {reason}")
         for item, origin, reason in context.engine.rows(

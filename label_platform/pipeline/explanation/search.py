@@ -141,14 +141,17 @@ class LabelSearch:
             raise ConfigurationError(self._no_labels(policy))
         explained = explainer.cells([cell], days)[0]
         elsewhere = self._of_no_training_day(policy, days, named)
-        # where a label is stored, or files do not tell any more, nobody can say "not shown"
-        if explained.impressions or explained.comparisons or explainer.unread:
+        # where a label is stored, or files that would tell are gone, nobody can say "not shown"
+        if explained.impressions or explained.comparisons or explained.gone:
             notes = (*explained.notes, elsewhere) if elsewhere else explained.notes
             return replace(explained, notes=notes)
+        changed = "".join(
+            f"; {name} has changed since it was ingested" for name in explainer.changed_files
+        )
         raise ConfigurationError(
             elsewhere
             or f"item {item} was not shown for query {query} from {days[0]} to {days[-1]}; "
-            f"{self._items_of(query, days) or 'the query was not asked then'}"
+            f"{self._items_of(query, days) or 'the query was not asked then'}{changed}"
         )
 
     def _of_no_training_day(

@@ -131,7 +131,8 @@ class Touched:
 
     @staticmethod
     def _label(each: TouchedLabel) -> Iterator[str]:
-        yield f"{each.policy}: {each.label}" + ("" if each.changed else ": not changed by it")
+        is_same = each.numbers and not each.changed
+        yield f"{each.policy}: {each.label}" + (": not changed by it" if is_same else "")
         for name, (now, without) in each.numbers.items():
             yield f"  {name:<22} {number(now):>10}   without the event {number(without):>10}"
         if each.note:
@@ -162,7 +163,15 @@ def touched_by(context: Context, event: str, policy_name: str | None) -> Touched
     shown = found.impression if found.counts else None
     used = {name for policy in policies for name in used_signals(policy)}
     fate = Wording(context.problem, evidence, used).fate_of(found)
-    labels = [_of_policy(context, each, evidence, shown, event_id) for each in policies if shown]
+    labels = []
+    for policy in policies if shown else ():
+        try:
+            labels.append(_of_policy(context, policy, evidence, shown, event_id))
+        except ConfigurationError as error:
+            if policy_name is not None:
+                raise
+            # one policy's labels cannot be made as its file says: those of the others can
+            labels.append(TouchedLabel(policy.name, "not known", {}, str(error)))
     notes = notes_of(lines, "")
     if shown is not None and found.event.signal == click_signal(context.problem):
         notes += (_OF_CLICKS,)
@@ -216,12 +225,12 @@ def _of_policy(
         name = f"query {shown.query_id} and item {shown.item_id}, the part of this impression"
     if context.lake.manifest(Partition("labels", day, policy.name)) is None:
         return TouchedLabel(policy.name, name, {}, f"its labels of {day} are not built")
-    explainer = LabelExplainer(context, policy)
+    explainer, problem = LabelExplainer(context, policy), context.problem
     excluded = explainer.recorded.excluded([key_of(shown)])
     if excluded:
         why = next(iter(excluded.values()))
         return TouchedLabel(policy.name, name, {}, f"it has no label: excluded, {why}")
-    fitted, problem = explainer.fitted(day), context.problem
+    fitted = explainer.fitted(day)
     now, without = (
         computed_label(policy, shown, each.values(problem, shown), fitted).numbers
         for each in (evidence, evidence.without(problem, event_id))

@@ -9,7 +9,7 @@ from label_platform.examples import SplitError
 from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.policy_warnings import unseen_in
-from label_platform.pipeline.refusals import is_refused
+from label_platform.pipeline.refusals import is_mixed, is_refused
 from label_platform.pipeline.steps import STEPS, is_stale, partitions_of, step_of
 from label_platform.policy import Policy, labels_need_propensities
 
@@ -88,7 +88,10 @@ def plan_of(before: Context, after: Context, policy: Policy) -> Plan:
         if each.name in trained
         for spec in each.rankers
     )
-    return Plan(tuple(affected), rankers, words, tuple(unseen_in(after, policy)))
+    plan = Plan(tuple(affected), rankers, words, tuple(unseen_in(after, policy)))
+    if is_mixed(after, policy, last_day):
+        return without_training(plan, policy.name, is_sure=True)
+    return plan
 
 
 def without_training(plan: Plan, policy: str, *, is_sure: bool) -> Plan:

@@ -22,6 +22,11 @@ def read_policy(text: str, problem: Problem) -> Policy:
     name, at, revision = text.partition("@")
     # a revision may have slashes, as origin/main has; so may a folder have an @
     is_file = "/" in name or ("/" in text and Path(text).is_file())
+    if Path(text).is_dir():
+        raise ConfigurationError(
+            f"{text} is a folder: expected the name of a policy, or a YAML file such as "
+            f"{Path(text) / 'my_policy.yaml'}"
+        )
     if is_file or text.endswith((".yaml", ".yml")):
         policy = load_policy(Path(text).absolute())
     elif at:

@@ -24,8 +24,18 @@ _REACHES = {
     "examples": "the rows that train; the labels that they are made from have the same values",
     "labels": "labels, and all that is made from them",
 }
-_OF_TRAINING_ROWS = ("grading", "decay", "debias.prior", "teacher")
-"""Keys whose effect on labels is worked out on training rows, from what is fitted there."""
+_OF_TRAINING_ROWS = (
+    "grading",
+    "decay",
+    "debias.prior",
+    "teacher",
+    "negatives",
+    "combine.dense_share",
+    "auxiliary.tune",
+)
+"""Keys that act on training rows alone."""
+_REFUSED = "refused: "
+"""How the verdict of a row begins that could not be compared."""
 
 
 def print_diff(console: Console, diff: PolicyDiff) -> None:
@@ -271,6 +281,7 @@ def _print_trial(console: Console, diff: PolicyDiff) -> None:
     table = _table("ranker", "yardstick", "old", "new", "difference", "verdict")
     for row in trial.table.to_dict(orient="records"):
         known = not pd.isna(row["difference"])
+        is_refused = str(row["verdict"]).startswith(_REFUSED)
         interval = (
             f"{row['difference']:+.4f} ({row['difference_low']:+.4f} to "
             f"{row['difference_high']:+.4f})"
@@ -281,9 +292,13 @@ def _print_trial(console: Console, diff: PolicyDiff) -> None:
             _number(row["baseline_value"]),
             _number(row["value"]),
             interval if known else "",
-            escape(str(row["verdict"])),
+            # the reason stands once below, where there is room
+            _REFUSED.rstrip(": ") if is_refused else escape(str(row["verdict"])),
         )
     console.print(table)
+    for words in dict.fromkeys(map(str, trial.table["verdict"])):
+        if words.startswith(_REFUSED):
+            console.print(f"  {escape(words)}", highlight=False, soft_wrap=True)
 
 
 def _table(first: str, *names: str) -> Table:
