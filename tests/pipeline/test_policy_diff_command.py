@@ -82,9 +82,18 @@ def test_a_revision_of_git_is_read(
     assert not (tmp_path / "x").exists()
 
 
-def test_a_folder_is_no_policy(ingested: Installation) -> None:
-    with pytest.raises(ConfigurationError, match=r"policies is a folder: expected the name of a"):
-        read_policy(str(ingested.folder / "policies"), ingested.project().problem)
+def test_a_folder_is_no_policy(
+    ingested: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = ingested.project().problem
+    monkeypatch.chdir(tmp_path)
+    for name in ("drafts", "raw_click"):
+        (tmp_path / name).mkdir()
+    for folder in ("drafts", "drafts/", str(tmp_path / "drafts")):
+        with pytest.raises(ConfigurationError, match=rf"^{folder} is a folder: expected the name"):
+            read_policy(folder, problem)
+    # the problem's policies come before folders that happen to be there
+    assert read_policy("raw_click", problem).name == "raw_click"
 
 
 def test_the_command_shows_every_part_and_the_same_for_programs(

@@ -22,12 +22,8 @@ def read_policy(text: str, problem: Problem) -> Policy:
     name, at, revision = text.partition("@")
     # a revision may have slashes, as origin/main has; so may a folder have an @
     is_file = "/" in name or ("/" in text and Path(text).is_file())
-    if Path(text).is_dir():
-        raise ConfigurationError(
-            f"{text} is a folder: expected the name of a policy, or a YAML file such as "
-            f"{Path(text) / 'my_policy.yaml'}"
-        )
     if is_file or text.endswith((".yaml", ".yml")):
+        _require_no_folder(text)
         policy = load_policy(Path(text).absolute())
     elif at:
         policy = _at_revision(name, revision, problem)
@@ -37,10 +33,19 @@ def read_policy(text: str, problem: Problem) -> Policy:
     return policy
 
 
+def _require_no_folder(text: str) -> None:
+    if Path(text).is_dir():
+        raise ConfigurationError(
+            f"{text} is a folder: expected the name of a policy, or a YAML file such as "
+            f"{Path(text) / 'my_policy.yaml'}"
+        )
+
+
 def _file_of(name: str, problem: Problem) -> Path:
     folder = problem.resolve_policies()
     known = {file.stem for file in folder.glob("*.yaml")}
     if name not in known:
+        _require_no_folder(name)
         hint = nearest(name, known) if known else "there are no policy files"
         raise ConfigurationError(f"no policy {name!r} in {folder}; {hint}")
     return folder / f"{name}.yaml"
