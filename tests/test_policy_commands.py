@@ -56,10 +56,10 @@ def test_used_policies_come_first_and_the_others_of_the_folder_are_marked(
     assert code == 0
     assert "click 0.3 by log dwell_s + add_to_cart 0.5 + purchase 1 pointwise, weight" in used
     assert "grain query_item, debias coec" in used
+    assert "debias coec, prior model" in used
     assert "…" not in shown
     assert "inverse_propensity_weight: " not in used
     assert "grain impression, debias ips into weight click 1 pointwise" in unused
-    assert "debias coec, prior model" in unused
     assert "purchase, add_to_cart before others: click 1 by log dwell_s" in unused
     assert "does not fit: line 7: watch_time.watch_s: the problem has no such signal" in unused
 
@@ -118,7 +118,7 @@ def test_warnings_are_shown_and_are_no_errors(commands: Commands) -> None:
     assert (code, said) == (0, "")
     assert shown.count("warning:") == 1
     assert shown.startswith(WARNED)
-    assert "5 policies are fine" in shown
+    assert "6 policies are fine" in shown
 
 
 def test_what_all_policies_share_is_warned_of_once(commands: Commands) -> None:
