@@ -1,5 +1,6 @@
 """What differs between two policies as files: key by key, and what that affects."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -9,6 +10,10 @@ from label_platform.problem import Problem
 
 Reach = Literal["nothing", "rankers", "examples", "labels"]
 ABSENT = "(none)"
+
+_SECONDS = re.compile(r"(\d+)s")
+"""How durations are dumped."""
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 
 @dataclass(frozen=True)
@@ -113,4 +118,12 @@ def _text(value: Any) -> str:  # noqa: ANN401 - parsed YAML
         return f"{{{said}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, str) and (seconds := _SECONDS.fullmatch(value)):
+        return _duration(int(seconds[1]))
     return str(value)
+
+
+def _duration(seconds: int) -> str:
+    """In the largest unit that takes it whole, as people write it."""
+    unit, length = next((each for each in _UNITS if seconds and seconds % each[1] == 0), ("s", 1))
+    return f"{seconds // length}{unit}"

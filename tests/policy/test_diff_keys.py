@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from label_platform.policy import policy_change
+from label_platform.policy.diff_keys import key_changes
 from label_platform.problem import Problem
 from tests.policy.conftest import MakePolicy
 
@@ -55,3 +56,12 @@ def test_keys_are_named_with_what_they_reach(
     assert said in map(str, found.keys)
     assert (found.label_versions[0] != found.label_versions[1]) == (reaches == "labels")
     assert (found.policy_versions[0] != found.policy_versions[1]) == (reaches != "nothing")
+
+
+@pytest.mark.parametrize("half_life", ["14d", "36h", "90m", "100s"])
+def test_durations_are_said_as_people_write_them(make_policy: MakePolicy, half_life: str) -> None:
+    decay = {"half_life": half_life}
+    (taken_up,) = key_changes(make_policy(), make_policy(decay=decay))
+    assert str(taken_up) == f"decay: (none) -> {{half_life: {half_life}}}"
+    (changed,) = key_changes(make_policy(decay={"half_life": "7d"}), make_policy(decay=decay))
+    assert str(changed) == f"decay.half_life: 7d -> {half_life}"
