@@ -40,6 +40,15 @@ Duration = Annotated[
 ]
 
 
+def duration_text(length: timedelta) -> str:
+    """A duration as a file would say it: in the largest unit that takes it whole."""
+    seconds = int(length.total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
 def _common_zones() -> list[str]:
     """UTC, and the zones that are named after a place."""
     return ["UTC", *(zone for zone in available_timezones() if "/" in zone)]

@@ -23,9 +23,7 @@ def label_health_picture(context: Context, partition: Partition) -> bytes:
     name, grain = partition.policy, context.project.policy(partition.policy).grain
     before = [day for day in context.lake.days(partition.table, name) if day <= partition.day]
     shown = [day for day in before if built_grain(context, name, day) == grain][-_DAYS_SHOWN:]
-    days = [
-        day_of_labels(context, Partition(partition.table, day, partition.policy)) for day in shown
-    ]
+    days = [day_of_labels(context, Partition(partition.table, day, name)) for day in shown]
     title = f"{partition.policy}, labels up to {partition.day}"
     return plot_label_health(shown, _panels(context, partition.policy, days), title)
 

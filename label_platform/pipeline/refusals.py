@@ -7,7 +7,7 @@ from label_platform.lake import Partition
 from label_platform.pipeline.context import Context
 from label_platform.pipeline.examples import examination_curve
 from label_platform.pipeline.labels import uses_propensities
-from label_platform.policy import Policy, PropensityRefusedError
+from label_platform.policy import Policy, PropensityRefusedError, falls_back
 
 
 def is_refused(context: Context, policy: Policy, last_day: date) -> bool:
@@ -31,6 +31,8 @@ def is_mixed(context: Context, policy: Policy, last_day: date) -> bool:
 
     Nothing is trained on its labels then; they are built all the same, as the policy says.
     """
+    if not falls_back(policy):
+        return False
     return len(_debiased(context, policy, _training_days(context, last_day))) > 1
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from label_platform.policy.label_spec import Quality, SignalGain
 from label_platform.policy.signals import used_signals
 from label_platform.policy.spec import Policy
-from label_platform.problem import Problem
+from label_platform.problem import Problem, duration_text
 from label_platform.strict_yaml import nearest
 
 
@@ -41,39 +41,39 @@ def window_warnings(policy: Policy, problem: Problem) -> Iterator[str]:
     """Windows that lose feedback, or that labels wait for without need."""
     for name in used_signals(policy):
         signal = problem.signals[name]
-        key = f"signals.{name}"
+        key, window = f"signals.{name}", duration_text(signal.window)
         described = problem.signals.get(signal.of or "")
         if described is not None and signal.window > described.window:
             yield (
-                f"{key}: its window ({_text(signal.window)}) is longer than that of {signal.of} "
-                f"({_text(described.window)}), which it describes: labels wait for it longer than "
-                f"for the {signal.of} itself"
+                f"{key}: its window ({window}) is longer than that of {signal.of} "
+                f"({duration_text(described.window)}), which it describes: labels wait for it "
+                f"longer than for the {signal.of} itself"
             )
         if described is not None and signal.window < described.window:
             yield (
-                f"{key}: its window ({_text(signal.window)}) is shorter than that of {signal.of} "
-                f"({_text(described.window)}), which it describes: a late {signal.of} counts "
-                f"without its {name}"
+                f"{key}: its window ({window}) is shorter than that of {signal.of} "
+                f"({duration_text(described.window)}), which it describes: a late {signal.of} "
+                f"counts without its {name}"
             )
         reversing = problem.signals.get(signal.reversed_by or "")
         if reversing is not None and reversing.window < signal.window:
             yield (
                 f"{key}: {signal.reversed_by}, which takes it back, has a shorter window "
-                f"({_text(reversing.window)}) than {name} itself ({_text(signal.window)}): what "
-                "is taken back later stays"
+                f"({duration_text(reversing.window)}) than {name} itself ({window}): what is taken "
+                "back later stays"
             )
         yield from _longer_than_training(policy, problem, name)
 
 
 def _longer_than_training(policy: Policy, problem: Problem, name: str) -> Iterator[str]:
     window = problem.signals[name].window
-    training = problem.training
-    if policy.delay.immature == "exclude" and window > training.window + training.evaluate:
+    days = problem.training.window + problem.training.evaluate
+    if policy.delay.immature == "exclude" and window > days:
         yield (
-            f"signals.{name}: its window ({_text(window)}) is longer than the training window "
-            f"and the days to evaluate together ({_text(training.window + training.evaluate)}): "
-            "training ends that long before today, and starts only when the log is as long; "
-            "shorten the window, or write delay: {immature: reweight}"
+            f"signals.{name}: its window ({duration_text(window)}) is longer than the training "
+            f"window and the days to evaluate together ({duration_text(days)}): training ends that "
+            "long before today, and starts only when the log is as long; shorten the window, or "
+            "write delay: {immature: reweight}"
         )
 
 
@@ -87,12 +87,3 @@ def _quality(key: str, name: str, quality: Quality, problem: Problem) -> Iterato
         instead = f"describes {of!r}" if of else "describes no other signal (it has no key of)"
         hint = nearest(quality.of, describing) if describing else "none does in this problem"
         yield f"{key}: expected a signal that describes {name!r}, {quality.of!r} {instead}; {hint}"
-
-
-def _text(length: timedelta) -> str:
-    """A duration as a file would say it."""
-    seconds = int(length.total_seconds())
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"

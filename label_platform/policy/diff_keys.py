@@ -2,18 +2,18 @@
 
 import re
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from label_platform.policy.spec import Policy
 from label_platform.policy.version import label_version, policy_version
-from label_platform.problem import Problem
+from label_platform.problem import Problem, duration_text
 
 Reach = Literal["nothing", "rankers", "examples", "labels"]
 ABSENT = "(none)"
 
 _SECONDS = re.compile(r"(\d+)s")
 """How durations are dumped."""
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,5 @@ def _text(value: Any) -> str:  # noqa: ANN401 - parsed YAML
     if isinstance(value, list):
         return f"[{', '.join(map(_text, value))}]"
     if isinstance(value, str) and (seconds := _SECONDS.fullmatch(value)):
-        return _duration(int(seconds[1]))
+        return duration_text(timedelta(seconds=int(seconds[1])))
     return str(value)
-
-
-def _duration(seconds: int) -> str:
-    """In the largest unit that takes it whole, as people write it."""
-    unit, length = next((each for each in _UNITS if seconds and seconds % each[1] == 0), ("s", 1))
-    return f"{seconds // length}{unit}"

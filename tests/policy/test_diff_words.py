@@ -119,10 +119,9 @@ def test_a_clip_that_counts_is_told_beside_the_mean_theta(
         rows = rows_of(engine, evidence_sql(clipped, problem, inputs_of("coec"), "item_id = 1"))
         expected = sum(max(row["theta"], clip) for row in rows)
         said.append(cell_words(clipped, rows, 0.6 / expected, (0.6, expected)))
-    low = sum(row["theta"] < 0.6 for row in rows)
-    assert 1 < low < len(rows)
-    assert "clip" not in said[0]
-    assert f", {low} of {len(rows)} are raised to the clip 0.6) = " in said[1]
+    # position 1 alone is examined more often than that
+    assert "raised" not in said[0]
+    assert ", 2 of 3 are raised to the clip 0.6) = " in said[1]
 
 
 def test_a_policy_that_fell_back_takes_no_trust_away(

@@ -225,12 +225,12 @@ def _of_policy(
         name = f"query {shown.query_id} and item {shown.item_id}, the part of this impression"
     if context.lake.manifest(Partition("labels", day, policy.name)) is None:
         return TouchedLabel(policy.name, name, {}, f"its labels of {day} are not built")
-    explainer, problem = LabelExplainer(context, policy), context.problem
+    explainer = LabelExplainer(context, policy)
     excluded = explainer.recorded.excluded([key_of(shown)])
     if excluded:
         why = next(iter(excluded.values()))
         return TouchedLabel(policy.name, name, {}, f"it has no label: excluded, {why}")
-    fitted = explainer.fitted(day)
+    fitted, problem = explainer.fitted(day), context.problem
     now, without = (
         computed_label(policy, shown, each.values(problem, shown), fitted).numbers
         for each in (evidence, evidence.without(problem, event_id))
